@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Makes the symbols of the bpf crate usable by modules, as rust/exports.c of
+ * the kernel does for the kernel crate.
+ */
+
+#include <linux/export.h>
+#include <linux/module.h>
+
+#define EXPORT_SYMBOL_RUST_GPL(sym) extern int sym; EXPORT_SYMBOL_GPL(sym)
+
+#include "exports_generated.h"
+
+MODULE_DESCRIPTION("BPF kfuncs in Rust");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `kfunc_set!`: its syntax, and the code it becomes.
+
+use proc_macro2::{
+    Ident,
+    TokenStream, //
+};
+use quote::{
+    format_ident,
+    quote,
+    quote_spanned, //
+};
+use std::fmt::Write as _;
+use syn::{
+    bracketed,
+    parse::{
+        Parse,
+        ParseStream, //
+    },
+    punctuated::Punctuated,
+    Attribute,
+    Error,
+    Path,
+    Result,
+    Token,
+    Visibility, //
+};
+
+/// The program types of `bpf::ProgType`, and the hook to which the kernel maps each, as
+/// `bpf_prog_type_to_kfunc_hook()` in `kernel/bpf/btf.c` does.
+const PROG_TYPES: &[(&str, &str)] = &[
+    ("Any", "common"),
+    ("CgroupDevice", "cgroup"),
+    ("CgroupSkb", "cgroup"),
+    ("CgroupSock", "cgroup"),
+    ("CgroupSockAddr", "cgroup"),
+    ("CgroupSockopt", "cgroup"),
+    ("CgroupSysctl", "cgroup"),
+    ("Kprobe", "kprobe"),
+    ("Lsm", "tracing"),
+    ("LwtIn", "lwt"),
+    ("LwtOut", "lwt"),
+    ("LwtSeg6Local", "lwt"),
+    ("LwtXmit", "lwt"),
+    ("Netfilter", "netfilter"),
+    ("PerfEvent", "tracing"),
+    ("RawTracepoint", "tracing"),
+    ("SchedAct", "sched_act"),
+    ("SchedCls", "tc"),
+    ("SkSkb", "sk_skb"),
+    ("SockOps", "cgroup"),
+    ("SocketFilter", "socket_filter"),
+    ("StructOps", "struct_ops"),
+    ("Syscall", "syscall"),
+    ("Tracepoint", "tracing"),
+    ("Tracing", "tracing"),
+    ("Xdp", "xdp"),
+];
+
+/// `static NAME for [ProgType, ...] = [kfunc, ...];`
+pub(crate) struct KfuncSet {
+    attrs: Vec<Attribute>,
+    vis: Visibility,
+    name: Ident,
+    prog_types: Punctuated<Ident, Token![,]>,
+    kfuncs: Punctuated<Path, Token![,]>,
+}
+
+impl Parse for KfuncSet {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        input.parse::<Token![static]>()?;
+        let name = input.parse()?;
+        input.parse::<Token![for]>()?;
+        let list;
+        bracketed!(list in input);
+        let prog_types = Punctuated::parse_terminated(&list)?;
+        input.parse::<Token![=]>()?;
+        let list;
+        bracketed!(list in input);
+        let kfuncs = list.parse_terminated(Path::parse_mod_style, Token![,])?;
+        input.parse::<Token![;]>()?;
+        Ok(Self {
+            attrs,
+            vis,
+            name,
+            prog_types,
+            kfuncs,
+        })
+    }
+}
+
+pub(crate) fn expand(set: KfuncSet) -> Result<TokenStream> {
+    let name = &set.name;
+    if set.prog_types.is_empty() {
+        return Err(Error::new(
+            name.span(),
+            format!("{name}: no program type is named that may call these kfuncs"),
+        ));
+    }
+    if set.kfuncs.is_empty() {
+        return Err(Error::new(name.span(), format!("{name}: the set is empty")));
+    }
+
+    let hooks = hooks(&set)?;
+    let prog_types = hooks.iter().map(|(ident, _)| ident);
+    let once = hooks
+        .iter()
+        .map(|(ident, hook)| once_per_module(ident, hook));
+    let ids = btf_ids(&set)?;
+    let (attrs, vis) = (&set.attrs, &set.vis);
+    let label = label(name);
+    let text = name.to_string();
+
+    Ok(quote! {
+        #ids
+        #(#once)*
+
+        #(#attrs)*
+        #vis static #name: ::bpf::KfuncSet = {
+            extern "C" {
+                #[link_name = #label]
+                static SET: ::kernel::bindings::btf_id_set8;
+            }
+
+            // SAFETY: `SET` is the table above: an unresolved `BTF_KFUNCS_START` ... `_END` list
+            // of functions for which `#[kfunc]` wrote the BTF.
+            unsafe {
+                ::bpf::KfuncSet::from_raw(
+                    #text,
+                    ::core::ptr::addr_of!(SET),
+                    &[#(::bpf::ProgType::#prog_types),*],
+                )
+            }
+        };
+    })
+}
+
+/// One program type for each hook that the set is for.
+fn hooks(set: &KfuncSet) -> Result<Vec<(&Ident, &'static str)>> {
+    let mut hooks: Vec<(&Ident, &'static str)> = Vec::new();
+    for ident in &set.prog_types {
+        let Some((_, hook)) = PROG_TYPES.iter().find(|(name, _)| ident == name) else {
+            let known: Vec<_> = PROG_TYPES.iter().map(|(name, _)| *name).collect();
+            return Err(Error::new(
+                ident.span(),
+                format!(
+                    "{}: `{ident}` is no program type that may call kfuncs; there are {}",
+                    set.name,
+                    known.join(", ")
+                ),
+            ));
+        };
+        if !hooks.iter().any(|(_, known)| known == hook) {
+            hooks.push((ident, hook));
+        }
+    }
+    Ok(hooks)
+}
+
+/// A symbol that can exist only once in a module, so that two sets for one hook do not compile.
+///
+/// The kernel would refuse the second at run time, with a warning and a stack trace. The symbol
+/// says what is wrong because the compiler prints it; the section is dropped when a module is
+/// linked.
+fn once_per_module(prog_type: &Ident, hook: &str) -> TokenStream {
+    let module = std::env::var("RUST_MODFILE").unwrap_or_default();
+    let module: String = module
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect();
+    let symbol = format!("only_one_kfunc_set_per_module_for_{hook}_programs__{module}");
+    quote_spanned! { prog_type.span() =>
+        const _: () = {
+            #[export_name = #symbol]
+            #[link_section = ".discard.kfunc_set"]
+            static ONCE: u8 = 0;
+        };
+    }
+}
+
+fn label(set: &Ident) -> String {
+    format!("rust_kfunc_set_{set}")
+}
+
+/// The table that `resolve_btfids` fills with the ids of the functions: what `BTF_KFUNCS_START`,
+/// `BTF_ID_FLAGS` and `BTF_KFUNCS_END` of `include/linux/btf_ids.h` write.
+fn btf_ids(set: &KfuncSet) -> Result<TokenStream> {
+    let name = &set.name;
+    let label = label(name);
+    let list = format!("__BTF_ID__set8__{label}");
+    let mut asm = String::new();
+    let mut constants = Vec::new();
+
+    // Writing to a String does not fail.
+    let _ = writeln!(asm, ".pushsection .BTF_ids,\"a\"");
+    let _ = writeln!(asm, ".local {label}\n{label}:");
+    let _ = writeln!(asm, ".local {list}\n{list}:\n.zero 4\n.long {{set_flags}}");
+    for (index, kfunc) in set.kfuncs.iter().enumerate() {
+        let Some(function) = kfunc.segments.last().map(|segment| &segment.ident) else {
+            continue;
+        };
+        let earlier = set.kfuncs.iter().take(index);
+        if earlier
+            .into_iter()
+            .any(|path| path.segments.last().map(|s| &s.ident) == Some(function))
+        {
+            return Err(Error::new(
+                function.span(),
+                format!("{name}: `{function}` is in the set twice"),
+            ));
+        }
+        // resolve_btfids cuts off what follows the last two underscores. It must be unique in the
+        // object, and the same function may be in several sets.
+        let symbol = format!("__BTF_ID__func__{function}__{}{index}", unique(&label));
+        let flags = format_ident!("flags{index}");
+        let _ = writeln!(asm, ".local {symbol}\n.type {symbol}, STT_OBJECT");
+        let _ = writeln!(
+            asm,
+            ".size {symbol}, 4\n{symbol}:\n.zero 4\n.long {{{flags}}}"
+        );
+        constants.push(quote! { #flags = const <#kfunc as ::bpf::kfunc::Kfunc>::FLAGS });
+    }
+    let _ = writeln!(asm, ".size {list}, .-{list}\n.popsection");
+
+    Ok(quote! {
+        ::core::arch::global_asm!(
+            #asm,
+            set_flags = const ::kernel::bindings::BTF_SET8_KFUNCS,
+            #(#constants),*
+        );
+    })
+}
+
+/// A number made of a name (FNV-1a), with an end that no index can continue.
+fn unique(name: &str) -> String {
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    format!("{hash}x")
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Procedural macros of the `bpf` crate.
+//!
+//! [`macro@kfunc`] turns a Rust function into one that BPF programs can call, [`kfunc_set!`]
+//! lists the functions that a module offers and the program types that may call them. Parsing
+//! ([`mod@signature`]) is apart from code generation ([`mod@kfunc`], [`mod@kfunc_set`]); what a
+//! type means to the verifier is not decided here but by the traits of the `bpf` crate, which the
+//! generated code refers to.
+//!
+//! The macros see tokens, not types. They refuse early what can be recognised by its spelling,
+//! because they can then say what to write instead; everything else is refused by a trait bound.
+
+mod kfunc;
+mod kfunc_set;
+mod signature;
+
+use proc_macro::TokenStream;
+use syn::parse_macro_input;
+
+/// Makes a function callable from BPF programs.
+///
+/// The signature is the contract that the BPF verifier enforces; the `bpf` crate documents what
+/// each type means to it. The function stays an ordinary Rust function under its own name. Beside
+/// it, the macro defines
+///
+/// - the symbol that BPF programs call, with the C calling convention, into which the function is
+///   inlined: there is no second call on the way;
+/// - a description of the prototype for the module's BTF, which `scripts/rust-btf` reads at build
+///   time;
+/// - a type of the same name, by which [`kfunc_set!`] refers to the function.
+///
+/// The name of the function is the name of the kfunc. It is global: no two modules can offer the
+/// same, and by convention it begins with `bpf_`.
+///
+/// # Examples
+///
+/// ```ignore
+/// /// Returns the number of bytes in @data that are zero.
+/// #[kfunc]
+/// fn bpf_count_zeroes(data: &[u8]) -> Result<u32> {
+///     Ok(data.iter().filter(|&&b| b == 0).count() as u32)
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn kfunc(attr: TokenStream, item: TokenStream) -> TokenStream {
+    let item = parse_macro_input!(item as syn::ItemFn);
+    kfunc::expand(attr.into(), item)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}
+
+/// Declares a set of kfuncs and the BPF program types that may call them.
+///
+/// The set is a static of type `bpf::KfuncSet`; the module registers it from its `init`. This is
+/// what `BTF_KFUNCS_START`, `BTF_ID_FLAGS` and `BTF_KFUNCS_END` do in C. The flags come from the
+/// signatures.
+///
+/// The kernel keeps one set for each module and kind of program. Two sets of one module that name
+/// the same kind do not compile.
+///
+/// # Examples
+///
+/// ```ignore
+/// kfunc_set! {
+///     /// What tracing programs may call.
+///     static TRACING_KFUNCS for [Tracing, Syscall] = [bpf_count_zeroes];
+/// }
+/// ```
+#[proc_macro]
+pub fn kfunc_set(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as kfunc_set::KfuncSet);
+    kfunc_set::expand(input)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}
