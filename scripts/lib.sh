@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# What the shell scripts here share: where things are, and how to say what
+# happens. To be sourced; it does nothing by itself.
+
+set -euo pipefail
+
+# The series of kernels this tree is written for. Which of them is used is
+# decided once, by what the mirror has (scripts/kernel).
+KERNEL_SERIES=7.3
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/bpf-rust
+case $CACHE in
+/*) ;;
+*) CACHE=$PWD/$CACHE ;;
+esac
+
+ROOT=$CACHE/root
+KERNEL=$CACHE/kernel
+TREE=$KERNEL/unpacked/tree
+# Two checkouts share the cache but not what is built from them.
+BUILD=$CACHE/build/$(printf %s "$TOP" | cksum | cut -d' ' -f1)
+
+# die MESSAGE...: one line each, the first says what, the others the way out.
+die()
+{
+	printf 'error: %s\n' "$1" >&2
+	shift
+	[ $# -eq 0 ] || printf '       %s\n' "$@" >&2
+	exit 1
+}
+
+# step WHAT COMMAND...: runs the command and shows what it does, for how long
+# already and, on a terminal, the last line it printed. The whole output goes
+# to a log, which is shown if the command fails.
+step()
+{
+	local what=$1 log start pid rc=0
+	shift
+	mkdir -p "$CACHE/log"
+	log=$CACHE/log/$(printf %s "$what" | tr -cs 'A-Za-z0-9.\n' -).log
+	start=$SECONDS
+
+	# An interrupted step must not go on behind our back.
+	( "$@" ) > "$log" 2>&1 < /dev/null &
+	pid=$!
+	trap 'kill "$pid" 2> /dev/null; wait "$pid" 2> /dev/null; exit 130' INT TERM
+	if [ -t 1 ]; then
+		while kill -0 "$pid" 2> /dev/null; do
+			printf '\r\033[K  %-44s %3d s  %s' "$what" "$((SECONDS - start))" \
+				"$(tail -c 200 "$log" | tr -d '\r\033' | tail -n 1 | cut -c 1-"$((${COLUMNS:-80} - 56))")"
+			sleep 0.5
+		done
+		printf '\r\033[K'
+	else
+		printf '  %-44s ...\n' "$what"
+	fi
+	wait "$pid" || rc=$?
+	trap - INT TERM
+	if [ "$rc" -ne 0 ]; then
+		tail -n 40 "$log" >&2
+		die "$what failed (exit code $rc)." "The whole output is in $log."
+	fi
+	printf '  %-44s %3d s\n' "$what" "$((SECONDS - start))"
+}
+
+# need_space KILOBYTES: refuses to begin what cannot end.
+need_space()
+{
+	local have
+
+	mkdir -p "$CACHE" || die "cannot create $CACHE." "Set XDG_CACHE_HOME to a folder you can write to."
+	have=$(df -Pk "$CACHE" | awk 'NR == 2 { print $4 }')
+	[ "$have" -ge "$1" ] ||
+		die "$(($1 / 1048576 + 1)) GB are needed in $CACHE, $((have / 1048576)) GB are free." \
+			"Make room, or set XDG_CACHE_HOME to a folder on another disk."
+}
