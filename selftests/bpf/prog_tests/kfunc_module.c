@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The module that offers kfuncs: how they are called, and how it comes and
+ * goes. Expects kfunc_test and rust_bpf to be loaded, and the .ko files in the
+ * current folder; leaves it so.
+ */
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <test_progs.h>
+#include <trace_helpers.h>
+#include "testing_helpers.h"
+#include "kfunc_module.skel.h"
+
+#define RELOADS 100
+
+static struct kfunc_module *load_and_call(void)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	struct kfunc_module *skel;
+	int err;
+
+	skel = kfunc_module__open_and_load();
+	if (!ASSERT_OK_PTR(skel, "open_and_load"))
+		return NULL;
+	err = bpf_prog_test_run_opts(bpf_program__fd(skel->progs.call_u8), &opts);
+	if (!ASSERT_OK(err, "test_run") || !ASSERT_EQ(opts.retval, 42, "retval")) {
+		kfunc_module__destroy(skel);
+		return NULL;
+	}
+	return skel;
+}
+
+/*
+ * The JIT's code calls the symbol of the Rust function itself: one of its
+ * call instructions (e8, 32 bits relative to the next one) leads there.
+ */
+static void subtest_direct_call(void)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info), i, calls = 0;
+	unsigned char code[4096];
+	struct kfunc_module *skel;
+	__u64 image, target;
+	__s32 offset;
+	int fd;
+
+	skel = load_and_call();
+	if (!skel)
+		return;
+	fd = bpf_program__fd(skel->progs.call_u8);
+	info.jited_prog_insns = ptr_to_u64(code);
+	info.jited_prog_len = sizeof(code);
+	info.jited_ksyms = ptr_to_u64(&image);
+	info.nr_jited_ksyms = 1;
+	if (!ASSERT_OK(bpf_prog_get_info_by_fd(fd, &info, &len), "info"))
+		goto out;
+	if (!ASSERT_OK(kallsyms_find("bpf_kfunc_test_u8", &target), "kallsyms"))
+		goto out;
+	if (!ASSERT_GT(info.jited_prog_len, 5, "jited_prog_len"))
+		goto out;
+	for (i = 0; i <= info.jited_prog_len - 5; i++) {
+		if (code[i] != 0xe8)
+			continue;
+		memcpy(&offset, &code[i + 1], sizeof(offset));
+		if (image + i + 5 + offset == target)
+			calls++;
+	}
+	ASSERT_EQ(calls, 1, "calls of the function itself");
+out:
+	kfunc_module__destroy(skel);
+}
+
+/* A program keeps the module, the module keeps the crate. */
+static void subtest_in_use(void)
+{
+	struct kfunc_module *skel;
+	int err;
+
+	skel = load_and_call();
+	if (!skel)
+		return;
+	err = delete_module("kfunc_test", O_NONBLOCK);
+	ASSERT_EQ(err ? errno : 0, EAGAIN, "unload while a program calls it");
+	err = delete_module("rust_bpf", O_NONBLOCK);
+	ASSERT_EQ(err ? errno : 0, EAGAIN, "unload while a module uses it");
+	kfunc_module__destroy(skel);
+
+	ASSERT_OK(unload_module("kfunc_test", false), "unload after the program");
+	ASSERT_OK(load_module("kfunc_test.ko", false), "load again");
+}
+
+static void subtest_reload(void)
+{
+	struct kfunc_module *skel;
+	int i;
+
+	for (i = 0; i < RELOADS; i++) {
+		if (!ASSERT_OK(unload_module("kfunc_test", false), "unload") ||
+		    !ASSERT_OK(load_module("kfunc_test.ko", false), "load"))
+			break;
+		skel = load_and_call();
+		if (!skel)
+			break;
+		kfunc_module__destroy(skel);
+	}
+	ASSERT_EQ(i, RELOADS, "times");
+}
+
+static void subtest_absent(void)
+{
+	struct kfunc_module *skel;
+
+	if (!ASSERT_OK(unload_module("kfunc_test", false), "unload"))
+		return;
+	skel = kfunc_module__open_and_load();
+	if (!ASSERT_ERR_PTR(skel, "load without the module"))
+		kfunc_module__destroy(skel);
+	ASSERT_OK(load_module("kfunc_test.ko", false), "load again");
+}
+
+/* Whether the kernel's log has a line with the text, from fd's position on. */
+static bool logged(int fd, const char *text)
+{
+	char line[1024];
+	bool found = false;
+	ssize_t len;
+
+	while ((len = read(fd, line, sizeof(line) - 1)) > 0) {
+		line[len] = 0;
+		found |= !!strstr(line, text);
+	}
+	return found;
+}
+
+static int open_log(void)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+
+	if (ASSERT_OK_FD(fd, "/dev/kmsg"))
+		lseek(fd, 0, SEEK_END);
+	return fd;
+}
+
+static int finit(const char *path)
+{
+	int fd = open(path, O_RDONLY), err;
+
+	if (!ASSERT_OK_FD(fd, path))
+		return -1;
+	err = syscall(__NR_finit_module, fd, "", 0) ? errno : 0;
+	close(fd);
+	return err;
+}
+
+static void subtest_clash(void)
+{
+	struct kfunc_module *skel;
+	int log = open_log();
+
+	ASSERT_EQ(finit("kfunc_clash.ko"), EINVAL, "load a name that is taken");
+	ASSERT_TRUE(logged(log, "KFUNCS: the kernel refused a kfunc"), "log");
+	close(log);
+
+	/* The one that has the name is not touched by that. */
+	skel = load_and_call();
+	kfunc_module__destroy(skel);
+}
+
+static void subtest_late(void)
+{
+	int log;
+
+	if (!ASSERT_OK(load_module("kfunc_late.ko", false), "load"))
+		return;
+	log = open_log();
+	ASSERT_OK(unload_module("kfunc_late", false), "unload");
+	ASSERT_TRUE(logged(log, "too late, as expected"), "log");
+	close(log);
+}
+
+void serial_test_kfunc_module(void)
+{
+	if (test__start_subtest("direct_call"))
+		subtest_direct_call();
+	if (test__start_subtest("in_use"))
+		subtest_in_use();
+	if (test__start_subtest("reload"))
+		subtest_reload();
+	if (test__start_subtest("absent"))
+		subtest_absent();
+	if (test__start_subtest("clash"))
+		subtest_clash();
+	if (test__start_subtest("late"))
+		subtest_late();
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Registers its kfuncs too late: when it is unloaded. The crate must refuse; the kernel would not
+//! notice. What it says goes to the kernel's log, for `prog_tests/kfunc_module.c` to read.
+
+use bpf::prelude::*;
+use kernel::prelude::*;
+
+module! {
+    type: KfuncLate,
+    name: "kfunc_late",
+    authors: ["Seed df3aa2d1 maintainers"],
+    description: "A module that registers kfuncs after its init",
+    license: "GPL",
+}
+
+/// Is never called.
+#[kfunc]
+fn bpf_kfunc_late(value: u8) -> u8 {
+    value
+}
+
+kfunc_set! {
+    static KFUNCS for [Syscall] = [bpf_kfunc_late];
+}
+
+struct KfuncLate(&'static ThisModule);
+
+impl kernel::Module for KfuncLate {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        Ok(Self(module))
+    }
+}
+
+impl Drop for KfuncLate {
+    fn drop(&mut self) {
+        match KFUNCS.register(self.0) {
+            Err(err) if err == EBUSY => pr_info!("too late, as expected\n"),
+            Err(err) => pr_info!("another error: {:?}\n", err),
+            Ok(_) => pr_info!("the registration was accepted\n"),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Kfuncs of every argument and return type, for `selftests/bpf`.
+//!
+//! Each does just enough to tell a BPF program that a value arrived as it was sent. They may be
+//! called by programs of the types `syscall` and `tracing`, and by no others.
+
+use bpf::prelude::*;
+use core::sync::atomic::{
+    AtomicU32,
+    Ordering, //
+};
+use kernel::prelude::*;
+
+module! {
+    type: KfuncTest,
+    name: "kfunc_test",
+    authors: ["Seed df3aa2d1 maintainers"],
+    description: "Kfuncs for the BPF selftests",
+    license: "GPL",
+}
+
+macro_rules! identity {
+    ($($name:ident: $ty:ty),* $(,)?) => {$(
+        /// Returns its argument.
+        #[kfunc]
+        fn $name(value: $ty) -> $ty {
+            value
+        }
+    )*};
+}
+
+identity! {
+    bpf_kfunc_test_u8: u8,
+    bpf_kfunc_test_u16: u16,
+    bpf_kfunc_test_u32: u32,
+    bpf_kfunc_test_u64: u64,
+    bpf_kfunc_test_s8: i8,
+    bpf_kfunc_test_s16: i16,
+    bpf_kfunc_test_s32: i32,
+    bpf_kfunc_test_s64: i64,
+    bpf_kfunc_test_bool: bool,
+}
+
+/// What an index into this shows could not have been out of bounds, were it really a `u8`.
+static SQUARES: [u32; 256] = {
+    let mut squares = [0; 256];
+    let mut i = 0;
+    while i < 256 {
+        squares[i] = (i * i) as u32;
+        i += 1;
+    }
+    squares
+};
+
+/// Returns the square of @index. There is no bounds check: a `u8` needs none.
+#[kfunc]
+fn bpf_kfunc_test_square(index: u8) -> u32 {
+    SQUARES[usize::from(index)]
+}
+
+/// Returns 10 or 20. A `bool` that is neither `true` nor `false` would bring anything.
+#[kfunc]
+fn bpf_kfunc_test_choose(second: bool) -> u32 {
+    [10, 20][usize::from(second)]
+}
+
+/// Returns whether all five are what the test passes, in the order of the registers.
+#[kfunc]
+fn bpf_kfunc_test_five(a: u8, b: i16, c: u32, d: i64, e: bool) -> bool {
+    a == u8::MAX && b == i16::MIN && c == u32::MAX && d == i64::MIN && e
+}
+
+static CALLS: AtomicU32 = AtomicU32::new(0);
+
+/// Counts its calls.
+#[kfunc]
+fn bpf_kfunc_test_void() {
+    CALLS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Returns how often `bpf_kfunc_test_void()` was called since the module was loaded.
+#[kfunc]
+fn bpf_kfunc_test_calls() -> u32 {
+    CALLS.load(Ordering::Relaxed)
+}
+
+/// Fails if it is told to.
+#[kfunc]
+fn bpf_kfunc_test_result(fail: bool) -> Result {
+    if fail {
+        return Err(ENOENT);
+    }
+    Ok(())
+}
+
+/// Returns @value, or fails if it is told to.
+#[kfunc]
+fn bpf_kfunc_test_result_u32(fail: bool, value: u32) -> Result<u32> {
+    if fail {
+        return Err(EFAULT);
+    }
+    Ok(value)
+}
+
+/// Adds up bytes of a private copy.
+#[kfunc]
+fn bpf_kfunc_test_sum(data: &[u8]) -> Result<u32> {
+    Ok(data.iter().map(|&byte| u32::from(byte)).sum())
+}
+
+/// Reverses bytes by way of a private copy.
+#[kfunc]
+fn bpf_kfunc_test_reverse(data: &mut [u8]) -> Result {
+    data.reverse();
+    Ok(())
+}
+
+/// Sets @to to zero and returns the sum of @from, which is what it was: even if both are the same
+/// memory.
+#[kfunc]
+fn bpf_kfunc_test_clear(from: &[u8], to: &mut [u8]) -> Result<u32> {
+    to.fill(0);
+    Ok(from.iter().map(|&byte| u32::from(byte)).sum())
+}
+
+/// Adds up the bytes of the memory itself.
+#[kfunc]
+fn bpf_kfunc_test_mem_sum(data: &Mem) -> u64 {
+    (0..data.len()).filter_map(|index| data.get(index)).map(u64::from).sum()
+}
+
+/// Writes to the memory itself: 1, 2, 3 and so on, as far as it goes.
+#[kfunc]
+fn bpf_kfunc_test_mem_count(data: &Mem) -> Result {
+    for index in 0..data.len() {
+        data.set(index, index as u8)?;
+    }
+    Ok(())
+}
+
+/// Sets @to to zero and returns the sum of @from, which is zero if both are the same memory.
+#[kfunc]
+fn bpf_kfunc_test_mem_clear(from: &Mem, to: &Mem) -> u64 {
+    to.fill(0);
+    (0..from.len()).filter_map(|index| from.get(index)).map(u64::from).sum()
+}
+
+/// Goes beyond the end of memory in all ways that there are; returns 0 if none was possible.
+#[kfunc]
+fn bpf_kfunc_test_mem_beyond(data: &Mem) -> u32 {
+    let len = data.len();
+    let mut small = [0; 4];
+    let mut wrong = 0;
+
+    wrong |= u32::from(data.get(len).is_some());
+    wrong |= u32::from(data.set(len, 1).is_ok()) << 1;
+    wrong |= u32::from(data.slice(0..len.wrapping_add(1)).is_some()) << 2;
+    wrong |= u32::from(data.slice(len..len).is_none()) << 3;
+    wrong |= u32::from(data.copy_to(&mut small).is_ok() && len > small.len()) << 4;
+    wrong |= u32::from(data.copy_from(&[0; 64]).is_ok() && len < 64) << 5;
+    wrong
+}
+
+kfunc_set! {
+    static KFUNCS for [Syscall, Tracing] = [
+        bpf_kfunc_test_u8,
+        bpf_kfunc_test_u16,
+        bpf_kfunc_test_u32,
+        bpf_kfunc_test_u64,
+        bpf_kfunc_test_s8,
+        bpf_kfunc_test_s16,
+        bpf_kfunc_test_s32,
+        bpf_kfunc_test_s64,
+        bpf_kfunc_test_bool,
+        bpf_kfunc_test_square,
+        bpf_kfunc_test_choose,
+        bpf_kfunc_test_five,
+        bpf_kfunc_test_void,
+        bpf_kfunc_test_calls,
+        bpf_kfunc_test_result,
+        bpf_kfunc_test_result_u32,
+        bpf_kfunc_test_sum,
+        bpf_kfunc_test_reverse,
+        bpf_kfunc_test_clear,
+        bpf_kfunc_test_mem_sum,
+        bpf_kfunc_test_mem_count,
+        bpf_kfunc_test_mem_clear,
+        bpf_kfunc_test_mem_beyond,
+    ];
+}
+
+struct KfuncTest {
+    _kfuncs: bpf::Registration,
+}
+
+impl kernel::Module for KfuncTest {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        Ok(Self {
+            _kfuncs: KFUNCS.register(module)?,
+        })
+    }
+}
