@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Adds the kfuncs that Rust code describes in a kernel object to the BTF of that object.
+//!
+//! The kernel build makes BTF from DWARF with `pahole` and leaves Rust out, so a Rust function does
+//! not exist for BPF. The macros of the `bpf` crate therefore put a description of each kfunc into
+//! the object's `.modinfo` section (the grammar is in [`parse`]); this tool reads them and adds a
+//! `FUNC` with its `FUNC_PROTO` for each to the BTF that `pahole --btf_encode_detached` wrote. It
+//! runs between `pahole` and `resolve_btfids`:
+//!
+//! ```text
+//! pahole --btf_encode_detached=x.BTF --btf_base vmlinux x.ko
+//! rust-btf --btf_base vmlinux --btf x.BTF x.ko
+//! resolve_btfids --btf_base vmlinux --btf x.BTF x.ko
+//! ```
+//!
+//! What it adds depends on the descriptions and on the BTF only, not on their order in the object.
+//! An object without descriptions, or whose kfuncs are all in the BTF already, leaves the BTF file
+//! untouched.
+//!
+//! It does not:
+//!
+//! - write to the object, or write anything at all if there is an error: the BTF file is replaced
+//!   as a whole, at the end;
+//! - tag kfuncs, fill `.BTF_ids`, deduplicate or sort: `resolve_btfids` does;
+//! - make types: a type that a kfunc names has to be in the BTF of the object or of the kernel;
+//! - judge what a prototype means to the verifier: the macros do.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process::ExitCode, //
+};
+
+mod add;
+mod btf;
+mod elf;
+mod file;
+mod parse;
+
+/// A problem as the user reads it: what it is about, why it is one, and the way out.
+type Result<T> = std::result::Result<T, String>;
+
+const USAGE: &str = "usage: rust-btf [--btf_base FILE] --btf FILE ELF
+
+Adds the kfuncs that Rust code describes in ELF (a .ko or vmlinux) to its detached BTF.
+
+  --btf FILE       the BTF that pahole --btf_encode_detached wrote for ELF; replaced
+  --btf_base FILE  for a module: the vmlinux (ELF or raw BTF) that this BTF builds on";
+
+struct Args {
+    btf: PathBuf,
+    btf_base: Option<PathBuf>,
+    elf: PathBuf,
+}
+
+/// Reads the arguments; `None` is a request for help.
+fn parse_args(mut args: impl Iterator<Item = OsString>) -> Result<Option<Args>> {
+    let mut btf = None;
+    let mut btf_base = None;
+    let mut elf = None;
+
+    while let Some(arg) = args.next() {
+        let (option, slot) = match arg.to_str() {
+            Some("-h" | "--help") => return Ok(None),
+            Some("--btf") => ("--btf", &mut btf),
+            Some("--btf_base") => ("--btf_base", &mut btf_base),
+            Some(option) if option.starts_with('-') => {
+                return Err(format!("unknown option '{option}'\n{USAGE}"));
+            }
+            _ => {
+                if elf.replace(PathBuf::from(arg)).is_some() {
+                    return Err(format!("more than one ELF file\n{USAGE}"));
+                }
+                continue;
+            }
+        };
+        let value = args
+            .next()
+            .ok_or_else(|| format!("{option} needs a file\n{USAGE}"))?;
+        if slot.replace(PathBuf::from(value)).is_some() {
+            return Err(format!("{option} is given twice\n{USAGE}"));
+        }
+    }
+    match (btf, elf) {
+        (Some(btf), Some(elf)) => Ok(Some(Args { btf, btf_base, elf })),
+        (None, _) => Err(format!("--btf is missing\n{USAGE}")),
+        (_, None) => Err(format!("the ELF file is missing\n{USAGE}")),
+    }
+}
+
+/// The last part of a path, which is how messages name a file.
+fn file_name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// Reads the BTF of the kernel: the `.BTF` section of an ELF file, or a file of raw BTF.
+fn read_base(path: &Path) -> Result<btf::Btf> {
+    let name = path.display();
+    let data = if elf::is_elf(path)? {
+        elf::read(path)?.section(".BTF")?.ok_or_else(|| {
+            format!(
+                "--btf_base {name}: no .BTF section; take the vmlinux of a kernel built with \
+                 CONFIG_DEBUG_INFO_BTF"
+            )
+        })?
+    } else {
+        file::read(path)?
+    };
+    btf::Btf::parse(&data, None).map_err(|why| {
+        format!(
+            "--btf_base {name}: no valid BTF: {why}; take the vmlinux of a kernel built with \
+             CONFIG_DEBUG_INFO_BTF"
+        )
+    })
+}
+
+fn run(args: &Args) -> Result<()> {
+    let object = elf::read(&args.elf)?;
+    let kfuncs = object
+        .descriptions()?
+        .iter()
+        .map(|description| parse::description(description).map(|parse::Decl::Kfunc(kfunc)| kfunc))
+        .collect::<Result<Vec<_>>>()?;
+    if kfuncs.is_empty() {
+        return Ok(());
+    }
+
+    let base = args.btf_base.as_deref().map(read_base).transpose()?;
+    let data = file::read(&args.btf)?;
+    let mut btf = btf::Btf::parse(&data, base).map_err(|why| {
+        let hint = match args.btf_base {
+            Some(_) => "--btf_base has to be the file that pahole was given",
+            None => "the BTF of a module can be read with its --btf_base only",
+        };
+        let name = args.btf.display();
+        format!("--btf {name}: no valid BTF: {why}; run pahole again ({hint})")
+    })?;
+
+    let origin = add::Origin {
+        elf: file_name(&args.elf),
+        base: args.btf_base.as_deref().map(file_name),
+        is_module: object.is_relocatable(),
+    };
+    if add::kfuncs(&mut btf, kfuncs, &origin)? {
+        file::replace(&args.btf, &btf.raw_data()?)?;
+    }
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let args = match parse_args(env::args_os().skip(1)) {
+        Ok(Some(args)) => args,
+        Ok(None) => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        Err(why) => {
+            eprintln!("rust-btf: {why}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("rust-btf: {}: {why}", file_name(&args.elf));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(line: &str) -> Result<Option<Args>> {
+        parse_args(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn options_in_any_order() {
+        for line in [
+            "--btf b --btf_base v x.ko",
+            "x.ko --btf_base v --btf b",
+            "--btf_base v x.ko --btf b",
+        ] {
+            let args = args(line).unwrap().unwrap();
+            assert_eq!(args.btf, Path::new("b"));
+            assert_eq!(args.btf_base.as_deref(), Some(Path::new("v")));
+            assert_eq!(args.elf, Path::new("x.ko"));
+        }
+        assert!(args("--btf b x.ko").unwrap().unwrap().btf_base.is_none());
+        assert!(args("x.ko --help").unwrap().is_none());
+    }
+
+    #[test]
+    fn wrong_options() {
+        for (line, message) in [
+            ("", "--btf is missing"),
+            ("x.ko", "--btf is missing"),
+            ("--btf b", "the ELF file is missing"),
+            ("--btf b x.ko y.ko", "more than one ELF file"),
+            ("--btf b --btf c x.ko", "--btf is given twice"),
+            ("x.ko --btf", "--btf needs a file"),
+            ("--wrong x.ko", "unknown option '--wrong'"),
+        ] {
+            let error = args(line).map(|_| ()).unwrap_err();
+            assert!(error.starts_with(message), "{line}: {error}");
+        }
+    }
+}

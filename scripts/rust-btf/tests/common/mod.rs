@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the tests give the tool, and how they look at what it made.
+//!
+//! Nothing here comes from the tool's own sources: ELF files are written by the `object` crate, BTF
+//! is written and read back by libbpf.
+
+use libbpf_sys as sys;
+use object::{
+    write::Object,
+    Architecture,
+    BinaryFormat,
+    Endianness,
+    SectionKind, //
+};
+use std::{
+    collections::BTreeSet,
+    ffi::{
+        CStr,
+        CString, //
+    },
+    fs,
+    path::PathBuf,
+    process::{
+        self,
+        Command, //
+    },
+    ptr,
+    sync::atomic::{
+        AtomicUsize,
+        Ordering, //
+    }, //
+};
+
+/// `e_type` of an executable; the `object` crate writes relocatable files only.
+pub const ET_EXEC: u8 = 2;
+
+/// An ELF file for x86-64 with these sections.
+pub fn elf(sections: &[(&str, &[u8])]) -> Vec<u8> {
+    elf_for(Architecture::X86_64, Endianness::Little, sections)
+}
+
+pub fn elf_for(arch: Architecture, endian: Endianness, sections: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut object = Object::new(BinaryFormat::Elf, arch, endian);
+    for (name, data) in sections {
+        let id = object.add_section(
+            Vec::new(),
+            name.as_bytes().to_vec(),
+            SectionKind::ReadOnlyData,
+        );
+        object.append_section_data(id, data, 1);
+    }
+    object.write().unwrap()
+}
+
+/// The same ELF file with another type.
+pub fn with_type(mut elf: Vec<u8>, e_type: u8) -> Vec<u8> {
+    elf[16] = e_type;
+    elf
+}
+
+/// The content of `.modinfo` for a module with these descriptions.
+pub fn modinfo<T: AsRef<[u8]>>(descriptions: &[T]) -> Vec<u8> {
+    let mut data = b"license=GPL\0\0\0".to_vec();
+    for description in descriptions {
+        data.extend_from_slice(b"rust_btf=");
+        data.extend_from_slice(description.as_ref());
+        data.extend_from_slice(b"\0\0");
+    }
+    data.extend_from_slice(b"name=x\0");
+    data
+}
+
+/// A module with these descriptions.
+pub fn module<T: AsRef<[u8]>>(descriptions: &[T]) -> Vec<u8> {
+    elf(&[
+        (".text", b"\xc3"),
+        (".modinfo", &modinfo(descriptions)),
+        (".comment", b"test\0"),
+    ])
+}
+
+/// BTF in the making.
+pub struct Btf {
+    raw: *mut sys::btf,
+    base: Option<Box<Btf>>,
+}
+
+impl Drop for Btf {
+    fn drop(&mut self) {
+        // SAFETY: `raw` is from libbpf and freed once, before its base.
+        unsafe { sys::btf__free(self.raw) }
+        self.base.take();
+    }
+}
+
+fn c(text: &str) -> CString {
+    CString::new(text).unwrap()
+}
+
+/// Calls an adding function of libbpf and returns the new id.
+macro_rules! add {
+    ($self:ident, $function:ident $(, $arg:expr)*) => {{
+        // SAFETY: `raw` is valid, and so is every string, which libbpf copies.
+        let id = unsafe { sys::$function($self.raw $(, $arg)*) };
+        assert!(id >= 0, "{}: {id}", stringify!($function));
+        id
+    }};
+}
+
+impl Btf {
+    pub fn new(base: Option<Btf>) -> Btf {
+        let base = base.map(Box::new);
+        let base_raw = base.as_ref().map_or(ptr::null_mut(), |base| base.raw);
+        // SAFETY: The base is NULL or valid and lives as long as the result.
+        let raw = unsafe { sys::btf__new_empty_split(base_raw) };
+        assert!(!raw.is_null());
+        Btf { raw, base }
+    }
+
+    /// `None` if libbpf finds it wrong.
+    pub fn parse(data: &[u8], base: Option<Btf>) -> Option<Btf> {
+        // SAFETY: No print function is always right.
+        unsafe { sys::libbpf_set_print(None) };
+        let base = base.map(Box::new);
+        let base_raw = base.as_ref().map_or(ptr::null_mut(), |base| base.raw);
+        let len = data.len().try_into().unwrap();
+        // SAFETY: `data` has `len` bytes; the base is NULL or valid and lives as long as the result.
+        let raw = unsafe { sys::btf__new_split(data.as_ptr().cast(), len, base_raw) };
+        (!raw.is_null()).then_some(Btf { raw, base })
+    }
+
+    pub fn int(&mut self, name: &str, size: u64) -> i32 {
+        add!(self, btf__add_int, c(name).as_ptr(), size, 0)
+    }
+
+    pub fn float(&mut self, name: &str) -> i32 {
+        add!(self, btf__add_float, c(name).as_ptr(), 8)
+    }
+
+    pub fn typedef(&mut self, name: &str, of: i32) -> i32 {
+        add!(self, btf__add_typedef, c(name).as_ptr(), of)
+    }
+
+    pub fn structure(&mut self, name: &str, size: u32) -> i32 {
+        add!(self, btf__add_struct, c(name).as_ptr(), size)
+    }
+
+    pub fn union(&mut self, name: &str, size: u32) -> i32 {
+        add!(self, btf__add_union, c(name).as_ptr(), size)
+    }
+
+    pub fn enumeration(&mut self, name: &str) -> i32 {
+        let id = add!(self, btf__add_enum, c(name).as_ptr(), 4);
+        add!(self, btf__add_enum_value, c("FIRST").as_ptr(), 1);
+        id
+    }
+
+    pub fn enumeration64(&mut self, name: &str) -> i32 {
+        add!(self, btf__add_enum64, c(name).as_ptr(), 8, false)
+    }
+
+    pub fn declared_struct(&mut self, name: &str) -> i32 {
+        add!(self, btf__add_fwd, c(name).as_ptr(), sys::BTF_FWD_STRUCT)
+    }
+
+    pub fn ptr(&mut self, to: i32) -> i32 {
+        add!(self, btf__add_ptr, to)
+    }
+
+    pub fn constant(&mut self, of: i32) -> i32 {
+        add!(self, btf__add_const, of)
+    }
+
+    pub fn volatile(&mut self, of: i32) -> i32 {
+        add!(self, btf__add_volatile, of)
+    }
+
+    pub fn func(&mut self, name: &str, params: &[(&str, i32)], ret: i32) -> i32 {
+        let proto = add!(self, btf__add_func_proto, ret);
+        for (name, ty) in params {
+            add!(self, btf__add_func_param, c(name).as_ptr(), *ty);
+        }
+        let linkage = sys::BTF_FUNC_STATIC;
+        add!(self, btf__add_func, c(name).as_ptr(), linkage, proto)
+    }
+
+    pub fn set_big_endian(&mut self) {
+        add!(self, btf__set_endianness, sys::BTF_BIG_ENDIAN);
+    }
+
+    pub fn data(&self) -> Vec<u8> {
+        let mut len = 0;
+        // SAFETY: `raw` is valid; libbpf returns `len` bytes, which are copied at once.
+        unsafe {
+            let data = sys::btf__raw_data(self.raw, &mut len);
+            assert!(!data.is_null());
+            std::slice::from_raw_parts(data.cast::<u8>(), len as usize).to_vec()
+        }
+    }
+
+    /// One line for each type that is not of the base.
+    pub fn dump(&self) -> Vec<String> {
+        let first = match &self.base {
+            // SAFETY: `raw` is valid.
+            Some(base) => unsafe { sys::btf__type_cnt(base.raw) },
+            None => 1,
+        };
+        // SAFETY: `raw` is valid.
+        let end = unsafe { sys::btf__type_cnt(self.raw) };
+        (first..end).map(|id| self.line(id)).collect()
+    }
+
+    fn name(&self, offset: u32) -> &str {
+        // SAFETY: `raw` is valid, and libbpf has checked the offsets that are in it.
+        let name = unsafe { CStr::from_ptr(sys::btf__str_by_offset(self.raw, offset)) };
+        name.to_str().unwrap()
+    }
+
+    fn line(&self, id: u32) -> String {
+        // SAFETY: `id` is one of a type, and nothing is added while `ty` and `params` are in use. A
+        // `FUNC_PROTO` is followed by its parameters.
+        let (ty, target, params) = unsafe {
+            let ty = &*sys::btf__type_by_id(self.raw, id);
+            let is_proto = (ty.info >> 24) & 0x1f == sys::BTF_KIND_FUNC_PROTO;
+            let len = if is_proto { ty.info & 0xffff } else { 0 };
+            let params = ptr::from_ref(ty).add(1).cast::<sys::btf_param>();
+            let params = std::slice::from_raw_parts(params, len as usize);
+            (ty, ty.__bindgen_anon_1.type_, params)
+        };
+        let name = self.name(ty.name_off);
+        match (ty.info >> 24) & 0x1f {
+            sys::BTF_KIND_PTR => format!("{id} ptr {target}"),
+            sys::BTF_KIND_CONST => format!("{id} const {target}"),
+            sys::BTF_KIND_FUNC_PROTO => {
+                let params: Vec<_> = params
+                    .iter()
+                    .map(|param| format!("{} {}", self.name(param.name_off), param.type_))
+                    .collect();
+                format!("{id} proto ({}) {target}", params.join(", "))
+            }
+            sys::BTF_KIND_FUNC => {
+                let linkage = ty.info & 0xffff;
+                format!("{id} func {name} {target} linkage {linkage}")
+            }
+            kind => format!("{id} kind {kind} {name}"),
+        }
+    }
+}
+
+/// How one run of the tool ended.
+pub struct Outcome {
+    pub code: i32,
+    pub stderr: String,
+    /// The BTF file afterwards.
+    pub btf: Vec<u8>,
+}
+
+/// A folder of its own with the files for one run. It goes away with the value.
+pub struct Bench {
+    pub dir: PathBuf,
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+impl Bench {
+    /// A folder with `x.ko`, `x.BTF` and, if there is one, `vmlinux`.
+    pub fn new(elf: &[u8], btf: &[u8], base: Option<&[u8]>) -> Bench {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("rust-btf-test-{}-{number}", process::id());
+        let dir = std::env::temp_dir().join(name);
+        fs::create_dir(&dir).unwrap();
+        let bench = Bench { dir };
+        bench.write("x.ko", elf);
+        bench.write("x.BTF", btf);
+        if let Some(base) = base {
+            bench.write("vmlinux", base);
+        }
+        bench
+    }
+
+    pub fn write(&self, name: &str, data: &[u8]) {
+        fs::write(self.dir.join(name), data).unwrap();
+    }
+
+    fn files(&self) -> BTreeSet<(String, Option<Vec<u8>>)> {
+        fs::read_dir(&self.dir)
+            .unwrap()
+            .map(|entry| {
+                let entry = entry.unwrap();
+                let name = entry.file_name().into_string().unwrap();
+                // Only the BTF file may change.
+                let data = (name != "x.BTF").then(|| fs::read(entry.path()).unwrap());
+                (name, data)
+            })
+            .collect()
+    }
+
+    /// Runs the tool on the files that are there.
+    pub fn run(&self) -> Outcome {
+        match self.dir.join("vmlinux").exists() {
+            true => self.run_with(&["--btf_base", "vmlinux", "--btf", "x.BTF", "x.ko"]),
+            false => self.run_with(&["--btf", "x.BTF", "x.ko"]),
+        }
+    }
+
+    /// Runs the tool with these arguments.
+    pub fn run_with(&self, args: &[&str]) -> Outcome {
+        self.run_command(Command::new(env!("CARGO_BIN_EXE_rust-btf")).args(args))
+    }
+
+    /// Runs a command that becomes the tool, and checks what holds for each run: it exits with 0 or
+    /// 1; it touches no file but the BTF and leaves none; on success it is silent; on an error it
+    /// prints one line and leaves the BTF as it was.
+    pub fn run_command(&self, command: &mut Command) -> Outcome {
+        let before = fs::read(self.dir.join("x.BTF")).unwrap_or_default();
+        let files = self.files();
+        let output = command.current_dir(&self.dir).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let btf = fs::read(self.dir.join("x.BTF")).unwrap_or_default();
+
+        assert_eq!(self.files(), files, "a file changed, came or went");
+        assert!(output.stdout.is_empty());
+        match output.status.code() {
+            Some(0) => assert_eq!(stderr, ""),
+            Some(1) => {
+                assert!(before == btf, "the BTF changed in spite of: {stderr}");
+                assert!(stderr.starts_with("rust-btf: "), "{stderr}");
+                assert!(stderr.ends_with('\n'), "{stderr}");
+                assert_eq!(stderr.lines().count(), 1, "{stderr}");
+            }
+            _ => panic!("{}: {stderr}", output.status),
+        }
+        Outcome {
+            code: output.status.code().unwrap(),
+            stderr,
+            btf,
+        }
+    }
+}
