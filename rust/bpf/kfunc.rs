@@ -28,27 +28,24 @@ pub unsafe trait Kfunc {
 /// # Safety
 ///
 /// What the verifier lets through for a parameter of type `BTF` whose name ends in `SUFFIX` must
-/// be enough for [`from_abi`](KfuncArg::from_abi) to be sound.
+/// be enough for [`from_register`](KfuncArg::from_register) to be sound.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` means nothing to the BPF verifier as an argument of a kfunc",
     label = "take an integer, `bool`, `&[u8]`, `&mut [u8]` or `&Mem`"
 )]
 pub unsafe trait KfuncArg: Sized {
-    /// What arrives in the register.
-    type Abi;
-
     /// The type in BTF, in the language of `scripts/rust-btf`.
     const BTF: &'static str;
 
     /// What the verifier wants at the end of the parameter's name.
     const SUFFIX: &'static str = "";
 
-    /// Makes a value of what arrived.
+    /// Makes a value of what arrived: all 64 bits of a BPF register.
     ///
     /// # Safety
     ///
-    /// The verifier must have accepted `abi` for a parameter described by `BTF` and `SUFFIX`.
-    unsafe fn from_abi(abi: Self::Abi) -> Self;
+    /// The verifier must have accepted `register` for a parameter described by `BTF` and `SUFFIX`.
+    unsafe fn from_register(register: u64) -> Self;
 }
 
 /// A type that a kfunc can return.
@@ -92,12 +89,11 @@ macro_rules! integer {
         // anything in the upper bits, and the JIT does not extend the value on every architecture.
         // So the whole register is taken and cut here, and every result is a valid value.
         unsafe impl KfuncArg for $ty {
-            type Abi = u64;
             const BTF: &'static str = $btf;
 
             #[inline(always)]
-            unsafe fn from_abi(abi: u64) -> Self {
-                abi as $ty
+            unsafe fn from_register(register: u64) -> Self {
+                register as $ty
             }
         }
 
@@ -123,12 +119,11 @@ integer! {
 // SAFETY: Any scalar may arrive, as for integers. Of those, only 0 and 1 are a `bool` to Rust, so
 // the value is tested and not reinterpreted. Its lowest byte is what a C function would look at.
 unsafe impl KfuncArg for bool {
-    type Abi = u64;
     const BTF: &'static str = "bool";
 
     #[inline(always)]
-    unsafe fn from_abi(abi: u64) -> Self {
-        abi as u8 != 0
+    unsafe fn from_register(register: u64) -> Self {
+        register as u8 != 0
     }
 }
 

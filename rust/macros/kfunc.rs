@@ -36,6 +36,8 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
     let name = &item.sig.ident;
     let symbol = name.to_string();
     let ret = &signature.ret;
+    // Errors about the type are for the place where it is written.
+    let ret = quote_spanned! { ret.span() => <#ret as ::bpf::kfunc::KfuncRet> };
     let entry = Entry::new(&signature);
     let Entry {
         registers,
@@ -44,6 +46,15 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
         write_back,
     } = &entry;
     let description = description(&symbol, &signature);
+    let value = format_ident!("value");
+    let function = quote_spanned! { signature.ret.span() =>
+        unsafe extern "C" fn entry(#(#registers),*) -> #ret::Abi {
+            #(#convert)*
+            let #value = #name(#(#arguments),*);
+            #(#write_back)*
+            #ret::into_abi(#value)
+        }
+    };
 
     Ok(quote! {
         #item
@@ -55,17 +66,12 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
         // SAFETY: The symbol of this name is the function below, and its description is the
         // prototype of that function.
         unsafe impl ::bpf::kfunc::Kfunc for #name {
-            const FLAGS: u32 = <#ret as ::bpf::kfunc::KfuncRet>::FLAGS;
+            const FLAGS: u32 = #ret::FLAGS;
         }
 
         const _: () = {
             #[export_name = #symbol]
-            unsafe extern "C" fn entry(#(#registers),*) -> <#ret as ::bpf::kfunc::KfuncRet>::Abi {
-                #(#convert)*
-                let ret = #name(#(#arguments),*);
-                #(#write_back)*
-                <#ret as ::bpf::kfunc::KfuncRet>::into_abi(ret)
-            }
+            #function
 
             #description
         };
@@ -107,12 +113,11 @@ impl Entry {
         let arg = format_ident!("arg{index}");
         let ty = &param.ty;
         let span = ty.span();
-        self.registers
-            .push(quote_spanned! { span => #arg: <#ty as ::bpf::kfunc::KfuncArg>::Abi });
+        self.registers.push(quote! { #arg: u64 });
         self.convert.push(quote_spanned! { span =>
             // SAFETY: The verifier checked the argument against the prototype in BTF, which is
             // made from this same type.
-            let #arg = unsafe { <#ty as ::bpf::kfunc::KfuncArg>::from_abi(#arg) };
+            let #arg = unsafe { <#ty as ::bpf::kfunc::KfuncArg>::from_register(#arg) };
         });
         self.arguments.push(quote! { #arg });
     }
@@ -170,7 +175,7 @@ fn description(symbol: &str, signature: &Signature) -> TokenStream {
         };
         let ty = &param.ty;
         match param.shape {
-            Shape::Register => parts.push(quote! {
+            Shape::Register => parts.push(quote_spanned! { ty.span() =>
                 #name, <#ty as ::bpf::kfunc::KfuncArg>::SUFFIX, " ",
                 <#ty as ::bpf::kfunc::KfuncArg>::BTF
             }),
@@ -188,7 +193,9 @@ fn description(symbol: &str, signature: &Signature) -> TokenStream {
         }
     }
     let ret = &signature.ret;
-    parts.push(quote! { ") ", <#ret as ::bpf::kfunc::KfuncRet>::BTF, "\0" });
+    parts.push(quote_spanned! { ret.span() =>
+        ") ", <#ret as ::bpf::kfunc::KfuncRet>::BTF, "\0"
+    });
 
     quote! {
         const DESCRIPTION: &[&str] = &[#(#parts),*];

@@ -206,7 +206,7 @@ fn parse_param(function: &Ident, number: usize, arg: &FnArg) -> Result<Param> {
         );
     }
 
-    let shape = match classify(&arg.ty) {
+    let shape = match classify(ungroup(&arg.ty)) {
         Ok(shape) => shape,
         Err(why) => return refuse(arg.ty.span(), &why),
     };
@@ -227,8 +227,8 @@ fn classify(ty: &Type) -> core::result::Result<Shape, String> {
                 ));
             }
             let mutable = reference.mutability.is_some();
-            match &*reference.elem {
-                Type::Slice(slice) => match last_ident(&slice.elem) {
+            match ungroup(&reference.elem) {
+                Type::Slice(slice) => match last_ident(ungroup(&slice.elem)) {
                     Some(elem) if elem == "u8" && mutable => Ok(Shape::CopyBack),
                     Some(elem) if elem == "u8" => Ok(Shape::Copy),
                     _ => Err(format!(
@@ -286,7 +286,7 @@ fn classify(ty: &Type) -> core::result::Result<Shape, String> {
 fn parse_return(function: &Ident, output: &ReturnType) -> Result<Type> {
     let ty = match output {
         ReturnType::Default => return Ok(syn::parse_quote!(())),
-        ReturnType::Type(_, ty) => &**ty,
+        ReturnType::Type(_, ty) => ungroup(ty),
     };
     let refuse = |why: &str| {
         Err(Error::new(
@@ -334,6 +334,18 @@ fn parse_return(function: &Ident, output: &ReturnType) -> Result<Type> {
     Ok(ty.clone())
 }
 
+/// A type without the invisible group that comes with a `$ty` of `macro_rules!`, and without
+/// parentheses.
+fn ungroup(mut ty: &Type) -> &Type {
+    loop {
+        ty = match ty {
+            Type::Group(group) => &group.elem,
+            Type::Paren(paren) => &paren.elem,
+            _ => return ty,
+        }
+    }
+}
+
 /// The `T` of a `Result<T>`.
 fn result_of(path: &Path) -> Option<&Type> {
     let last = path.segments.last()?;
@@ -342,7 +354,7 @@ fn result_of(path: &Path) -> Option<&Type> {
     }
     match &last.arguments {
         PathArguments::AngleBracketed(args) => args.args.iter().find_map(|arg| match arg {
-            GenericArgument::Type(ty) => Some(ty),
+            GenericArgument::Type(ty) => Some(ungroup(ty)),
             _ => None,
         }),
         _ => None,

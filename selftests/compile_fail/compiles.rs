@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A control: what the other files vary, as it should be. There must be no error here.
+
+use bpf::prelude::*;
+use kernel::prelude::*;
+
+mod deep {
+    use super::*;
+
+    #[kfunc]
+    pub fn bpf_deep(data: &mut [u8], mut more: u64) -> Result<u32> {
+        more = more.wrapping_add(data.len() as u64);
+        Ok(more as u32)
+    }
+}
+
+macro_rules! define {
+    ($name:ident, $ty:ty) => {
+        #[kfunc]
+        fn $name(first: $ty, mem: &Mem, second: core::primitive::i8) -> bool {
+            first == 0 && mem.is_empty() && second == 0
+        }
+    };
+}
+
+define!(bpf_by_macro, u16);
+
+#[kfunc]
+fn bpf_nothing() {}
+
+kfunc_set! {
+    /// With a comment.
+    #[allow(dead_code)]
+    pub(crate) static ALL for [Tracing, Lsm, Any] = [deep::bpf_deep, bpf_by_macro, bpf_nothing];
+}
+
+kfunc_set! {
+    pub static AGAIN for [Xdp] = [bpf_nothing];
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A set with a function in it that is no kfunc.
+
+use bpf::prelude::*;
+use kernel::prelude::*;
+
+fn ordinary(value: u32) -> u32 {
+    value
+}
+
+kfunc_set! {
+    static ORDINARY for [Tracing] = [ordinary]; //~ expected type, found function `ordinary`
+}

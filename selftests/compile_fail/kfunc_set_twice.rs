@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Two sets of one module for one kind of program, of which the kernel would refuse the second.
+
+use bpf::prelude::*;
+use kernel::prelude::*;
+
+#[kfunc]
+fn bpf_one(value: u32) -> u32 {
+    value
+}
+
+#[kfunc]
+fn bpf_two(value: u32) -> u32 {
+    value
+}
+
+kfunc_set! {
+    pub static ONE for [Tracing, Xdp] = [bpf_one];
+}
+
+kfunc_set! {
+    pub static TWO for [Syscall, Lsm] = [bpf_two]; //~ symbol `only_one_kfunc_set_per_module_for_tracing_programs__
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Types in a signature that have no meaning for the verifier: the traits of the crate say so.
+
+use bpf::prelude::*;
+use kernel::prelude::*;
+
+struct Mine(u32);
+
+type Number = f32;
+
+#[kfunc]
+fn bpf_vector(bytes: KVec<u8>) {} //~ means nothing to the BPF verifier as an argument of a kfunc | take an integer, `bool`, `&[u8]`, `&mut [u8]` or `&Mem`
+
+#[kfunc]
+fn bpf_struct(mine: Mine) {} //~ `Mine` means nothing to the BPF verifier as an argument of a kfunc
+
+#[kfunc]
+fn bpf_reference(mine: &Mine) {} //~ `&Mine` means nothing to the BPF verifier as an argument of a kfunc
+
+#[kfunc]
+fn bpf_alias(number: Number) {} //~ `f32` means nothing to the BPF verifier as an argument of a kfunc
+
+#[kfunc]
+fn bpf_option(number: Option<u32>) {} //~ `Option<u32>` means nothing to the BPF verifier as an argument of a kfunc
+
+#[kfunc]
+fn bpf_return_struct() -> Mine { //~ `Mine` means nothing to the BPF verifier as what a kfunc returns | return nothing, an integer, `bool`, `Result<()>` or `Result<u32>`
+    Mine(0)
+}
+
+#[kfunc]
+fn bpf_return_option() -> Option<u32> { //~ `Option<u32>` means nothing to the BPF verifier as what a kfunc returns
+    None
+}
+
+#[kfunc]
+fn bpf_copy_cannot_fail(data: &[u8]) -> u64 { //~ `u64` cannot say that copying a `&[u8]` or `&mut [u8]` argument failed | return `Result<()>` or `Result<u32>`, or take `&Mem`, which is not copied
+    data.len() as u64
+}

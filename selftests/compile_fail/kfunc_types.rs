@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Types in a signature that `#[kfunc]` refuses by their spelling.
+
+use bpf::prelude::*;
+use kernel::prelude::*;
+
+#[kfunc]
+fn bpf_words(words: &[u32]) -> Result<u32> { //~ bpf_words: argument 1 (words): a slice of u32 has no byte length the verifier can check; take `&[u8]`
+    Ok(0)
+}
+
+#[kfunc]
+fn bpf_words_mut(count: u32, words: &mut [u32]) -> Result { //~ bpf_words_mut: argument 2 (words): a slice of u32 has no byte length the verifier can check; take `&mut [u8]`
+    Ok(())
+}
+
+#[kfunc]
+fn bpf_text(text: &str) -> Result { //~ bpf_text: argument 1 (text): the verifier does not check that bytes are UTF-8; take `&[u8]` and call `core::str::from_utf8`
+    Ok(())
+}
+
+#[kfunc]
+fn bpf_mem_mut(mem: &mut Mem) {} //~ bpf_mem_mut: argument 1 (mem): several arguments may point to the same memory; take `&Mem`, which can be written through
+
+#[kfunc]
+fn bpf_static(data: &'static [u8]) -> Result { //~ bpf_static: argument 1 (data): an argument is lent for the time of the call; leave `'static` away
+    Ok(())
+}
+
+#[kfunc]
+fn bpf_size(size: usize) {} //~ bpf_size: argument 1 (size): usize is not the same on every architecture; take u64
+
+#[kfunc]
+fn bpf_offset(offset: isize) {} //~ bpf_offset: argument 1 (offset): isize is not the same on every architecture; take i64
+
+#[kfunc]
+fn bpf_wide(wide: u128) {} //~ bpf_wide: argument 1 (wide): a BPF register has 64 bits; take two u64 or `&[u8]`
+
+#[kfunc]
+fn bpf_float(float: f64) {} //~ bpf_float: argument 1 (float): f64: neither BPF nor the kernel computes with floating point; take an integer
+
+#[kfunc]
+fn bpf_char(letter: char) {} //~ bpf_char: argument 1 (letter): the verifier does not check that a number is a character; take u32 and call `char::from_u32`
+
+#[kfunc]
+fn bpf_pointer(pointer: *const u8) {} //~ bpf_pointer: argument 1 (pointer): a raw pointer promises nothing; take `&[u8]` or `&Mem` for memory
+
+#[kfunc]
+fn bpf_array(array: [u8; 16]) {} //~ bpf_array: argument 1 (array): BPF passes memory by pointer; take `&[u8]`
+
+#[kfunc]
+fn bpf_tuple(pair: (u32, u32)) {} //~ bpf_tuple: argument 1 (pair): BPF passes no tuples; write one argument for each part
+
+#[kfunc]
+fn bpf_callback(call: fn(u32)) {} //~ bpf_callback: argument 1 (call): BPF has no pointers to functions of the kernel
+
+#[kfunc]
+fn bpf_impl(value: impl Into<u32>) {} //~ bpf_impl: argument 1 (value): a kfunc has one BTF prototype; name the type
+
+#[kfunc]
+fn bpf_six(a: u32, b: u32, c: u32, d: u32, e: u32, f: u32) {} //~ bpf_six: argument 6 (f): BPF passes 5 arguments in registers, and a slice takes two
+
+#[kfunc]
+fn bpf_three_slices(a: &[u8], b: &[u8], c: &[u8]) -> Result { //~ bpf_three_slices: argument 3 (c): BPF passes 5 arguments in registers, and a slice takes two
+    Ok(())
+}
+
+#[kfunc]
+fn bpf_never() -> ! { //~ bpf_never: return type: the verifier expects a kfunc to return; return `()`
+    loop {}
+}
+
+#[kfunc]
+fn bpf_lend(data: &Mem) -> &Mem { //~ bpf_lend: return type: nothing keeps the memory alive after the call; return a number, or write into a `&mut [u8]` argument
+    data
+}
+
+#[kfunc]
+fn bpf_result_u64() -> Result<u64> { //~ bpf_result_u64: return type: Result<u64> cannot be told from an error number in one register; return `Result<()>` or `Result<u32>`
+    Ok(0)
+}
+
+#[kfunc]
+fn bpf_return_usize() -> usize { //~ bpf_return_usize: return type: usize is not the same on every architecture; return u64
+    0
+}
+
+#[kfunc]
+fn bpf_return_u128() -> u128 { //~ bpf_return_u128: return type: u128: a BPF register has 64 bits; write into a `&mut [u8]` argument
+    0
+}
