@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Makes the symbols of the bpf crate usable by modules, as rust/exports.c of
- * the kernel does for the kernel crate.
+ * Makes the symbols of the bpf crate usable by modules, as the kernel does for
+ * its own crates.
  */
 
 #include <linux/export.h>

@@ -7,7 +7,7 @@ set -euo pipefail
 
 # The series of kernels this tree is written for. Which of them is used is
 # decided once, by what the mirror has (scripts/kernel).
-KERNEL_SERIES=7.3
+KERNEL_SERIES=${KERNEL_SERIES:-7.3}
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/bpf-rust

@@ -134,9 +134,8 @@ impl KfuncSet {
         let owner = module.as_ptr();
         // SAFETY: `owner` is null if the code is built in, else it is the module that the caller
         // has a reference to. The state of a module in its `init` changes only after that.
-        if !owner.is_null()
-            && unsafe { (*owner).state } != bindings::module_state_MODULE_STATE_COMING
-        {
+        let state = unsafe { owner.as_ref() }.map(|owner| owner.state);
+        if state.is_some_and(|state| state != bindings::module_state_MODULE_STATE_COMING) {
             pr_err!("{}: register the set from the module's init\n", self.name);
             return Err(EBUSY);
         }

@@ -48,6 +48,10 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
     let description = description(&symbol, &signature);
     let value = format_ident!("value");
     let function = quote_spanned! { signature.ret.span() =>
+        /// # Safety
+        ///
+        /// To be called by a BPF program that the verifier accepted, and by nobody else.
+        #[export_name = #symbol]
         unsafe extern "C" fn entry(#(#registers),*) -> #ret::Abi {
             #(#convert)*
             let #value = #name(#(#arguments),*);
@@ -70,7 +74,6 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
         }
 
         const _: () = {
-            #[export_name = #symbol]
             #function
 
             #description

@@ -33,20 +33,23 @@ int exec_name(struct trace_event_raw_sys_enter *ctx)
 	path = bpf_map_lookup_elem(&paths, &zero);
 	if (!path)
 		return 0;
-	len = bpf_probe_read_user_str(path, PATH_SIZE, (void *)ctx->args[0]);
-	if (len < 0 || len > PATH_SIZE)
-		return 0;
-
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event)
 		return 0;
 	event->pid = bpf_get_current_pid_tgid() >> 32;
-	event->path_len = len;
-	bpf_probe_read_kernel_str(event->path, sizeof(event->path), path);
 	event->hash = 0;
+	event->path[0] = 0;
+
+	len = bpf_probe_read_user_str(path, PATH_SIZE, (void *)ctx->args[0]);
+	event->path_len = len;
+	event->name_len = len;
+	if (len < 0 || len > PATH_SIZE)
+		goto out;
+	bpf_probe_read_kernel_str(event->path, sizeof(event->path), path);
 	event->name_len = bpf_exec_name_base(path, len, event->name, sizeof(event->name));
 	if (event->name_len >= 0 && event->name_len <= NAME_SIZE)
 		event->hash = bpf_exec_name_hash(event->name, event->name_len, key);
+out:
 	bpf_ringbuf_submit(event, 0);
 	return 0;
 }

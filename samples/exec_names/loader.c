@@ -4,9 +4,9 @@
  * names of processes that start, until COUNT of them or Ctrl-C.
  */
 
-#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,27 +24,38 @@ static void on_signal(int signal)
 	stop = 1;
 }
 
-/* Bytes that somebody else chose do not go to the terminal as they are. */
-static void print_escaped(const char *text)
+/*
+ * Bytes that somebody else chose do not go to the terminal as they are. The
+ * kfunc promises that a name is UTF-8, not that it is free of control codes.
+ */
+static int print_escaped(const char *text, int len, bool utf8)
 {
-	for (; *text; text++) {
-		if (isprint((unsigned char)*text))
-			putchar(*text);
-		else
-			printf("\\x%02x", (unsigned char)*text);
+	int columns = 0;
+
+	for (; len > 0 && *text; text++, len--) {
+		unsigned char byte = *text;
+
+		if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !utf8))
+			columns += printf("\\x%02x", byte);
+		else if (putchar(byte) != EOF && (byte & 0xc0) != 0x80)
+			columns++;
 	}
+	return columns;
 }
 
 static int on_event(void *ctx, void *data, size_t size)
 {
 	const struct exec_event *event = data;
+	int columns;
 
 	printf("%6d  ", event->pid);
-	if (event->name_len >= 0)
-		printf("%-24.*s %08x  ", event->name_len, event->name, event->hash);
-	else
+	if (event->name_len >= 0) {
+		columns = print_escaped(event->name, event->name_len, true);
+		printf("%*s %08x  ", columns < 24 ? 24 - columns : 0, "", event->hash);
+	} else {
 		printf("%-24s %-8s  ", "-", strerrorname_np(-event->name_len));
-	print_escaped(event->path);
+	}
+	print_escaped(event->path, sizeof(event->path), false);
 	printf("%s\n", event->path_len > NAME_SIZE ? "..." : "");
 	fflush(stdout);
 	if (left > 0 && --left == 0)

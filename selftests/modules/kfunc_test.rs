@@ -127,7 +127,10 @@ fn bpf_kfunc_test_clear(from: &[u8], to: &mut [u8]) -> Result<u32> {
 /// Adds up the bytes of the memory itself.
 #[kfunc]
 fn bpf_kfunc_test_mem_sum(data: &Mem) -> u64 {
-    (0..data.len()).filter_map(|index| data.get(index)).map(u64::from).sum()
+    (0..data.len())
+        .filter_map(|index| data.get(index))
+        .map(u64::from)
+        .sum()
 }
 
 /// Writes to the memory itself: 1, 2, 3 and so on, as far as it goes.
@@ -143,7 +146,10 @@ fn bpf_kfunc_test_mem_count(data: &Mem) -> Result {
 #[kfunc]
 fn bpf_kfunc_test_mem_clear(from: &Mem, to: &Mem) -> u64 {
     to.fill(0);
-    (0..from.len()).filter_map(|index| from.get(index)).map(u64::from).sum()
+    (0..from.len())
+        .filter_map(|index| from.get(index))
+        .map(u64::from)
+        .sum()
 }
 
 /// Goes beyond the end of memory in all ways that there are; returns 0 if none was possible.

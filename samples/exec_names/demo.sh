@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs in the virtual machine: loads the modules, starts the loader and then
+# some programs with names that a parser has to be ready for.
+
+cd "$(dirname "$0")" || exit 1
+uname -sr
+
+echo "+ insmod rust_bpf.ko"
+insmod rust_bpf.ko || exit 1
+echo "+ insmod exec_names.ko"
+insmod exec_names.ko || exit 1
+
+# An empty script is enough: execve() is called with its name.
+run()
+{
+	mkdir -p "${1%/*}"
+	echo '#!/bin/true' > "$1"
+	chmod +x "$1"
+	"$1"
+}
+
+programs()
+{
+	/bin/ls /
+	/bin/uname
+	run /tmp/Grüße
+	run /tmp/名前
+	run "/tmp/$(printf 'not utf-8 \377\376')"
+	run "/tmp/$(printf 'escape \033[31mred')"
+	run /tmp/a/rather/deep/path/to/somewhere/in/the/middle/of/nowhere/at/all/name
+	run /tmp/a-name-that-is-longer-than-the-sixty-four-bytes-for-which-there-is-room
+}
+
+echo "+ ./exec_names 8"
+./exec_names 8 | {
+	# The loader prints the head of its table when the program is attached.
+	IFS= read -r head && echo "$head"
+	programs > /dev/null
+	while IFS= read -r line; do
+		printf '%s\n' "$line"
+	done
+}
