@@ -29,7 +29,11 @@ programs()
 	run /tmp/名前
 	run "/tmp/$(printf 'not utf-8 \377\376')"
 	run "/tmp/$(printf 'escape \033[31mred')"
-	run /tmp/a/rather/deep/path/to/somewhere/in/the/middle/of/nowhere/at/all/name
+	folder=/tmp
+	for i in 1 2 3 4 5 6 7 8; do
+		folder=$folder/a-folder-in-a-folder-in-a-folder-$i
+	done
+	run $folder/deep
 	run /tmp/a-name-that-is-longer-than-the-sixty-four-bytes-for-which-there-is-room
 }
 
