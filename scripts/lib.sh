@@ -32,8 +32,9 @@ die()
 }
 
 # step WHAT COMMAND...: runs the command and shows what it does, for how long
-# already and, on a terminal, the last line it printed. The whole output goes
-# to a log, which is shown if the command fails.
+# already and, on a terminal, how far it is and the last line it printed. How
+# far is known from LINES_EXPECTED, the number of lines that it usually prints.
+# The whole output goes to a log, whose end is shown if the command fails.
 step()
 {
 	local what=$1 log start pid rc=0
@@ -42,14 +43,13 @@ step()
 	log=$CACHE/log/$(printf %s "$what" | tr -cs 'A-Za-z0-9.\n' -).log
 	start=$SECONDS
 
-	# An interrupted step must not go on behind our back.
 	( "$@" ) > "$log" 2>&1 < /dev/null &
 	pid=$!
+	# An interrupted step does not go on behind our back.
 	trap 'kill "$pid" 2> /dev/null; wait "$pid" 2> /dev/null; exit 130' INT TERM
 	if [ -t 1 ]; then
 		while kill -0 "$pid" 2> /dev/null; do
-			printf '\r\033[K  %-44s %3d s  %s' "$what" "$((SECONDS - start))" \
-				"$(tail -c 200 "$log" | tr -d '\r\033' | tail -n 1 | cut -c 1-"$((${COLUMNS:-80} - 56))")"
+			progress "$what" "$((SECONDS - start))" "$log"
 			sleep 0.5
 		done
 		printf '\r\033[K'
@@ -63,6 +63,20 @@ step()
 		die "$what failed (exit code $rc)." "The whole output is in $log."
 	fi
 	printf '  %-44s %3d s\n' "$what" "$((SECONDS - start))"
+}
+
+# progress WHAT SECONDS LOG: the line on the terminal while a step runs.
+progress()
+{
+	local far='' last width
+
+	if [ -n "${LINES_EXPECTED:-}" ]; then
+		far=$(($(wc -l < "$3") * 100 / LINES_EXPECTED))
+		far="$((far < 99 ? far : 99)) %"
+	fi
+	width=$(tput cols 2> /dev/null || echo 80)
+	last=$(tail -c 500 "$3" | tr -d '\r\033' | tail -n 1 | cut -c "1-$((width > 66 ? width - 64 : 2))")
+	printf '\r\033[K  %-44s %3d s  %4s  %s' "$1" "$2" "$far" "$last"
 }
 
 # need_space KILOBYTES: refuses to begin what cannot end.
