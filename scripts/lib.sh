@@ -41,6 +41,7 @@ step()
 	shift
 	mkdir -p "$CACHE/log"
 	log=$CACHE/log/$(printf %s "$what" | tr -cs 'A-Za-z0-9.\n' -).log
+	: > "$log"
 	start=$SECONDS
 
 	( "$@" ) > "$log" 2>&1 < /dev/null &
