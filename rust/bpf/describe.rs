@@ -2,9 +2,9 @@
 
 //! Text put together at compile time.
 //!
-//! `#[kfunc]` describes a prototype to the BTF step in one string whose parts are constants of
-//! traits. This is `concat!` for such parts. It is for the code that the macros of this crate
-//! generate, and for nothing else.
+//! The macros of this crate describe prototypes and types to the BTF step in strings whose parts
+//! are constants of traits, offsets and sizes. This is `concat!` for such parts. It is for the code
+//! that the macros generate, and for nothing else.
 
 /// The length of the parts together, in bytes.
 pub const fn len(parts: &[&str]) -> usize {
@@ -33,4 +33,73 @@ pub const fn concat<const N: usize>(parts: &[&str]) -> [u8; N] {
         part += 1;
     }
     text
+}
+
+/// The text of [`concat`], which is text because its parts are.
+pub const fn text(bytes: &[u8]) -> &str {
+    match core::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(_) => "",
+    }
+}
+
+/// A number in decimal digits.
+pub struct Number<const VALUE: usize>;
+
+impl<const VALUE: usize> Number<VALUE> {
+    /// The digits, at the end of the room for the longest number.
+    const DIGITS: [u8; 20] = {
+        let mut digits = [b'0'; 20];
+        let mut value = VALUE;
+        let mut place = digits.len();
+        while place > 0 {
+            place -= 1;
+            digits[place] = b'0' + (value % 10) as u8;
+            value /= 10;
+        }
+        digits
+    };
+
+    /// The number as text.
+    pub const TEXT: &'static str = {
+        let mut zeroes = 0;
+        while zeroes < 19 && Self::DIGITS[zeroes] == b'0' {
+            zeroes += 1;
+        }
+        text(Self::DIGITS.split_at(zeroes).1)
+    };
+}
+
+/// Text of a type that is made of another one, such as an array's.
+pub struct Composed {
+    bytes: [u8; Self::ROOM],
+    len: usize,
+}
+
+impl Composed {
+    /// No name of a type in BTF is longer.
+    const ROOM: usize = 512;
+
+    /// Puts the parts together.
+    pub const fn new(parts: &[&str]) -> Self {
+        let mut bytes = [0; Self::ROOM];
+        let mut len = 0;
+        let mut part = 0;
+        while part < parts.len() {
+            let text = parts[part].as_bytes();
+            let mut byte = 0;
+            while byte < text.len() {
+                bytes[len] = text[byte];
+                len += 1;
+                byte += 1;
+            }
+            part += 1;
+        }
+        Self { bytes, len }
+    }
+
+    /// The text.
+    pub const fn text(&'static self) -> &'static str {
+        text(self.bytes.split_at(self.len).0)
+    }
 }

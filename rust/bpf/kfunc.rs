@@ -31,7 +31,7 @@ pub unsafe trait Kfunc {
 /// be enough for [`from_register`](KfuncArg::from_register) to be sound.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` means nothing to the BPF verifier as an argument of a kfunc",
-    label = "take an integer, `bool`, `&[u8]`, `&mut [u8]` or `&Mem`"
+    label = "take an integer, `bool`, memory (`&[u8]`, `&mut [u8]`, `&Mem`), a struct (`In<T>`, `Out<'_, T>`) or an object (`&Object<T>`, `ARef<Object<T>>`)"
 )]
 pub unsafe trait KfuncArg: Sized {
     /// The type in BTF, in the language of `scripts/rust-btf`.
@@ -39,6 +39,13 @@ pub unsafe trait KfuncArg: Sized {
 
     /// What the verifier wants at the end of the parameter's name.
     const SUFFIX: &'static str = "";
+
+    /// The `KF_*` flags that such an argument brings to the whole function.
+    const FLAGS: u32 = 0;
+
+    /// Whether the type relies on the verifier to accept trusted pointers only, which it does not
+    /// for a function with `KF_RCU`.
+    const TRUSTS: bool = false;
 
     /// Makes a value of what arrived: all 64 bits of a BPF register.
     ///
@@ -56,7 +63,7 @@ pub unsafe trait KfuncArg: Sized {
 /// of every value.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` means nothing to the BPF verifier as what a kfunc returns",
-    label = "return nothing, an integer, `bool`, `Result<()>` or `Result<u32>`"
+    label = "return nothing, an integer, `bool`, `Result<()>`, `Result<u32>` or a reference (`ARef<Object<T>>`)"
 )]
 pub unsafe trait KfuncRet: Sized {
     /// What leaves in the register.

@@ -10,10 +10,12 @@
 //!
 //! C header: [`include/linux/btf.h`](srctree/include/linux/btf.h)
 
+use crate::object::BtfObject;
 use kernel::{
     bindings,
     error::to_result,
-    prelude::*, //
+    prelude::*,
+    types::Opaque, //
 };
 
 /// The types of BPF programs that can be allowed to call kfuncs.
@@ -94,7 +96,23 @@ pub struct KfuncSet {
     name: &'static str,
     ids: *const bindings::btf_id_set8,
     prog_types: &'static [ProgType],
+    dtors: &'static [Dtor],
+    filter: bindings::btf_kfunc_filter_t,
 }
+
+/// What drops the references to one type of objects that maps hold.
+#[doc(hidden)]
+pub struct Dtor(*const bindings::btf_id_dtor_kfunc);
+
+impl Dtor {
+    /// That of a type.
+    pub const fn of<T: BtfObject>() -> Self {
+        Self(T::DTOR)
+    }
+}
+
+// SAFETY: Nobody writes to the ids after the module is linked.
+unsafe impl Sync for Dtor {}
 
 // SAFETY: Nobody writes to the set, nor to the list of ids, after the module is linked.
 unsafe impl Sync for KfuncSet {}
@@ -110,12 +128,16 @@ impl KfuncSet {
         name: &'static str,
         ids: *const bindings::btf_id_set8,
         prog_types: &'static [ProgType],
+        dtors: &'static [Dtor],
+        filter: bindings::btf_kfunc_filter_t,
     ) -> Self {
         // INVARIANT: By the safety requirements.
         Self {
             name,
             ids,
             prog_types,
+            dtors,
+            filter,
         }
     }
 
@@ -143,7 +165,7 @@ impl KfuncSet {
         let set = bindings::btf_kfunc_id_set {
             owner,
             set: self.ids.cast_mut(),
-            filter: None,
+            filter: self.filter,
         };
         for &prog_type in self.prog_types {
             // SAFETY: By the type invariants, `ids` is a list of kfuncs of the module whose code
@@ -152,7 +174,25 @@ impl KfuncSet {
             let ret = unsafe { bindings::register_btf_kfunc_id_set(prog_type as u32, &set) };
             to_result(ret).inspect_err(|err| self.explain(*err))?;
         }
+        self.register_dtors(owner)
+            .inspect_err(|err| self.explain(*err))?;
         Ok(Registration(()))
+    }
+
+    fn register_dtors(&self, owner: *mut bindings::module) -> Result {
+        if self.dtors.is_empty() {
+            return Ok(());
+        }
+        let mut dtors = KVec::with_capacity(self.dtors.len(), GFP_KERNEL)?;
+        for dtor in self.dtors {
+            // SAFETY: `DTOR` leads to such a struct, which does not change.
+            dtors.push(unsafe { dtor.0.read() }, GFP_KERNEL)?;
+        }
+        // SAFETY: As for the set. The ids are those of structs and functions of the module, by
+        // the safety requirements of `BtfObject`. The function copies them.
+        to_result(unsafe {
+            bindings::register_btf_id_dtor_kfuncs(dtors.as_ptr(), dtors.len() as u32, owner)
+        })
     }
 
     fn explain(&self, err: Error) {
@@ -169,7 +209,47 @@ impl KfuncSet {
 /// A set of kfuncs that BPF programs can call.
 ///
 /// The registration ends when the module is unloaded, not when the value is dropped: see the
-/// [module documentation](self). It is a value so that a module shows in its type what it offers,
-/// and so that [`KfuncSet::register`] is not forgotten.
+/// [module documentation](self). It is a value so that a module shows in its type what it offers.
+/// When it is dropped, it waits until objects to which programs gave up the last reference are
+/// freed: the code that frees them is the module's.
 #[must_use = "keep the registration in the module that offers the kfuncs"]
 pub struct Registration(());
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        // SAFETY: The function may be called where one may sleep, as in the `init` and the exit of
+        // a module.
+        unsafe { bindings::rcu_barrier() };
+    }
+}
+
+/// A BPF program, for the filter of a [`KfuncSet`].
+///
+/// C: `struct bpf_prog`.
+#[repr(transparent)]
+pub struct Prog(Opaque<bindings::bpf_prog>);
+
+impl Prog {
+    /// For the code that `kfunc_set!` generates.
+    ///
+    /// # Safety
+    ///
+    /// `prog` must be valid for `'a`.
+    #[doc(hidden)]
+    pub unsafe fn from_raw<'a>(prog: *const bindings::bpf_prog) -> &'a Self {
+        // SAFETY: By the safety requirements; `Prog` is transparent.
+        unsafe { &*prog.cast() }
+    }
+
+    /// Whether it is a program of this type.
+    pub fn is(&self, prog_type: ProgType) -> bool {
+        // SAFETY: The program is valid, and its type does not change.
+        unsafe { (*self.0.get()).type_ == prog_type as u32 }
+    }
+
+    /// Whether it may sleep.
+    pub fn is_sleepable(&self) -> bool {
+        // SAFETY: The program is valid. The verifier sets this before it looks at calls.
+        unsafe { (*self.0.get()).sleepable() != 0 }
+    }
+}

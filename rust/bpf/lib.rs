@@ -70,28 +70,70 @@
 
 #[doc(hidden)]
 pub mod describe;
+pub mod iterator;
 pub mod kfunc;
-mod kfunc_set;
+#[doc(hidden)]
+pub mod kfunc_set;
 pub mod mem;
+pub mod object;
+pub mod state;
+pub mod types;
+pub mod value;
 
 pub use bpf_macros::{
     kfunc,
-    kfunc_set, //
+    kfunc_iterator,
+    kfunc_set,
+    BtfType, //
 };
 pub use kfunc_set::{
     KfuncSet,
+    Prog,
     ProgType,
     Registration, //
 };
 pub use mem::Mem;
+pub use object::{
+    Object,
+    Rcu,
+    RcuReader, //
+};
+pub use state::{
+    KfuncCall,
+    ModuleState,
+    StateGuard, //
+};
+pub use types::{
+    BtfType,
+    In,
+    Out, //
+};
+pub use value::{
+    Const,
+    Ignored,
+    Map,
+    ProgAux, //
+};
 
 /// What a module that offers kfuncs needs.
 pub mod prelude {
     pub use crate::{
         kfunc,
+        kfunc_iterator,
         kfunc_set,
-        Mem, //
+        BtfType,
+        Const,
+        In,
+        KfuncCall,
+        Map,
+        Mem,
+        ModuleState,
+        Object,
+        Out,
+        Rcu,
+        RcuReader, //
     };
+    pub use kernel::sync::aref::ARef;
 }
 
 /// Prefix of what this crate prints.

@@ -14,19 +14,18 @@ use quote::{
     quote_spanned, //
 };
 use syn::{
+    parse::Parser,
+    punctuated::Punctuated,
     spanned::Spanned,
     Error,
+    Ident,
     ItemFn,
-    Result, //
+    Result,
+    Token, //
 };
 
 pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream> {
-    if !attr.is_empty() {
-        return Err(Error::new(
-            attr.span(),
-            format!("{}: `#[kfunc]` takes no options", item.sig.ident),
-        ));
-    }
+    let attributes = attributes(&item.sig.ident, attr)?;
     let signature = Signature::parse(&item)?;
 
     // The function becomes the body of the symbol that BPF calls.
@@ -46,6 +45,8 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
         write_back,
     } = &entry;
     let description = description(&symbol, &signature);
+    let flags = arg_flags(&signature);
+    let rules = rules(&symbol, &signature);
     let value = format_ident!("value");
     let function = quote_spanned! { signature.ret.span() =>
         /// # Safety
@@ -70,31 +71,111 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
         // SAFETY: The symbol of this name is the function below, and its description is the
         // prototype of that function.
         unsafe impl ::bpf::kfunc::Kfunc for #name {
-            const FLAGS: u32 = #ret::FLAGS;
+            const FLAGS: u32 = #ret::FLAGS #(| #flags)* #(| ::kernel::bindings::#attributes)*;
         }
 
         const _: () = {
             #function
 
             #description
+
+            #rules
         };
     })
 }
 
+/// The flags that no type can say.
+const ATTRIBUTES: &[(&str, &str)] = &[
+    ("destructive", "KF_DESTRUCTIVE"),
+    ("perfmon", "KF_PERFMON"),
+    ("sleepable", "KF_SLEEPABLE"),
+    ("spinlock_safe", "KF_SPINLOCK_SAFE"),
+];
+
+/// `#[kfunc(sleepable, ...)]` as names of flags.
+pub(crate) fn attributes(function: &Ident, attr: TokenStream) -> Result<Vec<Ident>> {
+    let words = Punctuated::<Ident, Token![,]>::parse_terminated.parse2(attr)?;
+    words
+        .iter()
+        .map(|word| {
+            let flag = ATTRIBUTES.iter().find(|(name, _)| word == name);
+            let known: Vec<_> = ATTRIBUTES.iter().map(|(name, _)| *name).collect();
+            flag.map(|(_, flag)| format_ident!("{flag}"))
+                .ok_or_else(|| {
+                    Error::new(
+                        word.span(),
+                        format!(
+                            "{function}: `#[kfunc]` has no option `{word}`; there are {}",
+                            known.join(", ")
+                        ),
+                    )
+                })
+        })
+        .collect()
+}
+
+/// The flags that the arguments bring.
+pub(crate) fn arg_flags(signature: &Signature) -> Vec<TokenStream> {
+    let flags = signature.params.iter().map(|param| {
+        let ty = &param.ty;
+        match param.shape {
+            Shape::Register => quote_spanned! { ty.span() =>
+                <#ty as ::bpf::kfunc::KfuncArg>::FLAGS
+            },
+            Shape::Reader => quote! { ::kernel::bindings::KF_RCU_PROTECTED },
+            _ => quote! { 0 },
+        }
+    });
+    flags.collect()
+}
+
+/// What the verifier demands of the arguments together, checked when the types are known.
+pub(crate) fn rules(symbol: &str, signature: &Signature) -> TokenStream {
+    let name = format_ident!("{symbol}");
+    let last = signature.params.len();
+    let rules = signature.params.iter().enumerate().map(|(index, param)| {
+        if !matches!(param.shape, Shape::Register) {
+            return TokenStream::new();
+        }
+        let ty = &param.ty;
+        let place = format!("{symbol}: argument {} ({}): ", index + 1, param.name);
+        let release =
+            format!("{place}the verifier takes a reference away only if it is the first argument");
+        let implicit = format!("{place}the kernel adds this argument: it must be the last");
+        let trusts = format!(
+            "{place}beside an `Rcu` argument the verifier accepts pointers here that are valid \
+             only under RCU; take `Rcu<'_, ...>`"
+        );
+        let first = index == 0;
+        let is_last = index + 1 == last;
+        quote_spanned! { ty.span() =>
+            const _: () = {
+                const FLAGS: u32 = <#ty as ::bpf::kfunc::KfuncArg>::FLAGS;
+                const TRUSTS: bool = <#ty as ::bpf::kfunc::KfuncArg>::TRUSTS;
+                const ALL: u32 = <#name as ::bpf::kfunc::Kfunc>::FLAGS;
+                assert!(#first || FLAGS & ::kernel::bindings::KF_RELEASE == 0, #release);
+                assert!(#is_last || FLAGS & ::kernel::bindings::KF_IMPLICIT_ARGS == 0, #implicit);
+                assert!(!TRUSTS || ALL & ::kernel::bindings::KF_RCU == 0, #trusts);
+            };
+        }
+    });
+    quote! { #(#rules)* }
+}
+
 /// The parts of the function that BPF calls.
-struct Entry {
+pub(crate) struct Entry {
     /// Its parameters.
-    registers: Vec<TokenStream>,
+    pub(crate) registers: Vec<TokenStream>,
     /// Statements that make Rust values of them.
-    convert: Vec<TokenStream>,
+    pub(crate) convert: Vec<TokenStream>,
     /// The arguments of the author's function.
-    arguments: Vec<TokenStream>,
+    pub(crate) arguments: Vec<TokenStream>,
     /// Statements that run after it.
-    write_back: Vec<TokenStream>,
+    pub(crate) write_back: Vec<TokenStream>,
 }
 
 impl Entry {
-    fn new(signature: &Signature) -> Self {
+    pub(crate) fn new(signature: &Signature) -> Self {
         let mut entry = Self {
             registers: Vec::new(),
             convert: Vec::new(),
@@ -104,6 +185,8 @@ impl Entry {
         for (index, param) in signature.params.iter().enumerate() {
             match param.shape {
                 Shape::Register => entry.register(index, param),
+                Shape::Reader => entry.token(index, &quote! { RcuReader }),
+                Shape::Call => entry.token(index, &quote! { KfuncCall }),
                 Shape::Mem | Shape::Copy | Shape::CopyBack => {
                     entry.mem(index, param, &signature.ret)
                 }
@@ -121,6 +204,17 @@ impl Entry {
             // SAFETY: The verifier checked the argument against the prototype in BTF, which is
             // made from this same type.
             let #arg = unsafe { <#ty as ::bpf::kfunc::KfuncArg>::from_register(#arg) };
+        });
+        self.arguments.push(quote! { #arg });
+    }
+
+    fn token(&mut self, index: usize, ty: &TokenStream) {
+        let arg = format_ident!("arg{index}");
+        self.convert.push(quote! {
+            // SAFETY: This is a kfunc that a program called. With an `RcuReader`, the verifier
+            // lets only programs call that are in an RCU read-side critical section, and takes
+            // what the function returns away from them at its end.
+            let #arg = unsafe { ::bpf::#ty::get() };
         });
         self.arguments.push(quote! { #arg });
     }
@@ -164,41 +258,50 @@ impl Entry {
 }
 
 /// The static that describes the prototype to `scripts/rust-btf`, which documents the format.
-///
-/// It lies in `.modinfo`, which the kernel reads when it loads a module and does not keep.
 fn description(symbol: &str, signature: &Signature) -> TokenStream {
-    let mut parts = vec![quote! { ::core::concat!("rust_btf=kfunc ", #symbol, "(") }];
-    for (index, param) in signature.params.iter().enumerate() {
+    let ret = &signature.ret;
+    let ret = quote_spanned! { ret.span() => <#ret as ::bpf::kfunc::KfuncRet>::BTF };
+    describe(symbol, &params(signature), &ret)
+}
+
+/// The parameters in that description.
+pub(crate) fn params(signature: &Signature) -> Vec<TokenStream> {
+    let mut params = Vec::new();
+    for param in &signature.params {
         let name = param.name.to_string();
         let name = name.strip_prefix("r#").unwrap_or(&name);
-        let name = if index == 0 {
-            name.to_string()
-        } else {
-            format!(", {name}")
-        };
         let ty = &param.ty;
         match param.shape {
-            Shape::Register => parts.push(quote_spanned! { ty.span() =>
+            Shape::Reader | Shape::Call => {}
+            Shape::Register => params.push(quote_spanned! { ty.span() =>
                 #name, <#ty as ::bpf::kfunc::KfuncArg>::SUFFIX, " ",
                 <#ty as ::bpf::kfunc::KfuncArg>::BTF
             }),
             Shape::Copy => {
-                let text = format!(
-                    "{name} *const void, {}__sz u32",
-                    name.trim_start_matches(", ")
-                );
-                parts.push(quote! { #text });
+                let text = format!("{name} *const void, {name}__sz u32");
+                params.push(quote! { #text });
             }
             Shape::Mem | Shape::CopyBack => {
-                let text = format!("{name} *void, {}__sz u32", name.trim_start_matches(", "));
-                parts.push(quote! { #text });
+                let text = format!("{name} *void, {name}__sz u32");
+                params.push(quote! { #text });
             }
         }
     }
-    let ret = &signature.ret;
-    parts.push(quote_spanned! { ret.span() =>
-        ") ", <#ret as ::bpf::kfunc::KfuncRet>::BTF, "\0"
-    });
+    params
+}
+
+/// The description of a function, made of its parts.
+///
+/// It lies in `.modinfo`, which the kernel reads when it loads a module and does not keep.
+pub(crate) fn describe(symbol: &str, params: &[TokenStream], ret: &TokenStream) -> TokenStream {
+    let mut parts = vec![quote! { ::core::concat!("rust_btf=kfunc ", #symbol, "(") }];
+    for (index, param) in params.iter().enumerate() {
+        if index > 0 {
+            parts.push(quote! { ", " });
+        }
+        parts.push(param.clone());
+    }
+    parts.push(quote! { ") ", #ret, "\0" });
 
     quote! {
         const DESCRIPTION: &[&str] = &[#(#parts),*];

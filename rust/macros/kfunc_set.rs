@@ -2,8 +2,13 @@
 
 //! `kfunc_set!`: its syntax, and the code it becomes.
 
+use crate::names::{
+    module,
+    unique, //
+};
 use proc_macro2::{
     Ident,
+    Span,
     TokenStream, //
 };
 use quote::{
@@ -58,13 +63,20 @@ const PROG_TYPES: &[(&str, &str)] = &[
     ("Xdp", "xdp"),
 ];
 
-/// `static NAME for [ProgType, ...] = [kfunc, ...];`
+/// `static NAME for [ProgType, ...] = [kfunc, ...] with objects [type, ...] if filter;`
 pub(crate) struct KfuncSet {
     attrs: Vec<Attribute>,
     vis: Visibility,
     name: Ident,
     prog_types: Punctuated<Ident, Token![,]>,
     kfuncs: Punctuated<Path, Token![,]>,
+    objects: Punctuated<Path, Token![,]>,
+    filter: Option<Path>,
+}
+
+mod word {
+    syn::custom_keyword!(with);
+    syn::custom_keyword!(objects);
 }
 
 impl Parse for KfuncSet {
@@ -81,6 +93,17 @@ impl Parse for KfuncSet {
         let list;
         bracketed!(list in input);
         let kfuncs = list.parse_terminated(Path::parse_mod_style, Token![,])?;
+        let mut objects = Punctuated::new();
+        if input.parse::<Option<word::with>>()?.is_some() {
+            input.parse::<word::objects>()?;
+            let list;
+            bracketed!(list in input);
+            objects = list.parse_terminated(Path::parse_mod_style, Token![,])?;
+        }
+        let mut filter = None;
+        if input.parse::<Option<Token![if]>>()?.is_some() {
+            filter = Some(Path::parse_mod_style(input)?);
+        }
         input.parse::<Token![;]>()?;
         Ok(Self {
             attrs,
@@ -88,6 +111,8 @@ impl Parse for KfuncSet {
             name,
             prog_types,
             kfuncs,
+            objects,
+            filter,
         })
     }
 }
@@ -106,9 +131,15 @@ pub(crate) fn expand(set: KfuncSet) -> Result<TokenStream> {
 
     let hooks = hooks(&set)?;
     let prog_types = hooks.iter().map(|(ident, _)| ident);
-    let once = hooks
+    let mut once: Vec<_> = hooks
         .iter()
-        .map(|(ident, hook)| once_per_module(ident, hook));
+        .map(|(ident, hook)| once_per_module(ident.span(), &format!("for_{hook}_programs")))
+        .collect();
+    if !set.objects.is_empty() {
+        once.push(once_per_module(name.span(), "with_objects"));
+    }
+    let objects = set.objects.iter();
+    let filter = filter(&set);
     let ids = btf_ids(&set)?;
     let (attrs, vis) = (&set.attrs, &set.vis);
     let label = label(name);
@@ -132,6 +163,8 @@ pub(crate) fn expand(set: KfuncSet) -> Result<TokenStream> {
                     #text,
                     ::core::ptr::addr_of!(SET),
                     &[#(::bpf::ProgType::#prog_types),*],
+                    &[#(::bpf::kfunc_set::Dtor::of::<#objects>()),*],
+                    #filter,
                 )
             }
         };
@@ -165,19 +198,37 @@ fn hooks(set: &KfuncSet) -> Result<Vec<(&Ident, &'static str)>> {
 /// The kernel would refuse the second at run time, with a warning and a stack trace. The symbol
 /// says what is wrong because the compiler prints it; the section is dropped when a module is
 /// linked.
-fn once_per_module(prog_type: &Ident, hook: &str) -> TokenStream {
-    let module = std::env::var("RUST_MODFILE").unwrap_or_default();
-    let module: String = module
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-        .collect();
-    let symbol = format!("only_one_kfunc_set_per_module_for_{hook}_programs__{module}");
-    quote_spanned! { prog_type.span() =>
+fn once_per_module(span: Span, what: &str) -> TokenStream {
+    let symbol = format!("only_one_kfunc_set_per_module_{what}__{}", module());
+    quote_spanned! { span =>
         const _: () = {
             #[export_name = #symbol]
             #[link_section = ".discard.kfunc_set"]
             static ONCE: u8 = 0;
         };
+    }
+}
+
+/// The function that the kernel asks whether a program may call, around the author's.
+fn filter(set: &KfuncSet) -> TokenStream {
+    let Some(filter) = &set.filter else {
+        return quote! { ::core::option::Option::None };
+    };
+    quote! {
+        {
+            /// # Safety
+            ///
+            /// To be called by the kernel, with a valid program.
+            unsafe extern "C" fn filter(
+                prog: *const ::kernel::bindings::bpf_prog,
+                _kfunc_id: u32,
+            ) -> ::kernel::ffi::c_int {
+                // SAFETY: By the safety requirements.
+                let allowed: bool = #filter(unsafe { ::bpf::Prog::from_raw(prog) });
+                if allowed { 0 } else { ::kernel::error::code::EACCES.to_errno() }
+            }
+            ::core::option::Option::Some(filter)
+        }
     }
 }
 
@@ -232,12 +283,4 @@ fn btf_ids(set: &KfuncSet) -> Result<TokenStream> {
             #(#constants),*
         );
     })
-}
-
-/// A number made of a name (FNV-1a), with an end that no index can continue.
-fn unique(name: &str) -> String {
-    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    format!("{hash}x")
 }

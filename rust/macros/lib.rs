@@ -11,8 +11,11 @@
 //! The macros see tokens, not types. They refuse early what can be recognised by its spelling,
 //! because they can then say what to write instead; everything else is refused by a trait bound.
 
+mod btf_type;
 mod kfunc;
+mod kfunc_iterator;
 mod kfunc_set;
+mod names;
 mod signature;
 
 use proc_macro::TokenStream;
@@ -50,6 +53,34 @@ pub fn kfunc(attr: TokenStream, item: TokenStream) -> TokenStream {
         .into()
 }
 
+/// Makes an open-coded iterator of a type with `new` and `next`.
+///
+/// The `bpf` crate documents it in its module `iterator`. `#[kfunc_iterator(name)]` on the `impl`
+/// defines the kfuncs `bpf_iter_<name>_new`, `_next` and `_destroy`; `#[kfunc_iterator(name,
+/// sleepable)]` for programs that may sleep only.
+#[proc_macro_attribute]
+pub fn kfunc_iterator(attr: TokenStream, item: TokenStream) -> TokenStream {
+    let item = parse_macro_input!(item as syn::ItemImpl);
+    kfunc_iterator::expand(attr.into(), item)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}
+
+/// Gives a type a name and a layout in BTF, so that kfuncs can take and return it.
+///
+/// The `bpf` crate documents in its modules `types` and `object` what it is for. On the type:
+///
+/// - `#[btf(name = "bpf_thing")]`: the name in BTF; without it, the Rust name in snake case.
+/// - `#[btf(object)]`: an object that programs hold references to. Only fields with `#[btf]` are in
+///   BTF.
+#[proc_macro_derive(BtfType, attributes(btf))]
+pub fn btf_type(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as syn::DeriveInput);
+    btf_type::expand(input)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}
+
 /// Declares a set of kfuncs and the BPF program types that may call them.
 ///
 /// The set is a static of type `bpf::KfuncSet`; the module registers it from its `init`. This is
@@ -65,6 +96,16 @@ pub fn kfunc(attr: TokenStream, item: TokenStream) -> TokenStream {
 /// kfunc_set! {
 ///     /// What tracing programs may call.
 ///     static TRACING_KFUNCS for [Tracing, Syscall] = [bpf_count_zeroes];
+/// }
+/// ```
+///
+/// `with objects [Counter, ...]` after the list lets programs keep references to such objects in
+/// maps. `if function` restricts who may call to the programs for which `fn(&bpf::Prog) -> bool`
+/// returns `true`:
+///
+/// ```ignore
+/// kfunc_set! {
+///     static COUNTERS for [StructOps] = [bpf_counter_add] with objects [Counter] if may_count;
 /// }
 /// ```
 #[proc_macro]

@@ -14,10 +14,12 @@ use proc_macro2::{
 use quote::ToTokens;
 use syn::{
     spanned::Spanned,
+    visit_mut::VisitMut,
     Error,
     FnArg,
     GenericArgument,
     ItemFn,
+    Lifetime,
     Pat,
     Path,
     PathArguments,
@@ -26,8 +28,8 @@ use syn::{
     Type, //
 };
 
-/// BPF passes five arguments in registers.
-const MAX_REGISTERS: usize = 5;
+/// What BPF passes at most: five in registers, more on the stack (`MAX_BPF_FUNC_ARGS`).
+const MAX_ARGS: usize = 12;
 
 /// Ends of parameter names by which the verifier tells what a parameter means, and what says the
 /// same in Rust.
@@ -55,6 +57,10 @@ const NAMES: &[&str] = &["rdonly_buf_size", "rdwr_buf_size"];
 pub(crate) enum Shape {
     /// One register, converted by the type's `KfuncArg`.
     Register,
+    /// Nothing: the function is told that it is called under RCU (`&RcuReader`).
+    Reader,
+    /// Nothing: the function is told that it is called (`&KfuncCall`).
+    Call,
     /// A pointer and a length; the function sees the memory itself.
     Mem,
     /// A pointer and a length; the function sees a private copy (`&[u8]`).
@@ -64,8 +70,9 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
-    fn registers(&self) -> usize {
+    fn args(&self) -> usize {
         match self {
+            Shape::Reader | Shape::Call => 0,
             Shape::Register => 1,
             Shape::Mem | Shape::Copy | Shape::CopyBack => 2,
         }
@@ -91,16 +98,16 @@ impl Signature {
 
         let name = &item.sig.ident;
         let mut params = Vec::new();
-        let mut registers = 0;
+        let mut args = 0;
         for (index, arg) in item.sig.inputs.iter().enumerate() {
             let param = parse_param(name, index + 1, arg)?;
-            registers += param.shape.registers();
-            if registers > MAX_REGISTERS {
+            args += param.shape.args();
+            if args > MAX_ARGS {
                 return Err(Error::new(
                     arg.span(),
                     format!(
-                        "{name}: argument {} ({}): BPF passes {MAX_REGISTERS} arguments in registers, \
-                         and a slice takes two; put some of them into one `&[u8]`",
+                        "{name}: argument {} ({}): BPF passes {MAX_ARGS} arguments at most, and a \
+                         slice takes two; put some of them into a struct (`In<T>`)",
                         index + 1,
                         param.name
                     ),
@@ -147,11 +154,12 @@ fn check_function(item: &ItemFn) -> Result<()> {
             "leave the calling convention away: `#[kfunc]` defines the symbol that BPF calls",
         );
     }
-    if !sig.generics.params.is_empty() || sig.generics.where_clause.is_some() {
+    let lifetimes_only = sig.generics.lifetimes().count() == sig.generics.params.len();
+    if !lifetimes_only || sig.generics.where_clause.is_some() {
         return refuse(
             sig.generics.span(),
             "a kfunc cannot be generic: it has one address and one BTF prototype; write one \
-             function for each type, and leave lifetimes away",
+             function for each type",
         );
     }
     if let Some(variadic) = &sig.variadic {
@@ -212,7 +220,7 @@ fn parse_param(function: &Ident, number: usize, arg: &FnArg) -> Result<Param> {
     };
     Ok(Param {
         name,
-        ty: (*arg.ty).clone(),
+        ty: close_lifetimes((*arg.ty).clone()),
         shape,
     })
 }
@@ -221,10 +229,14 @@ fn parse_param(function: &Ident, number: usize, arg: &FnArg) -> Result<Param> {
 fn classify(ty: &Type) -> core::result::Result<Shape, String> {
     match ty {
         Type::Reference(reference) => {
-            if let Some(lifetime) = reference.lifetime.as_ref().filter(|l| l.ident != "_") {
-                return Err(format!(
-                    "an argument is lent for the time of the call; leave `{lifetime}` away"
-                ));
+            if reference
+                .lifetime
+                .as_ref()
+                .is_some_and(|lifetime| lifetime.ident == "static")
+            {
+                return Err(
+                    "an argument is lent for the time of the call; leave `'static` away".into(),
+                );
             }
             let mutable = reference.mutability.is_some();
             match ungroup(&reference.elem) {
@@ -244,6 +256,13 @@ fn classify(ty: &Type) -> core::result::Result<Shape, String> {
                             .into(),
                     ),
                     Some(name) if name == "Mem" => Ok(Shape::Mem),
+                    Some(name) if name == "RcuReader" && !mutable => Ok(Shape::Reader),
+                    Some(name) if name == "KfuncCall" && !mutable => Ok(Shape::Call),
+                    _ if mutable => Err(format!(
+                        "another CPU or another argument may refer to the same {0}; take `&{0}`, \
+                         or `Out<'_, {0}>` to fill a struct",
+                        spelling(elem)
+                    )),
                     Some(name) if name == "str" => Err("the verifier does not check that bytes \
                          are UTF-8; take `&[u8]` and call `core::str::from_utf8`"
                         .into()),
@@ -331,7 +350,23 @@ fn parse_return(function: &Ident, output: &ReturnType) -> Result<Type> {
         }
         _ => {}
     }
-    Ok(ty.clone())
+    Ok(close_lifetimes(ty.clone()))
+}
+
+/// The type as it is named outside of the function, where its lifetime parameters are not.
+pub(crate) fn close_lifetimes(mut ty: Type) -> Type {
+    struct Close;
+
+    impl VisitMut for Close {
+        fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+            if lifetime.ident != "_" {
+                lifetime.ident = Ident::new("static", lifetime.ident.span());
+            }
+        }
+    }
+
+    Close.visit_type_mut(&mut ty);
+    ty
 }
 
 /// A type without the invisible group that comes with a `$ty` of `macro_rules!`, and without

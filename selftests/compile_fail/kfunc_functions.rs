@@ -21,7 +21,7 @@ extern "C" fn bpf_extern() {} //~ bpf_extern: leave the calling convention away:
 fn bpf_generic<T>(value: T) {} //~ bpf_generic: a kfunc cannot be generic: it has one address and one BTF prototype
 
 #[kfunc]
-fn bpf_lifetime<'a>(data: &'a [u8]) {} //~ bpf_lifetime: a kfunc cannot be generic
+fn bpf_const_generic<const N: usize>(value: u32) {} //~ bpf_const_generic: a kfunc cannot be generic
 
 #[kfunc]
 fn bpf_pattern((a, b): (u32, u32)) {} //~ bpf_pattern: argument 1: write `name: type`: the name becomes the parameter's name in BTF
@@ -36,7 +36,7 @@ fn bpf_suffix(data__sz: u32) {} //~ bpf_suffix: argument 1 (data__sz): a name th
 fn bpf_name(rdonly_buf_size: u32) {} //~ bpf_name: argument 1 (rdonly_buf_size): this name has a meaning for the verifier; choose another
 
 #[kfunc(fast)]
-fn bpf_option() {} //~^ bpf_option: `#[kfunc]` takes no options
+fn bpf_option() {} //~^ bpf_option: `#[kfunc]` has no option `fast`; there are destructive, perfmon, sleepable, spinlock_safe
 
 struct Object;
 

@@ -10,7 +10,7 @@ struct Mine(u32);
 type Number = f32;
 
 #[kfunc]
-fn bpf_vector(bytes: KVec<u8>) {} //~ means nothing to the BPF verifier as an argument of a kfunc | take an integer, `bool`, `&[u8]`, `&mut [u8]` or `&Mem`
+fn bpf_vector(bytes: KVec<u8>) {} //~ means nothing to the BPF verifier as an argument of a kfunc | take an integer, `bool`, memory (`&[u8]`, `&mut [u8]`, `&Mem`), a struct (`In<T>`, `Out<'_, T>`) or an object (`&Object<T>`, `ARef<Object<T>>`)
 
 #[kfunc]
 fn bpf_struct(mine: Mine) {} //~ `Mine` means nothing to the BPF verifier as an argument of a kfunc
@@ -25,7 +25,7 @@ fn bpf_alias(number: Number) {} //~ `f32` means nothing to the BPF verifier as a
 fn bpf_option(number: Option<u32>) {} //~ `Option<u32>` means nothing to the BPF verifier as an argument of a kfunc
 
 #[kfunc]
-fn bpf_return_struct() -> Mine { //~ `Mine` means nothing to the BPF verifier as what a kfunc returns | return nothing, an integer, `bool`, `Result<()>` or `Result<u32>`
+fn bpf_return_struct() -> Mine { //~ `Mine` means nothing to the BPF verifier as what a kfunc returns | return nothing, an integer, `bool`, `Result<()>`, `Result<u32>` or a reference (`ARef<Object<T>>`)
     Mine(0)
 }
 

@@ -59,12 +59,11 @@ fn bpf_callback(call: fn(u32)) {} //~ bpf_callback: argument 1 (call): BPF has n
 fn bpf_impl(value: impl Into<u32>) {} //~ bpf_impl: argument 1 (value): a kfunc has one BTF prototype; name the type
 
 #[kfunc]
-fn bpf_six(a: u32, b: u32, c: u32, d: u32, e: u32, f: u32) {} //~ bpf_six: argument 6 (f): BPF passes 5 arguments in registers, and a slice takes two
+#[rustfmt::skip]
+fn bpf_many(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8, i: u8, j: u8, k: u8, l: u8, m: u8) {} //~ bpf_many: argument 13 (m): BPF passes 12 arguments at most, and a slice takes two; put some of them into a struct (`In<T>`)
 
 #[kfunc]
-fn bpf_three_slices(a: &[u8], b: &[u8], c: &[u8]) -> Result { //~ bpf_three_slices: argument 3 (c): BPF passes 5 arguments in registers, and a slice takes two
-    Ok(())
-}
+fn bpf_mutable(number: &mut u32) {} //~ bpf_mutable: argument 1 (number): another CPU or another argument may refer to the same u32; take `&u32`, or `Out<'_, u32>` to fill a struct
 
 #[kfunc]
 fn bpf_never() -> ! { //~ bpf_never: return type: the verifier expects a kfunc to return; return `()`

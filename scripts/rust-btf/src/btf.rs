@@ -2,9 +2,12 @@
 
 //! BTF as libbpf reads and writes it, behind a safe interface.
 //!
-//! Only what this tool needs of libbpf is here: parse, look up by name, read prototypes, add
-//! pointers, qualifiers and functions, serialize. This is the only file with `unsafe`. Nothing it
-//! returns points into libbpf's memory, which moves whenever a type is added.
+//! Only what this tool needs of libbpf is here: parse, look up by name, read types, add types,
+//! serialize. This is the only file with `unsafe`. Nothing it returns points into libbpf's memory,
+//! which moves whenever a type is added.
+//!
+//! Types are added one after the other with consecutive ids. What a new type refers to may be added
+//! after it: libbpf checks only that an id could be one.
 //!
 //! libbpf checks that all ids and names are in range, but trusts the length of the header, so
 //! [`Btf::parse`] checks that first. It also leaves out the optional layout section that newer
@@ -44,6 +47,7 @@ pub(crate) enum Scope {
 pub(crate) enum Kind {
     Int,
     Ptr,
+    Array,
     Struct,
     Union,
     Enum,
@@ -63,6 +67,7 @@ pub(crate) enum Kind {
 const KINDS: &[(Kind, u32)] = &[
     (Kind::Int, sys::BTF_KIND_INT),
     (Kind::Ptr, sys::BTF_KIND_PTR),
+    (Kind::Array, sys::BTF_KIND_ARRAY),
     (Kind::Struct, sys::BTF_KIND_STRUCT),
     (Kind::Union, sys::BTF_KIND_UNION),
     (Kind::Enum, sys::BTF_KIND_ENUM),
@@ -104,6 +109,10 @@ pub(crate) struct Type {
     pub(crate) name: String,
     /// The id of the type this one refers to, for the kinds that refer to one. 0 is `void`.
     pub(crate) target: u32,
+    /// The number of bytes, for the kinds that have a number of their own.
+    pub(crate) size: u32,
+    /// Whether an enum is signed.
+    pub(crate) signed: bool,
 }
 
 /// A parameter of a `FUNC_PROTO`.
@@ -111,6 +120,33 @@ pub(crate) struct Type {
 pub(crate) struct Param {
     pub(crate) name: String,
     pub(crate) ty: u32,
+}
+
+/// An array.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct Array {
+    pub(crate) element: u32,
+    /// The type of the index, an integer type.
+    pub(crate) index: u32,
+    pub(crate) len: u32,
+}
+
+/// A member of a struct or union.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) ty: u32,
+    /// Where it starts, in bits.
+    pub(crate) offset: u32,
+    /// The number of bits of a bit field; 0 for any other member.
+    pub(crate) bits: u32,
+}
+
+/// An enumerator. The number is one that the enum can have by its size and sign.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct Enumerator {
+    pub(crate) name: String,
+    pub(crate) value: i128,
 }
 
 /// BTF, alone or split (on top of a base).
@@ -258,47 +294,103 @@ impl Btf {
     pub(crate) fn ty(&self, id: u32) -> Option<Type> {
         let raw = self.raw_type(id)?;
         // SAFETY: The union has two fields, both `u32`.
-        let target = unsafe { raw.__bindgen_anon_1.type_ };
-        let name = self
-            .c_name(&raw)
-            .map_or(String::new(), |name| name.to_string_lossy().into_owned());
+        let value = unsafe { raw.__bindgen_anon_1.type_ };
         Some(Type {
             kind: raw_kind(&raw),
-            name,
-            target,
+            name: self.name(raw.name_off),
+            target: value,
+            size: value,
+            signed: raw.info & KIND_FLAG != 0,
         })
     }
 
     /// Reads the parameters of a `FUNC_PROTO`.
     pub(crate) fn params(&self, id: u32) -> Option<Vec<Param>> {
-        let head = self.type_ptr(id)?;
-        // SAFETY: libbpf returned the pointer, so a `btf_type` is there.
-        let raw = unsafe { head.as_ptr().read_unaligned() };
+        let (raw, head) = self.raw_type(id).zip(self.type_ptr(id))?;
         if raw_kind(&raw) != Kind::FuncProto {
             return None;
         }
-        // The low bits are the number of what follows the type.
-        let count = (raw.info & 0xffff) as usize;
-        // SAFETY: In a `FUNC_PROTO` that many `btf_param` follow the `btf_type`; libbpf has checked
-        // that they are inside of its buffer when it parsed or added them. Nothing is added while
-        // the pointer is in use.
-        let params = (0..count).map(|i| unsafe {
-            head.as_ptr()
-                .add(1)
-                .cast::<sys::btf_param>()
-                .add(i)
-                .read_unaligned()
-        });
-        Some(
-            params
-                .map(|param| Param {
-                    name: self
-                        .c_str(param.name_off)
-                        .map_or(String::new(), |name| name.to_string_lossy().into_owned()),
-                    ty: param.type_,
-                })
-                .collect(),
-        )
+        // SAFETY: In a `FUNC_PROTO`, `vlen` parameters follow the head.
+        let params = unsafe { trailing::<sys::btf_param>(head, raw_vlen(&raw)) };
+        let param = |raw: sys::btf_param| Param {
+            name: self.name(raw.name_off),
+            ty: raw.type_,
+        };
+        Some(params.into_iter().map(param).collect())
+    }
+
+    /// Reads an array.
+    pub(crate) fn array(&self, id: u32) -> Option<Array> {
+        let (raw, head) = self.raw_type(id).zip(self.type_ptr(id))?;
+        if raw_kind(&raw) != Kind::Array {
+            return None;
+        }
+        // SAFETY: In an `ARRAY`, one `btf_array` follows the head.
+        let array = unsafe { trailing::<sys::btf_array>(head, 1) };
+        array.first().map(|array| Array {
+            element: array.type_,
+            index: array.index_type,
+            len: array.nelems,
+        })
+    }
+
+    /// Reads the members of a struct or union.
+    pub(crate) fn members(&self, id: u32) -> Option<Vec<Member>> {
+        let (raw, head) = self.raw_type(id).zip(self.type_ptr(id))?;
+        if !matches!(raw_kind(&raw), Kind::Struct | Kind::Union) {
+            return None;
+        }
+        // SAFETY: In a `STRUCT` or `UNION`, `vlen` members follow the head.
+        let members = unsafe { trailing::<sys::btf_member>(head, raw_vlen(&raw)) };
+        let member = |member: sys::btf_member| {
+            let (offset, bits) = match raw.info & KIND_FLAG {
+                0 => (member.offset, 0),
+                _ => (member.offset & 0xff_ffff, member.offset >> 24),
+            };
+            Member {
+                name: self.name(member.name_off),
+                ty: member.type_,
+                offset,
+                bits,
+            }
+        };
+        Some(members.into_iter().map(member).collect())
+    }
+
+    /// Reads what is in an enum.
+    pub(crate) fn enumerators(&self, id: u32) -> Option<Vec<Enumerator>> {
+        let (raw, head) = self.raw_type(id).zip(self.type_ptr(id))?;
+        let signed = raw.info & KIND_FLAG != 0;
+        match raw_kind(&raw) {
+            Kind::Enum => {
+                // SAFETY: In an `ENUM`, `vlen` enumerators follow the head.
+                let values = unsafe { trailing::<sys::btf_enum>(head, raw_vlen(&raw)) };
+                let enumerator = |raw: sys::btf_enum| Enumerator {
+                    name: self.name(raw.name_off),
+                    value: match signed {
+                        true => raw.val.into(),
+                        false => (raw.val as u32).into(),
+                    },
+                };
+                Some(values.into_iter().map(enumerator).collect())
+            }
+            Kind::Enum64 => {
+                // SAFETY: In an `ENUM64`, `vlen` enumerators follow the head.
+                let values = unsafe { trailing::<sys::btf_enum64>(head, raw_vlen(&raw)) };
+                let enumerator = |raw: sys::btf_enum64| {
+                    let value = (u64::from(raw.val_hi32) << 32) | u64::from(raw.val_lo32);
+                    Enumerator {
+                        name: self.name(raw.name_off),
+                        value: match signed {
+                            true => (value as i64).into(),
+                            false => value.into(),
+                        },
+                    }
+                };
+                Some(values.into_iter().map(enumerator).collect())
+            }
+            _ => None,
+        }
     }
 
     pub(crate) fn add_ptr(&mut self, to: u32) -> Result<u32> {
@@ -311,6 +403,93 @@ impl Btf {
         let of = c_id(of)?;
         // SAFETY: `raw` is valid.
         check_id(unsafe { sys::btf__add_const(self.raw.as_ptr(), of) })
+    }
+
+    pub(crate) fn add_array(&mut self, array: Array) -> Result<u32> {
+        let (index, element) = (c_id(array.index)?, c_id(array.element)?);
+        // SAFETY: `raw` is valid.
+        check_id(unsafe { sys::btf__add_array(self.raw.as_ptr(), index, element, array.len) })
+    }
+
+    /// Adds a struct with its members.
+    pub(crate) fn add_struct(&mut self, name: &str, size: u32, members: &[Member]) -> Result<u32> {
+        let name = c_string(name)?;
+        // SAFETY: `raw` is valid, and so is the name, which libbpf copies.
+        let id = unsafe { sys::btf__add_struct(self.raw.as_ptr(), name.as_ptr(), size) };
+        let id = check_id(id)?;
+        self.add_members(members)?;
+        Ok(id)
+    }
+
+    /// Adds a union with its members.
+    pub(crate) fn add_union(&mut self, name: &str, size: u32, members: &[Member]) -> Result<u32> {
+        let name = c_string(name)?;
+        // SAFETY: `raw` is valid, and so is the name, which libbpf copies.
+        let id = unsafe { sys::btf__add_union(self.raw.as_ptr(), name.as_ptr(), size) };
+        let id = check_id(id)?;
+        self.add_members(members)?;
+        Ok(id)
+    }
+
+    /// Adds members to the last type, a struct or union.
+    fn add_members(&mut self, members: &[Member]) -> Result<()> {
+        for member in members {
+            let (name, ty) = (c_string(&member.name)?, c_id(member.ty)?);
+            // SAFETY: `raw` is valid, and so is the name, which libbpf copies. It checks itself that
+            // the last type is a struct or union.
+            check_id(unsafe {
+                sys::btf__add_field(
+                    self.raw.as_ptr(),
+                    name.as_ptr(),
+                    ty,
+                    member.offset,
+                    member.bits,
+                )
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Adds an enum with its enumerators, as `ENUM64` if it has 8 bytes.
+    pub(crate) fn add_enum(
+        &mut self,
+        name: &str,
+        size: u32,
+        signed: bool,
+        values: &[Enumerator],
+    ) -> Result<u32> {
+        let name = c_string(name)?;
+        let raw = self.raw.as_ptr();
+        let is_64 = size == 8;
+        // SAFETY: `raw` is valid, and so is the name, which libbpf copies.
+        let id = check_id(unsafe {
+            match is_64 {
+                true => sys::btf__add_enum64(raw, name.as_ptr(), size, signed),
+                false => sys::btf__add_enum(raw, name.as_ptr(), size),
+            }
+        })?;
+        if let (true, Some(head)) = (signed, self.type_ptr(id)) {
+            // libbpf marks an `ENUM` as signed only when a value is negative.
+            // SAFETY: libbpf returned the pointer, so a `btf_type` is there, and as it has just
+            // added it, that is memory it lets change.
+            unsafe {
+                let mut ty = head.as_ptr().read_unaligned();
+                ty.info |= KIND_FLAG;
+                head.as_ptr().write_unaligned(ty);
+            }
+        }
+        for Enumerator { name, value } in values {
+            let name = c_string(name)?;
+            // SAFETY: `raw` is valid, and so is the name, which libbpf copies. It checks itself that
+            // the last type is an enum of that kind. What is negative goes in as the bits it has.
+            check_id(unsafe {
+                match is_64 {
+                    true => sys::btf__add_enum64_value(raw, name.as_ptr(), *value as u64),
+                    false => sys::btf__add_enum_value(raw, name.as_ptr(), *value as i64),
+                }
+            })?;
+        }
+        Ok(id)
     }
 
     /// Adds a `FUNC_PROTO` with its parameters.
@@ -354,7 +533,7 @@ impl Btf {
     }
 
     /// The number of all types, `void` and those of the base included, which is also the next id.
-    fn len(&self) -> u32 {
+    pub(crate) fn len(&self) -> u32 {
         // SAFETY: `raw` is valid.
         unsafe { sys::btf__type_cnt(self.raw.as_ptr()) }
     }
@@ -374,6 +553,11 @@ impl Btf {
         self.c_str(raw.name_off)
     }
 
+    fn name(&self, offset: u32) -> String {
+        self.c_str(offset)
+            .map_or(String::new(), |name| name.to_string_lossy().into_owned())
+    }
+
     /// The string at an offset. It does not leave this file: adding a type may move it.
     fn c_str(&self, offset: u32) -> Option<&CStr> {
         // SAFETY: `raw` is valid; libbpf checks the offset.
@@ -385,6 +569,27 @@ impl Btf {
     }
 }
 
+/// The bit of `btf_type.info` that marks signed enums and structs with bit fields.
+const KIND_FLAG: u32 = 1 << 31;
+
 fn raw_kind(raw: &sys::btf_type) -> Kind {
     Kind::from_raw((raw.info >> 24) & 0x1f)
+}
+
+/// How many items follow the head of a type, for the kinds that have items.
+fn raw_vlen(raw: &sys::btf_type) -> usize {
+    (raw.info & 0xffff) as usize
+}
+
+/// Copies what follows the head of a type.
+///
+/// # Safety
+///
+/// `head` is what libbpf returned for a type that is followed by `count` values of type `T`, which
+/// libbpf has checked to be inside of its buffer when it parsed or added them, and nothing was added
+/// since.
+unsafe fn trailing<T: Copy>(head: NonNull<sys::btf_type>, count: usize) -> Vec<T> {
+    // SAFETY: The caller says that the values are there.
+    let item = |i| unsafe { head.as_ptr().add(1).cast::<T>().add(i).read_unaligned() };
+    (0..count).map(item).collect()
 }

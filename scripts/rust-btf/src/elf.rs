@@ -83,6 +83,11 @@ impl Elf {
         self.kind == ObjectKind::Relocatable
     }
 
+    /// The number of bytes of a pointer on the machine that this is for.
+    pub(crate) fn pointer_size(&self) -> Result<u32> {
+        Ok(if self.parse()?.is_64() { 8 } else { 4 })
+    }
+
     /// The content of all sections of that name, one after the other; `None` if there is none.
     pub(crate) fn section(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let mut content = None;

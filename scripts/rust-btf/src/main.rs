@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Adds the kfuncs that Rust code describes in a kernel object to the BTF of that object.
+//! Adds the kfuncs and types that Rust code describes in a kernel object to the BTF of that object.
 //!
 //! The kernel build makes BTF from DWARF with `pahole` and leaves Rust out, so a Rust function does
-//! not exist for BPF. The macros of the `bpf` crate therefore put a description of each kfunc into
-//! the object's `.modinfo` section (the grammar is in [`parse`]); this tool reads them and adds a
-//! `FUNC` with its `FUNC_PROTO` for each to the BTF that `pahole --btf_encode_detached` wrote. It
-//! runs between `pahole` and `resolve_btfids`:
+//! not exist for BPF, nor does a Rust type. The macros of the `bpf` crate therefore put a description
+//! of each into the object's `.modinfo` section (the grammar is in [`parse`]); this tool reads them
+//! and adds to the BTF that `pahole --btf_encode_detached` wrote: a `FUNC` with its `FUNC_PROTO` for
+//! a kfunc, a `STRUCT`, `UNION` or `ENUM` for a type. It runs between `pahole` and `resolve_btfids`:
 //!
 //! ```text
 //! pahole --btf_encode_detached=x.BTF --btf_base vmlinux x.ko
@@ -15,16 +15,21 @@
 //! ```
 //!
 //! What it adds depends on the descriptions and on the BTF only, not on their order in the object.
-//! An object without descriptions, or whose kfuncs are all in the BTF already, leaves the BTF file
-//! untouched.
+//! An object without descriptions, or with nothing that the BTF does not have already, leaves the BTF
+//! file untouched.
+//!
+//! Rust and C have to agree on types that both know. Where Rust uses a type of the kernel, a
+//! description says which size it has in Rust, and this tool compares it with the one in the BTF.
 //!
 //! It does not:
 //!
 //! - write to the object, or write anything at all if there is an error: the BTF file is replaced
 //!   as a whole, at the end;
 //! - tag kfuncs, fill `.BTF_ids`, deduplicate or sort: `resolve_btfids` does;
-//! - make types: a type that a kfunc names has to be in the BTF of the object or of the kernel;
-//! - judge what a prototype means to the verifier: the macros do.
+//! - replace types: one that is described and in the BTF too has to be the same in both;
+//! - make types of which only the name is known: each that is named has to be described, or be in the
+//!   BTF of the object or of the kernel;
+//! - judge what a prototype or a type means to the verifier: the macros do.
 
 use std::{
     env,
@@ -47,7 +52,7 @@ type Result<T> = std::result::Result<T, String>;
 
 const USAGE: &str = "usage: rust-btf [--btf_base FILE] --btf FILE ELF
 
-Adds the kfuncs that Rust code describes in ELF (a .ko or vmlinux) to its detached BTF.
+Adds the kfuncs and types that Rust code describes in ELF (a .ko or vmlinux) to its detached BTF.
 
   --btf FILE       the BTF that pahole --btf_encode_detached wrote for ELF; replaced
   --btf_base FILE  for a module: the vmlinux (ELF or raw BTF) that this BTF builds on";
@@ -124,12 +129,12 @@ fn read_base(path: &Path) -> Result<btf::Btf> {
 
 fn run(args: &Args) -> Result<()> {
     let object = elf::read(&args.elf)?;
-    let kfuncs = object
+    let decls = object
         .descriptions()?
         .iter()
-        .map(|description| parse::description(description).map(|parse::Decl::Kfunc(kfunc)| kfunc))
+        .map(|description| parse::description(description))
         .collect::<Result<Vec<_>>>()?;
-    if kfuncs.is_empty() {
+    if decls.is_empty() {
         return Ok(());
     }
 
@@ -148,8 +153,9 @@ fn run(args: &Args) -> Result<()> {
         elf: file_name(&args.elf),
         base: args.btf_base.as_deref().map(file_name),
         is_module: object.is_relocatable(),
+        pointer_size: object.pointer_size()?,
     };
-    if add::kfuncs(&mut btf, kfuncs, &origin)? {
+    if add::declarations(&mut btf, decls, &origin)? {
         file::replace(&args.btf, &btf.raw_data()?)?;
     }
     Ok(())

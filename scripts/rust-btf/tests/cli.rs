@@ -5,6 +5,8 @@
 // The helpers are no `#[test]` functions, but fail the same way.
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+// Each test crate uses some of it.
+#[allow(dead_code)]
 mod common;
 
 use common::{
@@ -477,7 +479,7 @@ fn malformed_descriptions() {
         "description 'kfunc bpf_x(a) void': column 14: type expected, found ')'; descriptions come \
          from the macros of the bpf crate",
     );
-    refused(&[""], "description '': column 1: 'kfunc' expected");
+    refused(&[""], "description '': column 1: 'kfunc', 'struct',");
     refused(
         &["kfunc \u{1b}[m\n() void"],
         "description 'kfunc \\x1b[m\\n() void': column 7: not",

@@ -27,10 +27,43 @@ use proptest::{
     }, //
 };
 
-const DESCRIPTIONS: [&str; 3] = [
+const DESCRIPTIONS: [&str; 9] = [
     "kfunc bpf_own(file *const struct file, n u32) int",
     "kfunc bpf_b(name *const void, name__sz u32) u32",
     "kfunc bpf_a(file *struct file) *struct file",
+    "struct bpf_s 32 { a 0 pair_t, u 16 union bpf_u, next 24 *const struct bpf_s, end 32 [0]u32 }",
+    "union bpf_u 8 { a 0 [2]u32, e 0 enum bpf_e }",
+    "enum bpf_e 8 signed { A = -1, B = 4294967296 }",
+    "struct bpf_there 16 { a 0 [2]u32, next 8 *struct bpf_there }",
+    "enum bpf_sign 4 signed { NO = -1, YES = 1 }",
+    "struct file 8",
+];
+
+const WORDS: &[&str] = &[
+    "0 ",
+    "8 ",
+    "16 ",
+    "32 ",
+    "4294967295 ",
+    "[2]",
+    "[4294967295]",
+    "*",
+    "const ",
+    "void ",
+    "a ",
+    "u32 ",
+    "pair_t, ",
+    "mode ",
+    "file ",
+    "bpf_u ",
+    "bpf_s, ",
+    "bpf_there }",
+    "struct ",
+    "union ",
+    "enum ",
+    "{ ",
+    "}",
+    "",
 ];
 
 fn kernel() -> Btf {
@@ -39,7 +72,9 @@ fn kernel() -> Btf {
     let u32 = btf.typedef("u32", int);
     btf.structure("file", 8);
     btf.enumeration("mode");
-    btf.func("vfs_thing", &[("x", u32)], int);
+    btf.func("vfs_thing", &[("x", u32)], int); // 5, 6
+    let pair = btf.array(u32, 4, int);
+    btf.typedef("pair_t", pair); // 8
     btf
 }
 
@@ -49,6 +84,12 @@ fn own() -> Btf {
     let constant = btf.constant(3);
     let file = btf.ptr(constant);
     btf.func("bpf_own", &[("file", file), ("n", 2)], 1);
+    let array = btf.array(2, 2, 1);
+    let there = btf.structure("bpf_there", 16);
+    btf.member("a", array, 0, 0);
+    btf.member("next", there + 1, 64, 0);
+    btf.ptr(there);
+    btf.small_enum("bpf_sign", 4, &[("NO", -1), ("YES", 1)]);
     btf
 }
 
@@ -137,9 +178,21 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn changed_description(changes in changes()) {
-        let description = apply(DESCRIPTIONS[1].as_bytes().to_vec(), &changes);
-        check(&module(&[description]), &own().data(), &kernel().data(), kernel());
+    fn changed_description(which in 0..DESCRIPTIONS.len(), changes in changes()) {
+        let mut descriptions: Vec<_> = DESCRIPTIONS.map(|text| text.as_bytes().to_vec()).into();
+        descriptions[which] = apply(descriptions[which].clone(), &changes);
+        check(&module(&descriptions), &own().data(), &kernel().data(), kernel());
+    }
+
+    /// Most changes of bytes end in the parser. These get through it.
+    #[test]
+    fn changed_words(which in 0..DESCRIPTIONS.len(), at in any::<Index>(), word in select(WORDS)) {
+        let mut descriptions = DESCRIPTIONS.map(str::to_string);
+        let mut words: Vec<_> = DESCRIPTIONS[which].split_inclusive(' ').collect();
+        let at = at.index(words.len());
+        words[at] = word;
+        descriptions[which] = words.concat();
+        check(&module(&descriptions), &own().data(), &kernel().data(), kernel());
     }
 
     #[test]

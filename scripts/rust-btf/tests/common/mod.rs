@@ -150,6 +150,24 @@ impl Btf {
         add!(self, btf__add_union, c(name).as_ptr(), size)
     }
 
+    /// Adds a member to the last type. `bits` is 0 for one that is no bit field.
+    pub fn member(&mut self, name: &str, ty: i32, offset: u32, bits: u32) {
+        add!(self, btf__add_field, c(name).as_ptr(), ty, offset, bits);
+    }
+
+    pub fn array(&mut self, of: i32, len: u32, index: i32) -> i32 {
+        add!(self, btf__add_array, index, of, len)
+    }
+
+    /// Adds an enum with these enumerators; libbpf says that it is signed if one is negative.
+    pub fn small_enum(&mut self, name: &str, size: u32, values: &[(&str, i64)]) -> i32 {
+        let id = add!(self, btf__add_enum, c(name).as_ptr(), size);
+        for (name, value) in values {
+            add!(self, btf__add_enum_value, c(name).as_ptr(), *value);
+        }
+        id
+    }
+
     pub fn enumeration(&mut self, name: &str) -> i32 {
         let id = add!(self, btf__add_enum, c(name).as_ptr(), 4);
         add!(self, btf__add_enum_value, c("FIRST").as_ptr(), 1);
@@ -218,33 +236,70 @@ impl Btf {
     }
 
     fn line(&self, id: u32) -> String {
-        // SAFETY: `id` is one of a type, and nothing is added while `ty` and `params` are in use. A
-        // `FUNC_PROTO` is followed by its parameters.
-        let (ty, target, params) = unsafe {
-            let ty = &*sys::btf__type_by_id(self.raw, id);
-            let is_proto = (ty.info >> 24) & 0x1f == sys::BTF_KIND_FUNC_PROTO;
-            let len = if is_proto { ty.info & 0xffff } else { 0 };
-            let params = ptr::from_ref(ty).add(1).cast::<sys::btf_param>();
-            let params = std::slice::from_raw_parts(params, len as usize);
-            (ty, ty.__bindgen_anon_1.type_, params)
-        };
+        // SAFETY: `id` is one of a type, which libbpf returns a valid pointer to.
+        let ty = unsafe { &*sys::btf__type_by_id(self.raw, id) };
+        // SAFETY: Both fields of the union are `u32`.
+        let target = unsafe { ty.__bindgen_anon_1.type_ };
         let name = self.name(ty.name_off);
-        match (ty.info >> 24) & 0x1f {
+        let (kind, len) = ((ty.info >> 24) & 0x1f, ty.info & 0xffff);
+        let flag = match ty.info >> 31 {
+            0 => "",
+            _ => " flag",
+        };
+        match kind {
             sys::BTF_KIND_PTR => format!("{id} ptr {target}"),
             sys::BTF_KIND_CONST => format!("{id} const {target}"),
             sys::BTF_KIND_FUNC_PROTO => {
-                let params: Vec<_> = params
-                    .iter()
-                    .map(|param| format!("{} {}", self.name(param.name_off), param.type_))
-                    .collect();
-                format!("{id} proto ({}) {target}", params.join(", "))
+                let params = self.items(id, |param: &sys::btf_param| {
+                    format!("{} {}", self.name(param.name_off), param.type_)
+                });
+                format!("{id} proto ({params}) {target}")
             }
-            sys::BTF_KIND_FUNC => {
-                let linkage = ty.info & 0xffff;
-                format!("{id} func {name} {target} linkage {linkage}")
+            sys::BTF_KIND_FUNC => format!("{id} func {name} {target} linkage {len}"),
+            sys::BTF_KIND_ARRAY => {
+                // SAFETY: An array is followed by a `btf_array`.
+                let array = unsafe { &*ptr::from_ref(ty).add(1).cast::<sys::btf_array>() };
+                let (of, index, len) = (array.type_, array.index_type, array.nelems);
+                format!("{id} array {of} len {len} index {index}")
             }
-            kind => format!("{id} kind {kind} {name}"),
+            sys::BTF_KIND_STRUCT | sys::BTF_KIND_UNION => {
+                let tag = match kind {
+                    sys::BTF_KIND_STRUCT => "struct",
+                    _ => "union",
+                };
+                let members = self.items(id, |member: &sys::btf_member| {
+                    let name = self.name(member.name_off);
+                    format!("{name} bit {} type {}", member.offset, member.type_)
+                });
+                format!("{id} {tag}{flag} {name} size {target} ({members})")
+            }
+            sys::BTF_KIND_ENUM => {
+                let values = self.items(id, |value: &sys::btf_enum| {
+                    format!("{} {}", self.name(value.name_off), value.val)
+                });
+                format!("{id} enum{flag} {name} size {target} ({values})")
+            }
+            sys::BTF_KIND_ENUM64 => {
+                let values = self.items(id, |value: &sys::btf_enum64| {
+                    let (name, high) = (self.name(value.name_off), value.val_hi32);
+                    format!("{name} {high:#x}:{:#x}", value.val_lo32)
+                });
+                format!("{id} enum64{flag} {name} size {target} ({values})")
+            }
+            kind => format!("{id} kind {kind} {name} {target}"),
         }
+    }
+
+    /// What follows a type whose items are `T`.
+    fn items<T>(&self, id: u32, show: impl Fn(&T) -> String) -> String {
+        // SAFETY: `id` is one of a type that so many items of that kind follow, and nothing is added
+        // while they are in use.
+        let items = unsafe {
+            let ty = sys::btf__type_by_id(self.raw, id);
+            let len = (*ty).info & 0xffff;
+            std::slice::from_raw_parts(ty.add(1).cast::<T>(), len as usize)
+        };
+        items.iter().map(show).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Objects: what BPF programs hold references to.
+//!
+//! An [`Object<T>`] is a `T` that is counted: Rust code and BPF programs hold it by `ARef`, and it
+//! is freed when the last reference goes, after all RCU readers that could still see it. In the
+//! signature of a kfunc
+//!
+//! | Rust | for a program | flags in C |
+//! | --- | --- | --- |
+//! | `&Object<T>` | a trusted pointer: one that it holds a reference to | |
+//! | `Option<&Object<T>>` | the same, or `NULL` | `__nullable` |
+//! | `ARef<Object<T>>` as the first argument | a reference that it gives up | `KF_RELEASE` |
+//! | [`Rcu<'_, Object<T>>`](Rcu) | a pointer that is valid under RCU, or a trusted one | `KF_RCU` |
+//! | returns `ARef<Object<T>>` | a reference that it must give up | `KF_ACQUIRE` |
+//! | returns `Option<ARef<Object<T>>>` | the same, or `NULL`, which it must test for | `KF_ACQUIRE`, `KF_RET_NULL` |
+//! | returns `Option<Rcu<'_, Object<T>>>` | a pointer that is valid until it leaves RCU, or `NULL` | `KF_RCU_PROTECTED`, `KF_RET_NULL` |
+//!
+//! `T` derives [`BtfType`](crate::BtfType) with `#[btf(object)]`. Fields marked `#[btf]` can be
+//! read by programs that have a pointer; the rest of `T` is not in BTF. A program can keep a
+//! reference in a map (`struct t __kptr *`), if the type is named in
+//! [`kfunc_set!`](crate::kfunc_set).
+//!
+//! # Examples
+//!
+//! ```ignore
+//! /// A counter that programs share.
+//! #[derive(BtfType)]
+//! #[btf(object, name = "bpf_counter")]
+//! struct Counter {
+//!     #[btf]
+//!     id: u32,
+//!     count: AtomicU64,
+//! }
+//!
+//! #[kfunc]
+//! fn bpf_counter_new(id: u32) -> Option<ARef<Object<Counter>>> {
+//!     Object::new(Counter { id, count: AtomicU64::new(0) }, GFP_ATOMIC).ok()
+//! }
+//!
+//! #[kfunc]
+//! fn bpf_counter_add(counter: &Object<Counter>, value: u64) -> u64 { ... }
+//!
+//! #[kfunc]
+//! fn bpf_counter_release(counter: ARef<Object<Counter>>) {}
+//! ```
+//!
+//! # What the verifier does not promise
+//!
+//! - A kfunc may return a pointer without a reference. The verifier takes it for valid until the
+//!   program ends, so only [`Rcu`] can be returned so: its use is confined to where RCU protects
+//!   it.
+//! - A pointer to a struct that has only scalars in BTF may be memory that the program made up
+//!   (`__btf_type_is_scalar_struct()`). So every object has a last member that is none,
+//!   `__opaque`.
+//! - It releases what is in the first argument and nothing else.
+//!
+//! C headers: [`include/linux/btf.h`](srctree/include/linux/btf.h),
+//! [`include/linux/refcount.h`](srctree/include/linux/refcount.h)
+
+use crate::{
+    kfunc::{
+        KfuncArg,
+        KfuncRet, //
+    },
+    types::{
+        BtfType,
+        Pointer, //
+    }, //
+};
+use core::{
+    cell::UnsafeCell,
+    marker::PhantomData,
+    mem::{
+        offset_of,
+        MaybeUninit, //
+    },
+    ops::Deref,
+    ptr::NonNull, //
+};
+use kernel::{
+    alloc::Flags,
+    bindings,
+    prelude::*,
+    sync::{
+        aref::{
+            ARef,
+            AlwaysRefCounted, //
+        },
+        atomic::Relaxed,
+        Refcount, //
+    }, //
+};
+
+/// What can be the content of an [`Object`]. Implemented by `#[derive(BtfType)]`.
+///
+/// # Safety
+///
+/// The declaration of the type must name none but scalar fields, and have a member that is none.
+/// `DTOR` must lead to the ids of the struct and of a function that drops a reference to an
+/// `Object<Self>`.
+pub unsafe trait BtfObject: BtfType + Send + Sync + 'static {
+    /// For the kernel, to drop references that maps hold.
+    const DTOR: *const bindings::btf_id_dtor_kfunc;
+}
+
+/// A counted `T`.
+///
+/// # Invariants
+///
+/// `refs` is the number of references, and 0 once the last is gone; then nobody but RCU readers,
+/// and later the callback in `rcu`, has access.
+#[repr(C)]
+pub struct Object<T> {
+    // First, so that a pointer to the object is one to the struct that BPF programs know.
+    data: T,
+    refs: Refcount,
+    rcu: UnsafeCell<MaybeUninit<bindings::callback_head>>,
+}
+
+// SAFETY: `T` is what a reference gives access to; `refs` is atomic and `rcu` is touched by nobody
+// but who drops the last reference.
+unsafe impl<T: Sync> Sync for Object<T> {}
+
+// SAFETY: The object is dropped on whichever CPU runs the callback.
+unsafe impl<T: Send> Send for Object<T> {}
+
+impl<T: BtfObject> Object<T> {
+    /// Makes an object of `data` and returns the first reference to it.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` if there is no memory.
+    pub fn new(data: T, flags: Flags) -> Result<ARef<Self>> {
+        let object = Self {
+            data,
+            // INVARIANT: The one that is returned.
+            refs: Refcount::new(1),
+            rcu: UnsafeCell::new(MaybeUninit::uninit()),
+        };
+        let object = KBox::into_raw(KBox::new(object, flags)?);
+        // SAFETY: A box is not null, and the first reference is taken over.
+        Ok(unsafe { ARef::from_raw(NonNull::new_unchecked(object)) })
+    }
+
+    /// Frees the object, after all RCU readers that can see it.
+    ///
+    /// # Safety
+    ///
+    /// `head` must be the `rcu` of an object whose last reference is gone, and this the only call.
+    unsafe extern "C" fn free(head: *mut bindings::callback_head) {
+        // SAFETY: By the safety requirements.
+        let object = unsafe { head.byte_sub(offset_of!(Self, rcu)) }.cast::<Self>();
+        // SAFETY: The object was made by `KBox::into_raw` in `new`, and nobody has access.
+        drop(unsafe { KBox::from_raw(object) });
+    }
+}
+
+impl<T> Deref for Object<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.data
+    }
+}
+
+// SAFETY: The count keeps the object alive, and it begins with 1.
+unsafe impl<T: BtfObject> AlwaysRefCounted for Object<T> {
+    fn inc_ref(&self) {
+        self.refs.inc();
+    }
+
+    unsafe fn dec_ref(object: NonNull<Self>) {
+        // SAFETY: The caller has a reference.
+        let this = unsafe { object.as_ref() };
+        if !this.refs.dec_and_test() {
+            return;
+        }
+        let head = this.rcu.get().cast();
+        // SAFETY: This was the last reference, so nobody else uses `rcu`, and the object stays
+        // until the callback runs. The registration of the module's kfuncs waits for callbacks
+        // before the module's code goes away.
+        unsafe { bindings::call_rcu(head, Some(Self::free)) };
+    }
+}
+
+/// Shows that the code runs in an RCU read-side critical section.
+///
+/// A kfunc that takes `&RcuReader` can be called only by a program that is in one
+/// (`KF_RCU_PROTECTED`). It is no argument for the program.
+pub struct RcuReader(());
+
+impl RcuReader {
+    /// For the code that the macros of this crate generate.
+    ///
+    /// # Safety
+    ///
+    /// For `'a`, the CPU must be in an RCU read-side critical section; what is made of it and
+    /// returned to a program must be out of its reach after that.
+    #[doc(hidden)]
+    pub unsafe fn get<'a>() -> &'a Self {
+        &Self(())
+    }
+}
+
+/// A pointer that RCU keeps valid, perhaps to an object whose last reference is gone.
+///
+/// The object can be looked at, and [`try_get`](Rcu::try_get) makes a reference of it if it is not
+/// too late.
+pub struct Rcu<'a, T> {
+    ptr: NonNull<T>,
+    _reader: PhantomData<&'a T>,
+}
+
+impl<'a, T: BtfObject> Rcu<'a, Object<T>> {
+    /// Makes a pointer that outlives the borrow of `object`, and not the reader.
+    pub fn new(object: &Object<T>, _reader: &'a RcuReader) -> Self {
+        Self {
+            ptr: NonNull::from(object),
+            _reader: PhantomData,
+        }
+    }
+
+    /// A reference to the object, or [`None`] if it is about to be freed.
+    pub fn try_get(&self) -> Option<ARef<Object<T>>> {
+        let refs = self.object().refs.as_atomic();
+        let mut count = refs.load(Relaxed);
+        loop {
+            // A count that is saturated is negative; like `refcount_inc_not_zero()`, leave it so.
+            let next = match count {
+                0 => return None,
+                1.. => count.wrapping_add(1),
+                _ => count,
+            };
+            match refs.cmpxchg(count, next, Relaxed) {
+                Ok(_) => break,
+                Err(now) => count = now,
+            }
+        }
+        // SAFETY: The count was just incremented, and it was not 0.
+        Some(unsafe { ARef::from_raw(self.ptr) })
+    }
+
+    pub(crate) fn as_ptr(&self) -> *const Object<T> {
+        self.ptr.as_ptr()
+    }
+
+    fn object(&self) -> &Object<T> {
+        // SAFETY: RCU keeps the object valid: for an argument, by the verifier (`KF_RCU`).
+        unsafe { self.ptr.as_ref() }
+    }
+}
+
+impl<T: BtfObject> Deref for Rcu<'_, Object<T>> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.object().data
+    }
+}
+
+// SAFETY: An object begins with its `T`.
+unsafe impl<T: BtfObject> BtfType for Object<T> {
+    const BTF: &'static str = T::BTF;
+    const SCALARS: Option<u32> = None;
+}
+
+// SAFETY: The verifier accepts a trusted pointer to the struct (`KF_ARG_PTR_TO_BTF_ID`). The
+// struct has a member that is no scalar, so it cannot be memory of the program. All such pointers
+// come from kfuncs that returned a reference which the program still holds, or from a map that
+// does; the struct is this module's, so the kfuncs are, too.
+unsafe impl<T: BtfObject> KfuncArg for &Object<T> {
+    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
+    const TRUSTS: bool = true;
+
+    #[inline(always)]
+    unsafe fn from_register(register: u64) -> Self {
+        // SAFETY: As said above.
+        unsafe { &*(register as *const Object<T>) }
+    }
+}
+
+// SAFETY: As for `&Object<T>`, and null.
+unsafe impl<T: BtfObject> KfuncArg for Option<&Object<T>> {
+    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
+    const SUFFIX: &'static str = "__nullable";
+    const TRUSTS: bool = true;
+
+    #[inline(always)]
+    unsafe fn from_register(register: u64) -> Self {
+        // SAFETY: As said above.
+        unsafe { (register as *const Object<T>).as_ref() }
+    }
+}
+
+// SAFETY: The verifier accepts a pointer with a reference that the program holds, and takes it away
+// from the program (`release_reg()`).
+unsafe impl<T: BtfObject> KfuncArg for ARef<Object<T>> {
+    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
+    const FLAGS: u32 = bindings::KF_RELEASE;
+    const TRUSTS: bool = true;
+
+    #[inline(always)]
+    unsafe fn from_register(register: u64) -> Self {
+        // SAFETY: The pointer is not null, and the program's reference is taken over.
+        unsafe { ARef::from_raw(NonNull::new_unchecked(register as *mut Object<T>)) }
+    }
+}
+
+// SAFETY: The verifier accepts a pointer that is trusted, or protected by RCU in a program that is
+// in an RCU read-side critical section (`is_rcu_reg()`), which does not end before the call.
+unsafe impl<T: BtfObject> KfuncArg for Rcu<'_, Object<T>> {
+    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
+    const FLAGS: u32 = bindings::KF_RCU;
+
+    #[inline(always)]
+    unsafe fn from_register(register: u64) -> Self {
+        Self {
+            // SAFETY: The verifier does not accept null.
+            ptr: unsafe { NonNull::new_unchecked(register as *mut Object<T>) },
+            _reader: PhantomData,
+        }
+    }
+}
+
+// SAFETY: The verifier makes the program hold the reference (`acquire_reference()`).
+unsafe impl<T: BtfObject> KfuncRet for ARef<Object<T>> {
+    type Abi = *mut Object<T>;
+    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
+    const FLAGS: u32 = bindings::KF_ACQUIRE;
+
+    #[inline(always)]
+    fn into_abi(self) -> Self::Abi {
+        ARef::into_raw(self).as_ptr()
+    }
+}
+
+// SAFETY: As for `ARef`, after the program has tested for null.
+unsafe impl<T: BtfObject> KfuncRet for Option<ARef<Object<T>>> {
+    type Abi = *mut Object<T>;
+    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
+    const FLAGS: u32 = bindings::KF_ACQUIRE | bindings::KF_RET_NULL;
+
+    #[inline(always)]
+    fn into_abi(self) -> Self::Abi {
+        self.map_or(core::ptr::null_mut(), |object| {
+            ARef::into_raw(object).as_ptr()
+        })
+    }
+}
+
+// SAFETY: With `KF_RCU_PROTECTED` the verifier lets only programs call that are in an RCU
+// read-side critical section, and the pointer is not valid after that (`MEM_RCU`).
+unsafe impl<T: BtfObject> KfuncRet for Option<Rcu<'_, Object<T>>> {
+    type Abi = *mut Object<T>;
+    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
+    const FLAGS: u32 = bindings::KF_RCU_PROTECTED | bindings::KF_RET_NULL;
+
+    #[inline(always)]
+    fn into_abi(self) -> Self::Abi {
+        self.map_or(core::ptr::null_mut(), |object| object.ptr.as_ptr())
+    }
+}
+
+/// What runs when a map that holds a reference goes away. For the code that
+/// `#[derive(BtfType)]` generates.
+///
+/// # Safety
+///
+/// The caller must give up a reference to the object.
+#[doc(hidden)]
+pub unsafe fn drop_reference<T: BtfObject>(object: *mut core::ffi::c_void) {
+    if let Some(object) = NonNull::new(object.cast::<Object<T>>()) {
+        // SAFETY: By the safety requirements.
+        drop(unsafe { ARef::from_raw(object) });
+    }
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! State of a module that its kfuncs use.
+//!
+//! A kfunc is a function by itself: what it works on must be found from a static. A [`ModuleState`]
+//! is a static for a value that is made when the module is loaded and dropped when it is unloaded:
+//!
+//! ```ignore
+//! static TABLE: ModuleState<SpinLock<Table>> = ModuleState::new();
+//!
+//! #[kfunc]
+//! fn bpf_table_len(call: &KfuncCall) -> u32 {
+//!     TABLE.get(call).map_or(0, |table| table.lock().len())
+//! }
+//!
+//! impl kernel::Module for Tables {
+//!     fn init(module: &'static ThisModule) -> Result<Self> {
+//!         Ok(Self {
+//!             _kfuncs: KFUNCS.register(module)?,
+//!             _table: TABLE.init(module, new_spinlock!(Table::new()))?,
+//!         })
+//!     }
+//! }
+//! ```
+//!
+//! A [`KfuncCall`] is no argument for a program. It shows that the code runs in a kfunc, so that
+//! the module stays loaded: the program that calls has a reference to it.
+//!
+//! This module does not lock: a value that changes brings its lock.
+
+use core::{
+    cell::UnsafeCell,
+    mem::MaybeUninit, //
+};
+use kernel::{
+    bindings,
+    prelude::*,
+    sync::atomic::{
+        Acquire,
+        Atomic,
+        Relaxed,
+        Release, //
+    }, //
+};
+
+/// Shows that the code runs in a kfunc that a BPF program called.
+pub struct KfuncCall(());
+
+impl KfuncCall {
+    /// For the code that the macros of this crate generate.
+    ///
+    /// # Safety
+    ///
+    /// For `'a`, the code must run in a kfunc of its module that a program called.
+    #[doc(hidden)]
+    pub unsafe fn get<'a>() -> &'a Self {
+        &Self(())
+    }
+}
+
+/// No value.
+const EMPTY: u32 = 0;
+/// Somebody makes the value, or drops it.
+const BUSY: u32 = 1;
+/// There is a value.
+const READY: u32 = 2;
+
+/// A static whose value lives as long as the module is loaded.
+///
+/// # Invariants
+///
+/// `value` is initialized while `status` is `READY`.
+pub struct ModuleState<T> {
+    status: Atomic<u32>,
+    value: UnsafeCell<MaybeUninit<T>>,
+}
+
+// SAFETY: The value is shared, and dropped by whoever unloads the module.
+unsafe impl<T: Send + Sync> Sync for ModuleState<T> {}
+
+impl<T: Send + Sync> ModuleState<T> {
+    /// Makes one without a value.
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Self {
+        // INVARIANT: Not `READY`.
+        Self {
+            status: Atomic::new(EMPTY),
+            value: UnsafeCell::new(MaybeUninit::uninit()),
+        }
+    }
+
+    /// Makes the value. Keep the result in the module; it drops the value.
+    ///
+    /// # Errors
+    ///
+    /// - [`EBUSY`]: there is a value.
+    /// - Those of `init`.
+    pub fn init<E>(
+        &'static self,
+        module: &'static ThisModule,
+        init: impl PinInit<T, E>,
+    ) -> Result<StateGuard<T>>
+    where
+        Error: From<E>,
+    {
+        if self.status.cmpxchg(EMPTY, BUSY, Relaxed).is_err() {
+            return Err(EBUSY);
+        }
+        // SAFETY: The place is valid for writes, does not move, and is ours by `BUSY`.
+        if let Err(err) = unsafe { pin_init::raw_try_init(self.value.get().cast::<T>(), init) } {
+            self.status.store(EMPTY, Relaxed);
+            return Err(err.into());
+        }
+        // INVARIANT: The value was just made.
+        self.status.store(READY, Release);
+        Ok(StateGuard {
+            state: self,
+            module,
+        })
+    }
+
+    /// The value, or [`None`] if it was not made.
+    #[inline]
+    pub fn get<'a>(&'static self, _call: &'a KfuncCall) -> Option<&'a T> {
+        if self.status.load(Acquire) != READY {
+            return None;
+        }
+        // SAFETY: By the type invariants, the value is initialized. It is not dropped during the
+        // call, because the module is not unloaded.
+        Some(unsafe { (*self.value.get()).assume_init_ref() })
+    }
+}
+
+/// Drops the value of a [`ModuleState`] when the module is unloaded.
+#[must_use = "keep the guard in the module, or the value is gone"]
+pub struct StateGuard<T: Send + Sync + 'static> {
+    state: &'static ModuleState<T>,
+    module: &'static ThisModule,
+}
+
+impl<T: Send + Sync> Drop for StateGuard<T> {
+    fn drop(&mut self) {
+        // SAFETY: If the code is in a module, this is a valid one.
+        let state = unsafe { self.module.as_ptr().as_ref() }.map(|module| module.state);
+        // A kfunc can be called from when the module is live until it begins to go.
+        if state.is_none_or(|state| state == bindings::module_state_MODULE_STATE_LIVE) {
+            pr_err!("a ModuleState is dropped while kfuncs can use it; its value is leaked\n");
+            return;
+        }
+        self.state.status.store(BUSY, Relaxed);
+        // SAFETY: The guard exists, so the value does, and nobody uses it: no program can call.
+        unsafe { self.state.value.get().cast::<T>().drop_in_place() };
+        self.state.status.store(EMPTY, Relaxed);
+    }
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Arguments with a meaning beyond their value: constants, strings, what only the verifier or only
+//! the kernel looks at.
+//!
+//! Memory is in [`mem`](crate::mem), structs are in [`types`](crate::types), references in
+//! [`object`](crate::object).
+//!
+//! C: the suffixes of `Documentation/bpf/kfuncs.rst`.
+
+use crate::kfunc::KfuncArg;
+use core::{
+    ffi::CStr,
+    marker::PhantomData,
+    ops::Deref, //
+};
+use kernel::bindings;
+
+/// A scalar that the verifier knows.
+///
+/// A program whose argument is not the same on every path to the call is refused, so what depends
+/// on the value can be decided once for each call. C: `arg__k`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Const<T>(T);
+
+impl<T> Deref for Const<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+macro_rules! constant {
+    ($($ty:ty),*) => {$(
+        // SAFETY: The verifier accepts a scalar that it knows (`KF_ARG_CONST`), of which the upper
+        // bits are cut off as for any other.
+        unsafe impl KfuncArg for Const<$ty> {
+            const BTF: &'static str = <$ty as KfuncArg>::BTF;
+            const SUFFIX: &'static str = "__k";
+
+            #[inline(always)]
+            unsafe fn from_register(register: u64) -> Self {
+                Self(register as $ty)
+            }
+        }
+    )*};
+}
+
+constant!(u8, u16, u32, u64, i8, i16, i32, i64);
+
+/// An argument that nobody looks at.
+///
+/// The verifier does not check it, so there is nothing that the function could do with it. It
+/// keeps the place of an argument that is no longer, or not yet, used. C: `arg__ign`.
+pub struct Ignored<T>(PhantomData<T>);
+
+// SAFETY: Nothing is made of what arrives.
+unsafe impl<T: KfuncArg> KfuncArg for Ignored<T> {
+    const BTF: &'static str = T::BTF;
+    const SUFFIX: &'static str = "__ign";
+
+    #[inline(always)]
+    unsafe fn from_register(_register: u64) -> Self {
+        Self(PhantomData)
+    }
+}
+
+// SAFETY: For `__str` the verifier accepts a pointer into the value of a map that is frozen and
+// read-only, if there is a NUL after it (`check_arg_const_str()`). Nobody changes it, and it lives
+// as long as the program that uses the map.
+unsafe impl KfuncArg for &CStr {
+    const BTF: &'static str = "*const char";
+    const SUFFIX: &'static str = "__str";
+
+    #[inline(always)]
+    unsafe fn from_register(register: u64) -> Self {
+        // SAFETY: As said above.
+        unsafe { CStr::from_ptr(register as *const core::ffi::c_char) }
+    }
+}
+
+/// The program that calls.
+///
+/// It is not an argument for the program: the kernel adds it (`KF_IMPLICIT_ARGS`). It must be the
+/// last argument of the function.
+#[repr(transparent)]
+pub struct ProgAux(kernel::types::Opaque<bindings::bpf_prog_aux>);
+
+impl ProgAux {
+    /// The id of the program, as `bpftool prog` shows it.
+    pub fn id(&self) -> u32 {
+        // SAFETY: The struct is valid, and the id is set before the program runs.
+        unsafe { (*self.0.get()).id }
+    }
+
+    /// The name of the program, as its author gave it; it may be cut off after 15 bytes.
+    pub fn name(&self) -> &CStr {
+        // SAFETY: The struct is valid; the name is set before the program runs and does not
+        // change after that.
+        let name = unsafe { &*core::ptr::addr_of!((*self.0.get()).name) };
+        // SAFETY: `c_char` and `u8` have the same layout.
+        let name: &[u8] = unsafe { &*(core::ptr::from_ref(name) as *const [u8; 16]) };
+        CStr::from_bytes_until_nul(name).unwrap_or_default()
+    }
+}
+
+// SAFETY: The verifier puts the address of the calling program's `struct bpf_prog_aux` in the
+// register, whatever the program left there. The program cannot be freed while it runs.
+unsafe impl KfuncArg for &ProgAux {
+    const BTF: &'static str = "*struct bpf_prog_aux";
+    const FLAGS: u32 = bindings::KF_IMPLICIT_ARGS;
+
+    #[inline(always)]
+    unsafe fn from_register(register: u64) -> Self {
+        // SAFETY: As said above; `ProgAux` is transparent.
+        unsafe { &*(register as *const ProgAux) }
+    }
+}
+
+/// A map of the program.
+///
+/// C: `void *map__map` and `struct bpf_map *`.
+#[repr(transparent)]
+pub struct Map(kernel::types::Opaque<bindings::bpf_map>);
+
+impl Map {
+    /// The size of a key in bytes.
+    pub fn key_size(&self) -> u32 {
+        // SAFETY: The struct is valid, and the field does not change.
+        unsafe { (*self.0.get()).key_size }
+    }
+
+    /// The size of a value in bytes.
+    pub fn value_size(&self) -> u32 {
+        // SAFETY: The struct is valid, and the field does not change.
+        unsafe { (*self.0.get()).value_size }
+    }
+
+    /// The number of elements that the map has room for.
+    pub fn max_entries(&self) -> u32 {
+        // SAFETY: The struct is valid, and the field does not change.
+        unsafe { (*self.0.get()).max_entries }
+    }
+
+    /// The id of the map, as `bpftool map` shows it.
+    pub fn id(&self) -> u32 {
+        // SAFETY: The struct is valid, and the id is set before a program can use the map.
+        unsafe { (*self.0.get()).id }
+    }
+}
+
+// SAFETY: For `__map` the verifier accepts a map of the program, which lives as long as the
+// program, or a trusted pointer to a `struct bpf_map` (`is_kfunc_arg_map()`).
+unsafe impl KfuncArg for &Map {
+    const BTF: &'static str = "*void";
+    const SUFFIX: &'static str = "__map";
+
+    #[inline(always)]
+    unsafe fn from_register(register: u64) -> Self {
+        // SAFETY: As said above; `Map` is transparent.
+        unsafe { &*(register as *const Map) }
+    }
+}

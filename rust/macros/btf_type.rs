@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Code generation for `#[derive(BtfType)]`.
+
+use crate::names::{
+    snake_case,
+    unique, //
+};
+use proc_macro2::{
+    Ident,
+    Span,
+    TokenStream, //
+};
+use quote::{
+    format_ident,
+    quote,
+    quote_spanned, //
+};
+use syn::{
+    spanned::Spanned,
+    Attribute,
+    Data,
+    DataEnum,
+    DeriveInput,
+    Error,
+    Field,
+    Fields,
+    LitStr,
+    Result, //
+};
+
+/// What `#[btf(...)]` on a type says.
+#[derive(Default)]
+struct Options {
+    /// An object that is counted, of which only marked fields are in BTF.
+    object: bool,
+    /// The name in BTF.
+    name: Option<String>,
+}
+
+pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
+    let name = &input.ident;
+    if !input.generics.params.is_empty() {
+        return Err(Error::new(
+            input.generics.span(),
+            format!("{name}: a type with parameters is many types; BTF has a name for one"),
+        ));
+    }
+    let options = options(&input.attrs)?;
+    let btf_name = options
+        .name
+        .clone()
+        .unwrap_or_else(|| snake_case(&name.to_string()));
+    match &input.data {
+        Data::Struct(data) if options.object => object(&input, &btf_name, &data.fields),
+        _ if options.object => Err(Error::new(
+            name.span(),
+            format!("{name}: an object is a struct"),
+        )),
+        Data::Struct(data) => {
+            require_repr_c(&input, "struct")?;
+            aggregate(&input, "struct", &btf_name, named(name, &data.fields)?)
+        }
+        Data::Union(data) => {
+            require_repr_c(&input, "union")?;
+            aggregate(
+                &input,
+                "union",
+                &btf_name,
+                data.fields.named.iter().collect(),
+            )
+        }
+        Data::Enum(data) => enumeration(&input, &btf_name, data),
+    }
+}
+
+fn options(attrs: &[Attribute]) -> Result<Options> {
+    let mut options = Options::default();
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident("btf")) {
+        attr.parse_nested_meta(|meta| {
+            if meta.path.is_ident("object") {
+                options.object = true;
+                Ok(())
+            } else if meta.path.is_ident("name") {
+                options.name = Some(meta.value()?.parse::<LitStr>()?.value());
+                Ok(())
+            } else {
+                Err(meta.error("`#[btf]` has the options `object` and `name = \"...\"`"))
+            }
+        })?;
+    }
+    Ok(options)
+}
+
+/// The words in `#[repr(...)]`.
+fn repr(attrs: &[Attribute]) -> Result<Vec<Ident>> {
+    let mut words = Vec::new();
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident("repr")) {
+        attr.parse_nested_meta(|meta| {
+            words.extend(meta.path.get_ident().cloned());
+            // The number of `align(...)`.
+            if meta.input.peek(syn::token::Paren) {
+                let content;
+                syn::parenthesized!(content in meta.input);
+                content.parse::<TokenStream>()?;
+            }
+            Ok(())
+        })?;
+    }
+    Ok(words)
+}
+
+fn require_repr_c(input: &DeriveInput, what: &str) -> Result<()> {
+    if repr(&input.attrs)?.iter().any(|word| word == "C") {
+        return Ok(());
+    }
+    Err(Error::new(
+        input.ident.span(),
+        format!(
+            "{}: the compiler may arrange the fields of a {what} as it likes; add `#[repr(C)]`",
+            input.ident
+        ),
+    ))
+}
+
+fn named<'a>(name: &Ident, fields: &'a Fields) -> Result<Vec<&'a Field>> {
+    match fields {
+        Fields::Named(fields) if !fields.named.is_empty() => Ok(fields.named.iter().collect()),
+        _ => Err(Error::new(
+            name.span(),
+            format!("{name}: BTF knows fields by name; name at least one"),
+        )),
+    }
+}
+
+/// The parts of a declaration's members: name, offset and type of each, behind what comes first.
+fn members(name: &Ident, fields: &[&Field], parts: &mut Vec<TokenStream>) {
+    for (index, field) in fields.iter().enumerate() {
+        let Some(ident) = &field.ident else { continue };
+        let ty = &field.ty;
+        let text = ident.to_string();
+        let text = text.strip_prefix("r#").unwrap_or(&text);
+        let text = format!("{}{text} ", if index == 0 { "" } else { ", " });
+        parts.push(quote_spanned! { ty.span() =>
+            #text,
+            ::bpf::describe::Number::<{ ::core::mem::offset_of!(#name, #ident) }>::TEXT,
+            " ",
+            <#ty as ::bpf::BtfType>::BTF
+        });
+    }
+}
+
+fn size(name: &Ident) -> TokenStream {
+    quote! { ::bpf::describe::Number::<{ ::core::mem::size_of::<#name>() }>::TEXT }
+}
+
+/// `BtfType` for a type, and its declaration in the object file.
+fn implement(name: &Ident, btf: &str, parts: &[TokenStream], scalars: TokenStream) -> TokenStream {
+    quote! {
+        // SAFETY: The declaration is made of the layout that the compiler chose, and the types of
+        // the fields are what they say.
+        unsafe impl ::bpf::BtfType for #name {
+            const BTF: &'static str = #btf;
+            const DECLARATION: &'static str = {
+                const PARTS: &[&str] = &[#(#parts),*];
+                const BYTES: [u8; ::bpf::describe::len(PARTS)] = ::bpf::describe::concat(PARTS);
+                ::bpf::describe::text(&BYTES)
+            };
+            const SCALARS: ::core::option::Option<u32> = #scalars;
+        }
+
+        const _: () = {
+            const ENTRY: &[&str] = &["rust_btf=", <#name as ::bpf::BtfType>::DECLARATION, "\0"];
+
+            #[link_section = ".modinfo"]
+            #[used(compiler)]
+            static DECLARE: [u8; ::bpf::describe::len(ENTRY)] = ::bpf::describe::concat(ENTRY);
+        };
+    }
+}
+
+fn aggregate(
+    input: &DeriveInput,
+    kind: &str,
+    btf_name: &str,
+    fields: Vec<&Field>,
+) -> Result<TokenStream> {
+    let name = &input.ident;
+    let btf = format!("{kind} {btf_name}");
+    let size = size(name);
+    let mut parts = vec![quote! { #btf, " ", #size, " { " }];
+    members(name, &fields, &mut parts);
+    parts.push(quote! { " }" });
+
+    let types = fields.iter().map(|field| &field.ty);
+    let scalars = if kind == "struct" {
+        quote! { ::bpf::types::scalars }
+    } else {
+        quote! { ::bpf::types::union_scalars }
+    };
+    Ok(implement(
+        name,
+        &btf,
+        &parts,
+        quote! { #scalars(&[#(<#types as ::bpf::BtfType>::SCALARS),*]) },
+    ))
+}
+
+fn enumeration(input: &DeriveInput, btf_name: &str, data: &DataEnum) -> Result<TokenStream> {
+    let name = &input.ident;
+    const REPRS: &[&str] = &["u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64"];
+    let repr = repr(&input.attrs)?;
+    let Some(repr) = repr
+        .iter()
+        .find(|word| REPRS.iter().any(|repr| word == repr))
+    else {
+        return Err(Error::new(
+            name.span(),
+            format!("{name}: the compiler may choose the size of an enum; add `#[repr(u32)]`"),
+        ));
+    };
+    if let Some(variant) = data
+        .variants
+        .iter()
+        .find(|v| !matches!(v.fields, Fields::Unit))
+    {
+        return Err(Error::new(
+            variant.span(),
+            format!("{name}: an enum with fields has no BTF; use a struct with a tag"),
+        ));
+    }
+
+    let signed = repr.to_string().starts_with('i');
+    let btf = format!("enum {btf_name}");
+    let size = size(name);
+    let kind = if signed { " signed { " } else { " unsigned { " };
+    let mut parts = vec![quote! { #btf, " ", #size, #kind }];
+    for (index, variant) in data.variants.iter().enumerate() {
+        let ident = &variant.ident;
+        let text = format!(
+            "{}{}_{} = ",
+            if index == 0 { "" } else { ", " },
+            btf_name.to_uppercase(),
+            snake_case(&ident.to_string()).to_uppercase()
+        );
+        let (sign, number) = if signed {
+            (
+                quote! { if (#name::#ident as i64) < 0 { "-" } else { "" } },
+                quote! { (#name::#ident as i64).unsigned_abs() as usize },
+            )
+        } else {
+            (quote! { "" }, quote! { #name::#ident as usize })
+        };
+        parts.push(quote! { #text, #sign, ::bpf::describe::Number::<{ #number }>::TEXT });
+    }
+    parts.push(quote! { " }" });
+
+    let variants: Vec<_> = data.variants.iter().map(|variant| &variant.ident).collect();
+    let implement = implement(
+        name,
+        &btf,
+        &parts,
+        quote! { ::core::option::Option::Some(0) },
+    );
+    Ok(quote! {
+        #implement
+
+        impl ::core::convert::TryFrom<#repr> for #name {
+            type Error = ::kernel::error::Error;
+
+            fn try_from(value: #repr) -> ::core::result::Result<Self, Self::Error> {
+                #(if value == #name::#variants as #repr { return Ok(#name::#variants); })*
+                Err(::kernel::error::code::EINVAL)
+            }
+        }
+
+        // SAFETY: The verifier concludes nothing about a returned scalar but its size.
+        unsafe impl ::bpf::kfunc::KfuncRet for #name {
+            type Abi = #repr;
+            const BTF: &'static str = #btf;
+
+            #[inline(always)]
+            fn into_abi(self) -> #repr {
+                self as #repr
+            }
+        }
+    })
+}
+
+/// A struct of which programs hold references: the fields that are marked, and a last member that
+/// is no scalar, so that no memory of a program passes for it.
+fn object(input: &DeriveInput, btf_name: &str, fields: &Fields) -> Result<TokenStream> {
+    let name = &input.ident;
+    let shown: Vec<_> = fields
+        .iter()
+        .filter(|field| field.attrs.iter().any(|attr| attr.path().is_ident("btf")))
+        .collect();
+    let btf = format!("struct {btf_name}");
+    let size = size(name);
+    let mut parts = vec![quote! { #btf, " ", #size, " { " }];
+    members(name, &shown, &mut parts);
+    let comma = if shown.is_empty() { "" } else { ", " };
+    parts.push(quote! { #comma, "__opaque ", #size, " [0]u8 }" });
+    let implement = implement(name, &btf, &parts, quote! { ::core::option::Option::None });
+
+    let scalars = shown.iter().map(|field| {
+        let ty = &field.ty;
+        let why = format!(
+            "{name}: programs may read scalars, arrays and structs of scalars; not this field"
+        );
+        quote_spanned! { ty.span() =>
+            const _: () = assert!(<#ty as ::bpf::BtfType>::SCALARS.is_some(), #why);
+        }
+    });
+
+    let dtor = format!("{btf_name}_dtor");
+    let describe = format!("rust_btf=kfunc {dtor}(object *void) void\0");
+    let describe = syn::LitByteStr::new(describe.as_bytes(), Span::call_site());
+    let len = describe.value().len();
+    let label = format!("rust_btf_dtor_{btf_name}");
+    let ids = dtor_ids(btf_name, &dtor, &label);
+    let module = format_ident!("__{btf_name}_btf");
+
+    Ok(quote! {
+        #implement
+        #(#scalars)*
+        #ids
+
+        #[doc(hidden)]
+        mod #module {
+            extern "C" {
+                #[link_name = #label]
+                pub(super) static IDS: ::kernel::bindings::btf_id_dtor_kfunc;
+            }
+        }
+
+        const _: () = {
+            /// # Safety
+            ///
+            /// To be called by the kernel when a map with a reference to the object goes away.
+            #[export_name = #dtor]
+            unsafe extern "C" fn dtor(object: *mut ::core::ffi::c_void) {
+                // SAFETY: By the safety requirements; the reference is the map's.
+                unsafe { ::bpf::object::drop_reference::<#name>(object) };
+            }
+
+            #[link_section = ".modinfo"]
+            #[used(compiler)]
+            static DESCRIBE: [u8; #len] = *#describe;
+        };
+
+        // SAFETY: The fields in the declaration are scalars, as was asserted, and `__opaque` is
+        // not. The ids are those of the struct and of the function above.
+        unsafe impl ::bpf::object::BtfObject for #name {
+            const DTOR: *const ::kernel::bindings::btf_id_dtor_kfunc =
+                ::core::ptr::addr_of!(#module::IDS);
+        }
+    })
+}
+
+/// What `BTF_ID_LIST` with `BTF_ID(struct, ...)` and `BTF_ID(func, ...)` writes.
+fn dtor_ids(btf_name: &str, dtor: &str, label: &str) -> TokenStream {
+    let unique = unique(label);
+    let mut asm = format!(".pushsection .BTF_ids,\"a\"\n.local {label}\n{label}:\n");
+    for symbol in [
+        format!("__BTF_ID__struct__{btf_name}__{unique}0"),
+        format!("__BTF_ID__func__{dtor}__{unique}1"),
+    ] {
+        asm += &format!(
+            ".local {symbol}\n.type {symbol}, STT_OBJECT\n.size {symbol}, 4\n{symbol}:\n.zero 4\n"
+        );
+    }
+    asm += ".popsection\n";
+    quote! { ::core::arch::global_asm!(#asm); }
+}

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Code generation for `#[kfunc_iterator]`.
+
+use crate::{
+    kfunc::{
+        self,
+        Entry, //
+    },
+    signature::{
+        close_lifetimes,
+        Signature, //
+    }, //
+};
+use proc_macro2::{
+    Ident,
+    TokenStream, //
+};
+use quote::{
+    format_ident,
+    quote,
+    quote_spanned, //
+};
+use syn::{
+    parse::{
+        Parse,
+        ParseStream, //
+    },
+    spanned::Spanned,
+    Error,
+    FnArg,
+    GenericArgument,
+    ImplItem,
+    ImplItemFn,
+    ItemFn,
+    ItemImpl,
+    PathArguments,
+    Result,
+    ReturnType,
+    Token,
+    Type, //
+};
+
+/// `name, option, ...`
+struct Options {
+    name: Ident,
+    rest: TokenStream,
+}
+
+impl Parse for Options {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let name = input.parse()?;
+        if !input.is_empty() {
+            input.parse::<Token![,]>()?;
+        }
+        Ok(Self {
+            name,
+            rest: input.parse()?,
+        })
+    }
+}
+
+pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
+    let options: Options = syn::parse2(attr)?;
+    let name = &options.name;
+    let ty = &item.self_ty;
+    if item.trait_.is_some() || !item.generics.params.is_empty() {
+        return Err(Error::new(
+            item.self_ty.span(),
+            format!("{name}: write `impl` of a type without parameters, with `new` and `next`"),
+        ));
+    }
+    let attributes = kfunc::attributes(name, options.rest)?;
+    let new = method(&item, name, "new")?;
+    let next = method(&item, name, "next")?;
+
+    let signature = Signature::parse(&constructor(new)?)?;
+    let entry = Entry::new(&signature);
+    let Entry {
+        registers,
+        convert,
+        arguments,
+        write_back,
+    } = &entry;
+    let next_item = item_type(name, next)?;
+    let tokens = next_tokens(name, next)?;
+    let rcu_flag = if tokens.iter().any(|token| token == "RcuReader") {
+        // The verifier holds the program to it from `new` on.
+        quote! { | ::kernel::bindings::KF_RCU_PROTECTED }
+    } else {
+        quote! {}
+    };
+
+    let [new_name, next_name, destroy_name] =
+        ["new", "next", "destroy"].map(|what| format_ident!("bpf_iter_{name}_{what}"));
+    let flags = kfunc::arg_flags(&signature);
+    let rules = kfunc::rules(&new_name.to_string(), &signature);
+    let it = format!("it *struct bpf_iter_{name}");
+    let it = quote! { #it };
+    let mut params = vec![it.clone()];
+    params.extend(kfunc::params(&signature));
+    let describe_new = kfunc::describe(&new_name.to_string(), &params, &quote! { "int" });
+    let describe_next = kfunc::describe(
+        &next_name.to_string(),
+        &[it.clone()],
+        &quote_spanned! { next_item.span() =>
+            <#next_item as ::bpf::iterator::IteratorItem>::BTF
+        },
+    );
+    let describe_destroy = kfunc::describe(&destroy_name.to_string(), &[it], &quote! { "void" });
+    let declare = format!("rust_btf=struct bpf_iter_{name} ");
+    let [new_symbol, next_symbol, destroy_symbol] =
+        [&new_name, &next_name, &destroy_name].map(Ident::to_string);
+    let markers = [
+        (
+            &new_name,
+            quote! { ::kernel::bindings::KF_ITER_NEW #(| #flags)* #rcu_flag },
+        ),
+        (
+            &next_name,
+            quote! { ::kernel::bindings::KF_ITER_NEXT | ::kernel::bindings::KF_RET_NULL },
+        ),
+        (
+            &destroy_name,
+            quote! { ::kernel::bindings::KF_ITER_DESTROY },
+        ),
+    ]
+    .map(|(name, flags)| {
+        quote! {
+            #[doc(hidden)]
+            #[allow(missing_docs, non_camel_case_types)]
+            pub enum #name {}
+
+            // SAFETY: The symbol of this name is one of the functions below, and its description
+            // is the prototype of that function.
+            unsafe impl ::bpf::kfunc::Kfunc for #name {
+                const FLAGS: u32 = #flags #(| ::kernel::bindings::#attributes)*;
+            }
+        }
+    });
+
+    Ok(quote! {
+        #item
+        #(#markers)*
+
+        const _: () = {
+            type State = ::bpf::iterator::State<
+                #ty,
+                <#next_item as ::bpf::iterator::IteratorItem>::Slot,
+            >;
+
+            const DECLARATION: &[&str] = &[
+                #declare,
+                ::bpf::describe::Number::<{ State::WORDS * 8 }>::TEXT,
+                " { __opaque 0 [",
+                ::bpf::describe::Number::<{ State::WORDS }>::TEXT,
+                "]u64 }\0",
+            ];
+
+            #[link_section = ".modinfo"]
+            #[used(compiler)]
+            static DECLARE: [u8; ::bpf::describe::len(DECLARATION)] =
+                ::bpf::describe::concat(DECLARATION);
+
+            /// # Safety
+            ///
+            /// To be called by a BPF program that the verifier accepted, and by nobody else.
+            #[export_name = #new_symbol]
+            unsafe extern "C" fn new(state: *mut State, #(#registers),*) -> i32 {
+                // SAFETY: The verifier checked that there is room for an iterator, which is used
+                // for nothing else until it is destroyed (`process_iter_arg()`).
+                unsafe { State::begin(state) };
+                #(#convert)*
+                let value: ::kernel::error::Result<#ty> = <#ty>::new(#(#arguments),*);
+                #(#write_back)*
+                match value {
+                    Ok(value) => {
+                        // SAFETY: It was just written.
+                        unsafe { (*state).set(value) };
+                        0
+                    }
+                    Err(err) => err.to_errno(),
+                }
+            }
+
+            /// # Safety
+            ///
+            /// To be called by a BPF program that the verifier accepted, and by nobody else.
+            #[export_name = #next_symbol]
+            unsafe extern "C" fn next(state: *mut State) -> *const ::core::ffi::c_void {
+                // SAFETY: The verifier checked that `state` is an iterator that `new` began and
+                // that is not destroyed. If there is a reader, it holds the program to an RCU
+                // read-side critical section.
+                unsafe { (*state).next(|value| <#ty>::next(value #(, ::bpf::#tokens::get())*)) }
+            }
+
+            /// # Safety
+            ///
+            /// To be called by a BPF program that the verifier accepted, and by nobody else.
+            #[export_name = #destroy_symbol]
+            unsafe extern "C" fn destroy(state: *mut State) {
+                // SAFETY: As for `next`; nobody uses it after this.
+                unsafe { ::core::ptr::drop_in_place(state) };
+            }
+
+            #rules
+
+            const _: () = { #describe_new };
+            const _: () = { #describe_next };
+            const _: () = { #describe_destroy };
+        };
+    })
+}
+
+fn method<'a>(item: &'a ItemImpl, name: &Ident, what: &str) -> Result<&'a ImplItemFn> {
+    item.items
+        .iter()
+        .find_map(|member| match member {
+            ImplItem::Fn(function) if function.sig.ident == what => Some(function),
+            _ => None,
+        })
+        .ok_or_else(|| {
+            Error::new(
+                item.self_ty.span(),
+                format!("{name}: an iterator has a function `{what}`, which is missing"),
+            )
+        })
+}
+
+/// `new` as a function whose arguments are a kfunc's, and which returns an errno.
+fn constructor(new: &ImplItemFn) -> Result<ItemFn> {
+    let mut sig = new.sig.clone();
+    match &sig.output {
+        ReturnType::Type(_, ty) if last_is(ty, "Result") => {}
+        output => {
+            return Err(Error::new(
+                output.span(),
+                "`new` of an iterator returns `Result<Self>`",
+            ));
+        }
+    }
+    sig.output = syn::parse_quote!(-> ::kernel::error::Result<()>);
+    Ok(ItemFn {
+        attrs: Vec::new(),
+        vis: syn::Visibility::Inherited,
+        sig,
+        block: Box::new(syn::parse_quote!({})),
+    })
+}
+
+/// The `T` of `fn next(&mut self) -> Option<T>`.
+fn item_type(name: &Ident, next: &ImplItemFn) -> Result<Type> {
+    let sig = &next.sig;
+    let by_reference = matches!(
+        sig.inputs.first(),
+        Some(FnArg::Receiver(receiver))
+            if receiver.reference.is_some() && receiver.mutability.is_some()
+    );
+    if !by_reference {
+        return Err(Error::new(
+            sig.inputs.span(),
+            format!("{name}: `next` takes `&mut self`"),
+        ));
+    }
+    let item = match &sig.output {
+        ReturnType::Type(_, ty) => match &**ty {
+            Type::Path(path) if last_is(ty, "Option") => path.path.segments.last(),
+            _ => None,
+        },
+        ReturnType::Default => None,
+    };
+    let item = item.and_then(|segment| match &segment.arguments {
+        PathArguments::AngleBracketed(args) => args.args.first(),
+        _ => None,
+    });
+    match item {
+        Some(GenericArgument::Type(ty)) => Ok(close_lifetimes(ty.clone())),
+        _ => Err(Error::new(
+            sig.output.span(),
+            format!("{name}: `next` returns `Option` of an item"),
+        )),
+    }
+}
+
+/// What `next` is told beside `&mut self`: names of `RcuReader` and `KfuncCall`.
+fn next_tokens(name: &Ident, next: &ImplItemFn) -> Result<Vec<Ident>> {
+    let tokens = next.sig.inputs.iter().skip(1).map(|arg| {
+        let token = match arg {
+            FnArg::Typed(arg) => match &*arg.ty {
+                Type::Reference(reference) => match &*reference.elem {
+                    Type::Path(path) => path.path.segments.last().map(|s| s.ident.clone()),
+                    _ => None,
+                },
+                _ => None,
+            },
+            FnArg::Receiver(_) => None,
+        };
+        token
+            .filter(|token| token == "RcuReader" || token == "KfuncCall")
+            .ok_or_else(|| {
+                Error::new(
+                    arg.span(),
+                    format!(
+                        "{name}: the program gives `next` nothing but the iterator; beside it \
+                         there are `&RcuReader` and `&KfuncCall`"
+                    ),
+                )
+            })
+    });
+    tokens.collect()
+}
+
+fn last_is(ty: &Type, name: &str) -> bool {
+    match ty {
+        Type::Path(path) => path.path.segments.last().is_some_and(|s| s.ident == name),
+        _ => false,
+    }
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A registry of counters that BPF programs share.
+//!
+//! A program opens a counter by its key, holds a reference to it, keeps the reference in a map,
+//! adds to it, and walks over all counters. Every rule of that (a reference is given up once, and
+//! not used after that; `NULL` is tested for; a pointer from under RCU does not leave it) is a
+//! type here, and the verifier enforces it.
+
+use bpf::prelude::*;
+use kernel::{
+    new_spinlock,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        SpinLock, //
+    }, //
+};
+
+module! {
+    type: Registry,
+    name: "registry",
+    authors: ["Seed df3aa2d1 maintainers"],
+    description: "Rust sample: counters that BPF programs share",
+    license: "GPL",
+}
+
+/// How many counters there can be.
+const MAX_COUNTERS: usize = 64;
+
+/// A counter. BPF programs can read `key`; they change the value by a kfunc.
+#[derive(BtfType)]
+#[btf(object, name = "bpf_counter")]
+struct Counter {
+    #[btf]
+    key: u64,
+    value: Atomic<u64>,
+}
+
+/// Counters that are not freed yet: the tests see that none is left.
+static ALIVE: Atomic<u32> = Atomic::new(0);
+
+impl Drop for Counter {
+    fn drop(&mut self) {
+        ALIVE.fetch_sub(1, Relaxed);
+    }
+}
+
+type Counters = KVec<ARef<Object<Counter>>>;
+
+static COUNTERS: ModuleState<SpinLock<Counters>> = ModuleState::new();
+
+/// Returns the counter with @key, which is made if there is none, or `NULL` if there is no room.
+///
+/// Context: any in which a spinlock may be taken that programs on this CPU do not hold.
+#[kfunc]
+fn bpf_counter_open(key: u64, call: &KfuncCall) -> Option<ARef<Object<Counter>>> {
+    let mut counters = COUNTERS.get(call)?.try_lock()?;
+    if let Some(counter) = counters.iter().find(|counter| counter.key == key) {
+        return Some(counter.clone());
+    }
+    if counters.len() == MAX_COUNTERS {
+        return None;
+    }
+    let value = Atomic::new(0);
+    let counter = Object::new(Counter { key, value }, GFP_ATOMIC).ok()?;
+    ALIVE.fetch_add(1, Relaxed);
+    counters.push(counter.clone(), GFP_ATOMIC).ok()?;
+    Some(counter)
+}
+
+/// Returns the counter with @key, without a reference, or `NULL`.
+#[kfunc]
+fn bpf_counter_find<'a>(
+    key: u64,
+    call: &KfuncCall,
+    rcu: &'a RcuReader,
+) -> Option<Rcu<'a, Object<Counter>>> {
+    let counters = COUNTERS.get(call)?.try_lock()?;
+    let counter = counters.iter().find(|counter| counter.key == key)?;
+    Some(Rcu::new(counter, rcu))
+}
+
+/// Makes a reference of a pointer from under RCU; `NULL` if the counter is about to be freed.
+#[kfunc]
+fn bpf_counter_acquire(counter: Rcu<'_, Object<Counter>>) -> Option<ARef<Object<Counter>>> {
+    counter.try_get()
+}
+
+/// Gives up a reference.
+#[kfunc]
+fn bpf_counter_release(counter: ARef<Object<Counter>>) {
+    drop(counter);
+}
+
+/// Adds @value to @counter and returns what it was.
+#[kfunc]
+fn bpf_counter_add(counter: &Object<Counter>, value: u64) -> u64 {
+    counter.value.fetch_add(value, Relaxed)
+}
+
+/// Returns the value of @counter, or 0 if there is none.
+#[kfunc]
+fn bpf_counter_value(counter: Option<&Object<Counter>>) -> u64 {
+    counter.map_or(0, |counter| counter.value.load(Relaxed))
+}
+
+/// Removes the counter with @key from the registry. Who holds a reference keeps it.
+#[kfunc]
+fn bpf_counter_remove(key: u64, call: &KfuncCall) -> Result {
+    let mut counters = COUNTERS.get(call).ok_or(ENODEV)?.try_lock().ok_or(EBUSY)?;
+    let index = counters
+        .iter()
+        .position(|counter| counter.key == key)
+        .ok_or(ENOENT)?;
+    drop(counters.remove(index));
+    Ok(())
+}
+
+/// Returns how many counters are not freed yet.
+#[kfunc]
+fn bpf_counters_alive() -> u32 {
+    ALIVE.load(Relaxed)
+}
+
+/// Walks over the registry. What is added or removed meanwhile may be seen or not.
+struct Walk {
+    next: usize,
+}
+
+#[kfunc_iterator(counter)]
+impl Walk {
+    /// Begins with the counter at place @first.
+    fn new(first: u32) -> Result<Self> {
+        Ok(Self {
+            next: first.try_into()?,
+        })
+    }
+
+    fn next<'a>(
+        &mut self,
+        call: &KfuncCall,
+        rcu: &'a RcuReader,
+    ) -> Option<Rcu<'a, Object<Counter>>> {
+        let counters = COUNTERS.get(call)?.try_lock()?;
+        let counter = counters.get(self.next)?;
+        self.next = self.next.checked_add(1)?;
+        Some(Rcu::new(counter, rcu))
+    }
+}
+
+kfunc_set! {
+    /// Programs of all types that trace, and those that user space runs.
+    static REGISTRY for [Tracing, Syscall] = [
+        bpf_counter_open,
+        bpf_counter_find,
+        bpf_counter_acquire,
+        bpf_counter_release,
+        bpf_counter_add,
+        bpf_counter_value,
+        bpf_counter_remove,
+        bpf_counters_alive,
+        bpf_iter_counter_new,
+        bpf_iter_counter_next,
+        bpf_iter_counter_destroy,
+    ] with objects [Counter];
+}
+
+struct Registry {
+    _counters: bpf::StateGuard<SpinLock<Counters>>,
+    _kfuncs: bpf::Registration,
+}
+
+impl kernel::Module for Registry {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        Ok(Self {
+            _counters: COUNTERS.init(module, new_spinlock!(KVec::new()))?,
+            _kfuncs: REGISTRY.register(module)?,
+        })
+    }
+}

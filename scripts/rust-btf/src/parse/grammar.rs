@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The rules of the language, one function for each.
+
+use std::{
+    collections::HashMap,
+    ops::RangeInclusive, //
+};
+
+use super::{
+    lexer::{
+        fail,
+        Lexer,
+        Result,
+        Token, //
+    },
+    Body,
+    Check,
+    Core,
+    Decl,
+    Definition,
+    Enumerator,
+    Kfunc,
+    Member,
+    Named,
+    Outer,
+    Param,
+    Tag,
+    Type,
+    MAX_PARAMS,
+    MAX_TYPE_DEPTH,
+    MAX_VLEN, //
+};
+
+/// The largest offset of a member. BTF counts it in bits.
+const MAX_OFFSET: u32 = u32::MAX / 8;
+
+/// Reads a whole description.
+pub(super) fn description(text: &str) -> Result<Decl> {
+    let mut lexer = Lexer::new(text);
+    let decl = decl(&mut lexer)?;
+    lexer.expect(Token::End)?;
+    Ok(decl)
+}
+
+fn decl(lexer: &mut Lexer<'_>) -> Result<Decl> {
+    match lexer.next() {
+        (_, Token::Word("kfunc")) => kfunc(lexer).map(Decl::Kfunc),
+        (_, Token::Word("struct")) => type_decl(lexer, Tag::Struct),
+        (_, Token::Word("union")) => type_decl(lexer, Tag::Union),
+        (_, Token::Word("enum")) => type_decl(lexer, Tag::Enum),
+        (at, token) => fail(
+            at,
+            format!("'kfunc', 'struct', 'union' or 'enum' expected, found {token}"),
+        ),
+    }
+}
+
+fn kfunc(lexer: &mut Lexer<'_>) -> Result<Kfunc> {
+    let (_, name) = lexer.identifier("kfunc name")?;
+    let mut params = Vec::new();
+
+    lexer.expect(Token::Mark('('))?;
+    lexer.list(')', |lexer| param(lexer, &mut params))?;
+    let (at, _) = lexer.peek();
+    let ret = ty(lexer)?;
+    if ret.is_void() && !ret.outer.is_empty() {
+        let why = "a qualified 'void' is no return type; write 'void'".to_string();
+        return fail(at, why);
+    }
+    if ret.array_len().is_some() {
+        let why = "an array is no return type; a pointer to one is".to_string();
+        return fail(at, why);
+    }
+    Ok(Kfunc { name, params, ret })
+}
+
+fn param(lexer: &mut Lexer<'_>, params: &mut Vec<Param>) -> Result<()> {
+    let (at, name) = lexer.identifier("parameter name")?;
+    let number = params.len() + 1;
+    if number > MAX_PARAMS {
+        let why = format!(
+            "parameter {number} ({name}): the kernel takes at most {MAX_PARAMS} parameters"
+        );
+        return fail(at, why);
+    }
+    if let Some(first) = params.iter().position(|param| param.name == name) {
+        let why = format!(
+            "parameter {number} ({name}) has the name of parameter {}; give it another",
+            first + 1
+        );
+        return fail(at, why);
+    }
+    let (at, _) = lexer.peek();
+    let ty = ty(lexer)?;
+    if ty.is_void() {
+        let why =
+            format!("parameter {number} ({name}): 'void' is no parameter type; '*void' is one");
+        return fail(at, why);
+    }
+    if ty.array_len().is_some() {
+        let why = format!(
+            "parameter {number} ({name}): an array is no parameter type; a pointer to one is"
+        );
+        return fail(at, why);
+    }
+    params.push(Param { name, ty });
+    Ok(())
+}
+
+/// What follows the first word of the definition of a type, or of its check.
+fn type_decl(lexer: &mut Lexer<'_>, tag: Tag) -> Result<Decl> {
+    let (_, name) = lexer.identifier("type name")?;
+    let named = Named { tag, name };
+    let (at, _) = lexer.peek();
+    let size = lexer.number32("size")?;
+
+    if lexer.peek().1 == Token::End {
+        return Ok(Decl::Check(Check { named, size }));
+    }
+    let body = match tag {
+        Tag::Enum => values(lexer, at, size)?,
+        _ => members(lexer, tag)?,
+    };
+    Ok(Decl::Type(Definition { named, size, body }))
+}
+
+/// The names that a list has so far, with their numbers.
+#[derive(Default)]
+struct Names(HashMap<String, usize>);
+
+impl Names {
+    /// Takes the name of a new item and returns it with what a message calls the item.
+    fn next(&mut self, lexer: &mut Lexer<'_>, what: &str) -> Result<(String, String)> {
+        let (at, name) = lexer.identifier(&format!("{what} name"))?;
+        let number = self.0.len() + 1;
+        let label = format!("{what} {number} ({name})");
+        if number > MAX_VLEN {
+            return fail(at, format!("{label}: BTF takes at most {MAX_VLEN} of them"));
+        }
+        match self.0.insert(name.clone(), number) {
+            Some(first) => fail(
+                at,
+                format!("{label} has the name of {what} {first}; give it another"),
+            ),
+            None => Ok((name, label)),
+        }
+    }
+}
+
+fn members(lexer: &mut Lexer<'_>, tag: Tag) -> Result<Body> {
+    let mut members: Vec<Member> = Vec::new();
+    let mut names = Names::default();
+
+    lexer.expect(Token::Mark('{'))?;
+    lexer.list('}', |lexer| {
+        let (start, _) = lexer.peek();
+        let (name, label) = names.next(lexer, "member")?;
+        let (at, _) = lexer.peek();
+        let offset = lexer.number32("offset")?;
+        if offset > MAX_OFFSET {
+            let why = format!("{label}: offset {offset} is more than BTF takes ({MAX_OFFSET})");
+            return fail(at, why);
+        }
+        if tag == Tag::Union && offset != 0 {
+            let why = format!("{label}: offset {offset} in a union; it is always 0");
+            return fail(at, why);
+        }
+        if let (Tag::Struct, Some(last)) = (tag, members.last()) {
+            if offset < last.offset {
+                let why = format!(
+                    "{label}: offset {offset} comes before that of the member before it ({}); put \
+                     members in the order of their offsets",
+                    last.offset
+                );
+                return fail(at, why);
+            }
+            if last.ty.array_len() == Some(0) {
+                let why = format!(
+                    "{label} comes after an array without length ({}), which only the last member \
+                     may be",
+                    last.name
+                );
+                return fail(start, why);
+            }
+        }
+        let (at, _) = lexer.peek();
+        let ty = ty(lexer)?;
+        if ty.is_void() {
+            let why = format!("{label}: 'void' is no type of a member; '*void' is one");
+            return fail(at, why);
+        }
+        members.push(Member { name, offset, ty });
+        Ok(())
+    })?;
+    Ok(Body::Members(members))
+}
+
+/// What an enum of some size can hold; `None` if there is no enum of that size.
+fn enum_range(size: u32, signed: bool) -> Option<RangeInclusive<i128>> {
+    if !matches!(size, 1 | 2 | 4 | 8) {
+        return None;
+    }
+    let count = 1_i128 << (8 * size);
+    Some(match signed {
+        true => -count / 2..=count / 2 - 1,
+        false => 0..=count - 1,
+    })
+}
+
+fn values(lexer: &mut Lexer<'_>, size_at: usize, size: u32) -> Result<Body> {
+    let signed = match lexer.next() {
+        (_, Token::Word("signed")) => true,
+        (_, Token::Word("unsigned")) => false,
+        (at, token) => {
+            let why = format!("'signed' or 'unsigned' expected, found {token}");
+            return fail(at, why);
+        }
+    };
+    let Some(range) = enum_range(size, signed) else {
+        let why = format!("an enum has 1, 2, 4 or 8 bytes, not {size}");
+        return fail(size_at, why);
+    };
+    let mut values = Vec::new();
+    let mut names = Names::default();
+
+    lexer.expect(Token::Mark('{'))?;
+    lexer.list('}', |lexer| {
+        let (name, label) = names.next(lexer, "enumerator")?;
+        lexer.expect(Token::Mark('='))?;
+        let value = lexer.number(&format!("{label}: value"), range.clone())?;
+        values.push(Enumerator { name, value });
+        Ok(())
+    })?;
+    Ok(Body::Values { signed, values })
+}
+
+fn ty(lexer: &mut Lexer<'_>) -> Result<Type> {
+    let (start, _) = lexer.peek();
+    let mut outer = Vec::new();
+    loop {
+        if lexer.accept(Token::Mark('*')) {
+            outer.push(Outer::Ptr);
+        } else if lexer.accept(Token::Word("const")) {
+            outer.push(Outer::Const);
+        } else if lexer.accept(Token::Mark('[')) {
+            outer.push(Outer::Array(lexer.number32("array length")?));
+            lexer.expect(Token::Mark(']'))?;
+        } else {
+            break;
+        }
+        if outer.len() > MAX_TYPE_DEPTH {
+            let why =
+                format!("a type with more than {MAX_TYPE_DEPTH} pointers, arrays and qualifiers");
+            return fail(start, why);
+        }
+    }
+    let (at, _) = lexer.peek();
+    let core = if lexer.accept(Token::Word("void")) {
+        Core::Void
+    } else {
+        let tag = [
+            ("struct", Tag::Struct),
+            ("union", Tag::Union),
+            ("enum", Tag::Enum),
+        ]
+        .into_iter()
+        .find(|(word, _)| lexer.accept(Token::Word(word)))
+        .map_or(Tag::None, |(_, tag)| tag);
+        let name = match tag {
+            Tag::None => lexer.name("type")?.1.to_string(),
+            _ => lexer.identifier("type name")?.1,
+        };
+        Core::Named(Named { tag, name })
+    };
+    let ty = Type { outer, core };
+    if ty.core == Core::Void && ty.has_inner_array() {
+        return fail(
+            at,
+            "'void' has no size, so there is no array of it".to_string(),
+        );
+    }
+    Ok(ty)
+}

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The language of the descriptions, as the macros of the `bpf` crate write it.
+//!
+//! ```text
+//! decl      := kfunc | aggregate | enum | check
+//! kfunc     := "kfunc" NAME "(" [ param { "," param } ] ")" type
+//! param     := NAME type
+//! aggregate := ( "struct" | "union" ) NAME SIZE "{" [ member { "," member } ] "}"
+//! member    := NAME OFFSET type
+//! enum      := "enum" NAME SIZE ( "signed" | "unsigned" ) "{" [ value { "," value } ] "}"
+//! value     := NAME "=" VALUE
+//! check     := ( "struct" | "union" | "enum" ) NAME SIZE
+//! type      := "void" | "*" type | "const" type | "[" LENGTH "]" type
+//!            | [ "struct" | "union" | "enum" ] NAME
+//! ```
+//!
+//! For example:
+//!
+//! ```text
+//! kfunc bpf_exec_name_hash(name *const void, name__sz u32) s64
+//! struct bpf_registry_obj 32 { id 0 u64, name 8 [16]u8, __opaque 32 [0]u8 }
+//! enum bpf_color 4 unsigned { BPF_RED = 0, BPF_BLUE = 7 }
+//! struct task_struct 9792
+//! ```
+//!
+//! The first three add something. The last, a check, adds nothing: it says which size Rust code
+//! takes a type of the kernel to have.
+//!
+//! A type reads from left to right: `*const struct file` is a pointer to a constant `struct file`,
+//! `[4]*u8` is an array of four pointers. A `NAME` alone is a typedef, or an integer type of C.
+//! `void` is what a kfunc without a result returns and what a pointer may point to, never a
+//! parameter, a member or an element. An array is a member, or behind a pointer.
+//!
+//! `SIZE` and `OFFSET` count bytes. All members have names. Those of a struct come in the order of
+//! their offsets, and only the last may be an array of length 0; those of a union are at 0.
+//!
+//! Everything is ASCII, numbers are decimal, and spaces (any number of them) separate what would
+//! otherwise be one word.
+//!
+//! This file knows the language and the kernel's limits on names and numbers. Whether a type exists,
+//! what it is, and whether members fit, [`crate::add`] finds out.
+
+use std::fmt;
+
+use crate::Result;
+
+mod grammar;
+mod lexer;
+
+#[cfg(test)]
+mod tests;
+
+/// As many arguments as the kernel takes a prototype with (`MAX_BPF_FUNC_ARGS` in
+/// `include/linux/bpf.h`). How many of them a BPF program can pass is for the verifier to say.
+pub(crate) const MAX_PARAMS: usize = 12;
+
+/// As many members or enumerators as one type in BTF can have. Linux 7.3 has more bits for the
+/// number; older kernels and libraries do not.
+const MAX_VLEN: usize = 0xffff;
+
+/// As many pointers, arrays and qualifiers as one type may have. The kernel gives up after 32 steps
+/// (`MAX_RESOLVE_DEPTH`), and the typedefs that a name stands for need some of them.
+const MAX_TYPE_DEPTH: usize = 16;
+
+/// As much of a description as a message shows.
+const MAX_QUOTE: usize = 200;
+
+/// A declaration.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Decl {
+    Kfunc(Kfunc),
+    Type(Definition),
+    Check(Check),
+}
+
+/// The prototype of a kfunc.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Kfunc {
+    pub(crate) name: String,
+    pub(crate) params: Vec<Param>,
+    pub(crate) ret: Type,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Param {
+    pub(crate) name: String,
+    pub(crate) ty: Type,
+}
+
+/// A struct, union or enum with all that is in it. Its tag fits its body.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Definition {
+    pub(crate) named: Named,
+    pub(crate) size: u32,
+    pub(crate) body: Body,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Body {
+    Members(Vec<Member>),
+    Values {
+        signed: bool,
+        values: Vec<Enumerator>,
+    },
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) offset: u32,
+    pub(crate) ty: Type,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Enumerator {
+    pub(crate) name: String,
+    pub(crate) value: i128,
+}
+
+/// The size that a type has to have.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Check {
+    pub(crate) named: Named,
+    pub(crate) size: u32,
+}
+
+/// A type: what it is about, and the pointers, arrays and qualifiers around that, outermost first.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Type {
+    pub(crate) outer: Vec<Outer>,
+    pub(crate) core: Core,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Outer {
+    Ptr,
+    Const,
+    Array(u32),
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Core {
+    Void,
+    Named(Named),
+}
+
+/// A type of C that has a name.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Named {
+    pub(crate) tag: Tag,
+    pub(crate) name: String,
+}
+
+/// The word in front of the name of a type.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Tag {
+    /// A typedef, or an integer type.
+    None,
+    Struct,
+    Union,
+    Enum,
+}
+
+impl Definition {
+    /// What it says before the brace.
+    pub(crate) fn head(&self) -> String {
+        let sign = match &self.body {
+            Body::Members(_) => "",
+            Body::Values { signed: true, .. } => " signed",
+            Body::Values { signed: false, .. } => " unsigned",
+        };
+        format!("{} {}{sign}", self.named, self.size)
+    }
+
+    /// What is between the braces.
+    pub(crate) fn items(&self) -> Vec<String> {
+        match &self.body {
+            Body::Members(members) => members.iter().map(Member::to_string).collect(),
+            Body::Values { values, .. } => values.iter().map(Enumerator::to_string).collect(),
+        }
+    }
+}
+
+impl Type {
+    /// Whether this is `void` itself, qualified or not, and not a pointer to it.
+    fn is_void(&self) -> bool {
+        self.core == Core::Void && !self.outer.contains(&Outer::Ptr)
+    }
+
+    /// The length of an array, qualified or not; `None` if this is something else.
+    fn array_len(&self) -> Option<u32> {
+        match self.outer.iter().find(|outer| **outer != Outer::Const) {
+            Some(Outer::Array(len)) => Some(*len),
+            _ => None,
+        }
+    }
+
+    /// Whether there is an array between the core and the pointer next to it.
+    fn has_inner_array(&self) -> bool {
+        let inner = self.outer.rsplit(|outer| *outer == Outer::Ptr).next();
+        inner.is_some_and(|inner| inner.iter().any(|outer| matches!(outer, Outer::Array(_))))
+    }
+
+    /// Whether C has to know what the core is before it can take this type. A pointer needs only
+    /// the name; not so a pointer to an array.
+    pub(crate) fn needs_definition(&self) -> bool {
+        !self.outer.contains(&Outer::Ptr) || self.has_inner_array()
+    }
+}
+
+impl fmt::Display for Decl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Decl::Kfunc(kfunc) => kfunc.fmt(f),
+            Decl::Type(definition) => definition.fmt(f),
+            Decl::Check(check) => check.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Kfunc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "kfunc {}(", self.name)?;
+        for (i, param) in self.params.iter().enumerate() {
+            let comma = if i == 0 { "" } else { ", " };
+            write!(f, "{comma}{} {}", param.name, param.ty)?;
+        }
+        write!(f, ") {}", self.ret)
+    }
+}
+
+impl fmt::Display for Definition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let items = self.items();
+        if items.is_empty() {
+            return write!(f, "{} {{}}", self.head());
+        }
+        write!(f, "{} {{ {} }}", self.head(), items.join(", "))
+    }
+}
+
+impl fmt::Display for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.name, self.offset, self.ty)
+    }
+}
+
+impl fmt::Display for Enumerator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {}", self.name, self.value)
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.named, self.size)
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for outer in &self.outer {
+            match outer {
+                Outer::Ptr => f.write_str("*")?,
+                Outer::Const => f.write_str("const ")?,
+                Outer::Array(len) => write!(f, "[{len}]")?,
+            }
+        }
+        match &self.core {
+            Core::Void => f.write_str("void"),
+            Core::Named(named) => named.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.tag, self.name)
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Tag::None => "",
+            Tag::Struct => "struct ",
+            Tag::Union => "union ",
+            Tag::Enum => "enum ",
+        })
+    }
+}
+
+/// A description as a message shows it.
+pub(crate) fn quote(text: &[u8]) -> String {
+    let cut = if text.len() > MAX_QUOTE { "..." } else { "" };
+    let shown = text.get(..MAX_QUOTE).unwrap_or(text).escape_ascii();
+    format!("'{shown}{cut}'")
+}
+
+/// Reads one description. An error names the description and the column.
+pub(crate) fn description(text: &[u8]) -> Result<Decl> {
+    let result = match text.iter().position(|byte| !(b' '..=b'~').contains(byte)) {
+        Some(at) => lexer::fail(at, "not a printable ASCII character".to_string()),
+        // Printable ASCII is UTF-8, so that nothing is replaced here.
+        None => grammar::description(&String::from_utf8_lossy(text)),
+    };
+
+    result.map_err(|lexer::Error { at, why }| {
+        format!(
+            "description {}: column {}: {why}; descriptions come from the macros of the bpf crate: \
+             build it and this tool from the same tree",
+            quote(text),
+            at + 1
+        )
+    })
+}

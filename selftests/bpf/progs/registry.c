@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * References to objects of a Rust module (samples/registry): held, given up,
+ * kept in a map, looked up under RCU, walked over.
+ */
+#include <vmlinux.h>
+#include <bpf/bpf_helpers.h>
+#include "bpf_misc.h"
+#include "bpf_experimental.h"
+
+char _license[] SEC("license") = "GPL";
+
+/* Returns the number of the line of the first thing that is not so. */
+#define EXPECT(condition)				\
+	do {						\
+		if (!(condition))			\
+			return __LINE__;		\
+	} while (0)
+
+struct kept {
+	struct bpf_counter __kptr *counter;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4);
+	__type(key, int);
+	__type(value, struct kept);
+} map SEC(".maps");
+
+extern void bpf_rcu_read_lock(void) __ksym;
+extern void bpf_rcu_read_unlock(void) __ksym;
+
+SEC("syscall")
+__success __retval(0)
+int open_and_release(void *ctx)
+{
+	struct bpf_counter *counter, *same;
+	u64 key, value, again;
+
+	counter = bpf_counter_open(1);
+	if (!counter)
+		return __LINE__;
+	same = bpf_counter_open(1);
+	if (!same) {
+		bpf_counter_release(counter);
+		return __LINE__;
+	}
+	key = counter->key;
+	bpf_counter_add(counter, 40);
+	bpf_counter_add(same, 2);
+	value = bpf_counter_value(counter);
+	bpf_counter_release(counter);
+	again = bpf_counter_value(same);
+	bpf_counter_release(same);
+	EXPECT(key == 1 && value == 42 && again == 42);
+	EXPECT(bpf_counter_value(NULL) == 0);
+	EXPECT(bpf_counter_remove(1) == 0);
+	EXPECT(bpf_counter_remove(1) == -2 /* ENOENT */);
+	return 0;
+}
+
+/* A reference outlives the registry's. */
+SEC("syscall")
+__success __retval(7)
+int removed_but_held(void *ctx)
+{
+	struct bpf_counter *counter;
+	u64 value;
+
+	counter = bpf_counter_open(2);
+	if (!counter)
+		return -1;
+	bpf_counter_remove(2);
+	bpf_counter_add(counter, 7);
+	value = bpf_counter_value(counter);
+	bpf_counter_release(counter);
+	return value;
+}
+
+SEC("syscall")
+__success __retval(0)
+int keep_in_map(void *ctx)
+{
+	struct bpf_counter *counter;
+	struct kept empty = {}, *kept;
+	int key = 0;
+	u64 value;
+
+	EXPECT(!bpf_map_update_elem(&map, &key, &empty, 0));
+	kept = bpf_map_lookup_elem(&map, &key);
+	EXPECT(kept);
+	counter = bpf_counter_open(3);
+	EXPECT(counter);
+	bpf_counter_add(counter, 3);
+	counter = bpf_kptr_xchg(&kept->counter, counter);
+	if (counter) {
+		bpf_counter_release(counter);
+		return __LINE__;
+	}
+	EXPECT(!bpf_counter_remove(3));
+
+	counter = bpf_kptr_xchg(&kept->counter, NULL);
+	EXPECT(counter);
+	value = bpf_counter_value(counter);
+	bpf_counter_release(counter);
+	EXPECT(value == 3);
+	return 0;
+}
+
+static int keep(int key)
+{
+	struct kept empty = {}, *kept;
+	struct bpf_counter *counter;
+
+	EXPECT(!bpf_map_update_elem(&map, &key, &empty, 0));
+	kept = bpf_map_lookup_elem(&map, &key);
+	EXPECT(kept);
+	counter = bpf_counter_open(key);
+	EXPECT(counter);
+	counter = bpf_kptr_xchg(&kept->counter, counter);
+	if (counter)
+		bpf_counter_release(counter);
+	EXPECT(!bpf_counter_remove(key));
+	return 0;
+}
+
+/* The map drops its references when an element goes, and when it goes. */
+SEC("syscall")
+__success __retval(0)
+int left_in_map(void *ctx)
+{
+	int key = 11;
+
+	EXPECT(!keep(11));
+	EXPECT(!keep(12));
+	EXPECT(!bpf_map_delete_elem(&map, &key));
+	return 0;
+}
+
+SEC("syscall")
+__success __retval(5)
+int find_under_rcu(void *ctx)
+{
+	struct bpf_counter *counter, *found;
+	u64 value = 0;
+
+	counter = bpf_counter_open(5);
+	if (!counter)
+		return -1;
+	bpf_counter_add(counter, 5);
+	bpf_counter_release(counter);
+
+	bpf_rcu_read_lock();
+	found = bpf_counter_find(5);
+	if (found && found->key == 5) {
+		counter = bpf_counter_acquire(found);
+		if (counter) {
+			value = bpf_counter_value(counter);
+			bpf_counter_release(counter);
+		}
+	}
+	if (bpf_counter_find(6))
+		value = 0;
+	bpf_rcu_read_unlock();
+	bpf_counter_remove(5);
+	return value;
+}
+
+SEC("syscall")
+__success __retval(123)
+int walk(void *ctx)
+{
+	struct bpf_counter *counter, *held;
+	u64 sum = 0;
+	int key;
+
+	for (key = 1; key <= 3; key++) {
+		counter = bpf_counter_open(100 + key);
+		if (!counter)
+			return -1;
+		bpf_counter_add(counter, key == 1 ? 100 : 10 * (key - 1));
+		bpf_counter_release(counter);
+	}
+
+	bpf_rcu_read_lock();
+	bpf_for_each(counter, counter, 0) {
+		held = bpf_counter_acquire(counter);
+		if (held) {
+			sum += bpf_counter_value(held);
+			bpf_counter_release(held);
+		}
+	}
+	bpf_rcu_read_unlock();
+	for (key = 1; key <= 3; key++)
+		bpf_counter_remove(100 + key);
+	return sum - 7;
+}
+
+/* An iterator that could not begin yields nothing and is destroyed all the same. */
+SEC("syscall")
+__success __retval(0)
+int walk_from_the_end(void *ctx)
+{
+	struct bpf_iter_counter it;
+	int found = 0;
+
+	bpf_rcu_read_lock();
+	bpf_iter_counter_new(&it, 1000);
+	while (bpf_iter_counter_next(&it))
+		found++;
+	bpf_iter_counter_destroy(&it);
+	bpf_rcu_read_unlock();
+	return found;
+}
+
+SEC("syscall")
+__failure __msg("Unreleased reference")
+int leak(void *ctx)
+{
+	return bpf_counter_open(1) ? 1 : 0;
+}
+
+SEC("syscall")
+__failure __msg("Possibly NULL pointer passed to trusted R1")
+int null_not_tested(void *ctx)
+{
+	struct bpf_counter *counter = bpf_counter_open(1);
+
+	bpf_counter_release(counter);
+	return 0;
+}
+
+SEC("syscall")
+__failure __msg("release kfunc bpf_counter_release expects referenced PTR_TO_BTF_ID passed to R1")
+int released_twice(void *ctx)
+{
+	struct bpf_counter *counter = bpf_counter_open(1);
+
+	if (!counter)
+		return 0;
+	bpf_counter_release(counter);
+	bpf_counter_release(counter);
+	return 0;
+}
+
+SEC("syscall")
+__failure __msg("invalid mem access 'scalar'")
+int used_after_release(void *ctx)
+{
+	struct bpf_counter *counter = bpf_counter_open(1);
+
+	if (!counter)
+		return 0;
+	bpf_counter_release(counter);
+	return counter->key;
+}
+
+SEC("syscall")
+__failure __msg("only read is supported")
+int write_to_field(void *ctx)
+{
+	struct bpf_counter *counter = bpf_counter_open(1);
+
+	if (!counter)
+		return 0;
+	counter->key = 2;
+	bpf_counter_release(counter);
+	return 0;
+}
+
+/* Were the struct one of scalars only, this would be an object. */
+SEC("syscall")
+__failure __msg("R1 is fp expected STRUCT bpf_counter")
+int made_up(void *ctx)
+{
+	u64 counter[2] = {};
+
+	bpf_counter_add((struct bpf_counter *)counter, 1);
+	return 0;
+}
+
+SEC("syscall")
+__failure __msg("kernel func bpf_counter_find requires RCU critical section protection")
+int find_without_rcu(void *ctx)
+{
+	return bpf_counter_find(1) ? 1 : 0;
+}
+
+SEC("syscall")
+__failure __msg("R1 must be a rcu pointer")
+int acquire_after_rcu(void *ctx)
+{
+	struct bpf_counter *counter;
+
+	bpf_rcu_read_lock();
+	counter = bpf_counter_find(1);
+	bpf_rcu_read_unlock();
+	if (!counter)
+		return 0;
+	counter = bpf_counter_acquire(counter);
+	if (counter)
+		bpf_counter_release(counter);
+	return 0;
+}
+
+SEC("syscall")
+__failure __msg("R1 must be referenced or trusted")
+int rcu_pointer_is_no_reference(void *ctx)
+{
+	struct bpf_counter *counter;
+
+	bpf_rcu_read_lock();
+	counter = bpf_counter_find(1);
+	if (counter)
+		bpf_counter_add(counter, 1);
+	bpf_rcu_read_unlock();
+	return 0;
+}
+
+SEC("syscall")
+__failure __msg("release kfunc bpf_counter_release expects referenced PTR_TO_BTF_ID passed to R1")
+int release_without_reference(void *ctx)
+{
+	struct bpf_counter *counter;
+
+	bpf_rcu_read_lock();
+	counter = bpf_counter_find(1);
+	if (counter)
+		bpf_counter_release(counter);
+	bpf_rcu_read_unlock();
+	return 0;
+}
+
+SEC("syscall")
+__failure __msg("Unreleased reference")
+int iterator_not_destroyed(void *ctx)
+{
+	struct bpf_iter_counter it;
+
+	bpf_rcu_read_lock();
+	bpf_iter_counter_new(&it, 0);
+	bpf_iter_counter_next(&it);
+	bpf_rcu_read_unlock();
+	return 0;
+}
+
+SEC("syscall")
+__failure __msg("expected an initialized iter_counter as R1")
+int next_before_new(void *ctx)
+{
+	struct bpf_iter_counter it = {};
+
+	bpf_rcu_read_lock();
+	bpf_iter_counter_next(&it);
+	bpf_rcu_read_unlock();
+	return 0;
+}
+
+SEC("syscall")
+__failure __msg("expected an initialized iter_counter as R1")
+int next_after_destroy(void *ctx)
+{
+	struct bpf_iter_counter it;
+
+	bpf_rcu_read_lock();
+	bpf_iter_counter_new(&it, 0);
+	bpf_iter_counter_destroy(&it);
+	bpf_iter_counter_next(&it);
+	bpf_rcu_read_unlock();
+	return 0;
+}
+
+SEC("syscall")
+__failure __msg("expected uninitialized iter_counter as R1")
+int new_twice(void *ctx)
+{
+	struct bpf_iter_counter it;
+
+	bpf_rcu_read_lock();
+	bpf_iter_counter_new(&it, 0);
+	bpf_iter_counter_new(&it, 0);
+	bpf_iter_counter_destroy(&it);
+	bpf_rcu_read_unlock();
+	return 0;
+}
+
+SEC("syscall")
+__failure __msg("requires RCU critical section protection")
+int walk_without_rcu(void *ctx)
+{
+	struct bpf_iter_counter it;
+
+	bpf_iter_counter_new(&it, 0);
+	bpf_iter_counter_destroy(&it);
+	return 0;
+}
+
+SEC("syscall")
+__success
+int alive(void *ctx)
+{
+	return bpf_counters_alive();
+}

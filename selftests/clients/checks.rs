@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the clients share: a line for each check, and the record of `progs/exec_name.h`.
+
+use std::{
+    error::Error,
+    fmt::Debug,
+    process::ExitCode, //
+};
+
+pub type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
+
+/// The name of a file and its hash, or an errno.
+pub type Parsed = std::result::Result<(String, u32), i64>;
+
+/// Prints how each check of a client went.
+pub struct Checks {
+    client: &'static str,
+    failed: bool,
+}
+
+impl Checks {
+    /// Runs the checks of @client; an error ends them and counts as one that failed.
+    pub fn run(client: &'static str, checks: fn(&mut Checks) -> Result) -> ExitCode {
+        let mut this = Self {
+            client,
+            failed: false,
+        };
+        if let Err(err) = checks(&mut this) {
+            println!("FAIL  {client}: {err}");
+            this.failed = true;
+        }
+        if this.failed {
+            return ExitCode::FAILURE;
+        }
+        ExitCode::SUCCESS
+    }
+
+    /// @got must be @want.
+    pub fn equal<T: PartialEq + Debug>(&mut self, name: &str, got: T, want: T) {
+        if got == want {
+            println!("ok    {}: {name}", self.client);
+        } else {
+            println!("FAIL  {}: {name}", self.client);
+            println!("      {got:?}, not {want:?}");
+            self.failed = true;
+        }
+    }
+}
+
+const PATH_SIZE: usize = 64;
+const NAME_SIZE: usize = 16;
+pub const RECORD_SIZE: usize = PATH_SIZE + NAME_SIZE + 16;
+const KEY: u64 = 0x0123_4567_89ab_cdef;
+
+/// What a program put into a record.
+pub fn parsed(record: &[u8]) -> Parsed {
+    let long = |at| i64::from_ne_bytes(record[at..at + 8].try_into().unwrap());
+    let len = long(PATH_SIZE + NAME_SIZE);
+    let hash = long(PATH_SIZE + NAME_SIZE + 8);
+
+    let len = usize::try_from(len).map_err(|_| -len)?;
+    let name = &record[PATH_SIZE..PATH_SIZE + len];
+    Ok((String::from_utf8_lossy(name).into_owned(), hash as u32))
+}
+
+/// The same, computed without a kernel.
+pub fn expected(name: &str) -> Parsed {
+    use std::hash::Hasher;
+    // The hasher that is preferred to it does not take a key.
+    #[allow(deprecated)]
+    let mut hasher = std::hash::SipHasher::new_with_keys(KEY, 0);
+    hasher.write(name.as_bytes());
+    Ok((name.into(), hasher.finish() as u32))
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Iterators that cannot be.
+
+use bpf::prelude::*;
+use kernel::prelude::*;
+
+struct One;
+
+#[kfunc_iterator(one)]
+impl One { //~ one: an iterator has a function `next`, which is missing
+    fn new() -> Result<Self> {
+        Ok(Self)
+    }
+}
+
+struct Two;
+
+#[kfunc_iterator(two)]
+impl Two {
+    fn new() -> Self { //~ `new` of an iterator returns `Result<Self>`
+        Self
+    }
+
+    fn next(&mut self) -> Option<u32> {
+        None
+    }
+}
+
+struct Three;
+
+#[kfunc_iterator(three)]
+impl Three {
+    fn new() -> Result<Self> {
+        Ok(Self)
+    }
+
+    fn next(&mut self, more: u32) -> Option<u32> { //~ three: the program gives `next` nothing but the iterator; beside it there are `&RcuReader` and `&KfuncCall`
+        None
+    }
+}
+
+struct Four;
+
+#[kfunc_iterator(four)]
+impl Iterator for Four { //~ four: write `impl` of a type without parameters, with `new` and `next`
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        None
+    }
+}
+
+struct Five;
+
+#[kfunc_iterator(five)]
+impl Five {
+    fn new(words: &[u32]) -> Result<Self> { //~ new: argument 1 (words): a slice of u32 has no byte length the verifier can check
+        Ok(Self)
+    }
+
+    fn next(&mut self) -> Option<u32> {
+        None
+    }
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Objects in signatures where the verifier would not keep the promise.
+
+use bpf::{
+    prelude::*,
+    ProgAux, //
+};
+use kernel::prelude::*;
+
+#[derive(BtfType)]
+#[btf(object, name = "compile_fail_thing")]
+struct Thing {
+    #[btf]
+    id: u64,
+}
+
+#[kfunc]
+fn bpf_release_second(id: u64, thing: ARef<Object<Thing>>) {} //~ evaluation of constant value failed | bpf_release_second: argument 2 (thing): the verifier takes a reference away only if it is the first argument
+
+#[kfunc]
+fn bpf_rcu_and_trusted(one: Rcu<'_, Object<Thing>>, other: &Object<Thing>) {} //~ evaluation of constant value failed | bpf_rcu_and_trusted: argument 2 (other): beside an `Rcu` argument the verifier accepts pointers here that are valid only under RCU; take `Rcu<'_, ...>`
+
+#[kfunc]
+fn bpf_prog_first(prog: &ProgAux, id: u64) {} //~ evaluation of constant value failed | bpf_prog_first: argument 1 (prog): the kernel adds this argument: it must be the last
+
+#[kfunc]
+fn bpf_borrow(thing: &Object<Thing>) -> &Object<Thing> { //~ bpf_borrow: return type: nothing keeps the memory alive after the call
+    thing
+}
+
+#[kfunc]
+fn bpf_result_reference(id: u64) -> Result<ARef<Object<Thing>>> { //~ bpf_result_reference: return type: Result<ARef<Object<Thing>>> cannot be told from an error number in one register
+    Err(ENOENT)
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Objects that are none to the type system.
+
+use bpf::prelude::*;
+use kernel::prelude::*;
+
+struct Plain(u64);
+
+#[kfunc]
+fn bpf_not_an_object(plain: &Object<Plain>) {} //~ the trait bound `Plain: BtfObject` is not satisfied

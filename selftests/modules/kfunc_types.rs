@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Kfuncs with structs, constants, strings, maps, many arguments, flags and iterators, for
+//! `selftests/bpf`. `kfunc_test` has those with plain values and memory.
+
+use bpf::{
+    prelude::*,
+    Ignored,
+    ProgAux, //
+};
+use core::ffi::CStr;
+use kernel::prelude::*;
+
+module! {
+    type: KfuncTypes,
+    name: "kfunc_types",
+    authors: ["Seed df3aa2d1 maintainers"],
+    description: "Kfuncs with types of their own for the BPF selftests",
+    license: "GPL",
+}
+
+/// A struct in a struct.
+#[derive(BtfType, Clone, Copy, FromBytes, IntoBytes)]
+#[btf(name = "kfunc_types_inner")]
+#[repr(C)]
+struct Inner {
+    bytes: [u8; 4],
+    number: i32,
+}
+
+/// A struct of all kinds of scalars.
+#[derive(BtfType, Clone, Copy, FromBytes, IntoBytes)]
+#[btf(name = "kfunc_types_outer")]
+#[repr(C)]
+struct Outer {
+    a: u64,
+    inner: Inner,
+    b: u16,
+    c: [u16; 3],
+}
+
+/// A union, which programs see and kfuncs do not take.
+#[derive(BtfType, Clone, Copy)]
+#[btf(name = "kfunc_types_either")]
+#[repr(C)]
+union Either {
+    number: u64,
+    bytes: [u8; 8],
+}
+
+/// A struct with it.
+#[derive(BtfType, Clone, Copy)]
+#[btf(name = "kfunc_types_tagged")]
+#[repr(C)]
+#[allow(dead_code)]
+struct Tagged {
+    tag: u32,
+    either: Either,
+}
+
+/// An enum.
+#[derive(BtfType, Clone, Copy, PartialEq, Eq)]
+#[btf(name = "kfunc_types_color")]
+#[repr(u32)]
+enum Color {
+    Red = 1,
+    Green = 2,
+    NearlyBlue = 0xffff_fff0,
+}
+
+/// A signed one.
+#[derive(BtfType, Clone, Copy)]
+#[btf(name = "kfunc_types_level")]
+#[repr(i32)]
+enum Level {
+    Low = -5,
+    High = 5,
+}
+
+/// Adds up what is in @outer and returns it.
+#[kfunc]
+fn bpf_kfunc_types_in(outer: In<Outer>) -> u64 {
+    let inner = outer.inner;
+    let bytes: u64 = inner.bytes.iter().map(|&byte| u64::from(byte)).sum();
+    let words: u64 = outer.c.iter().map(|&word| u64::from(word)).sum();
+    outer
+        .a
+        .wrapping_add(bytes)
+        .wrapping_add_signed(inner.number.into())
+        .wrapping_add(outer.b.into())
+        .wrapping_add(words)
+}
+
+/// Fills @outer with 1, 2, 3 and so on; or leaves it alone and fails.
+#[kfunc]
+fn bpf_kfunc_types_out(mut outer: Out<'_, Outer>, fail: bool) -> Result {
+    if fail {
+        return Err(EPERM);
+    }
+    outer.write(Outer {
+        a: 1,
+        inner: Inner {
+            bytes: [2, 3, 4, 5],
+            number: 6,
+        },
+        b: 7,
+        c: [8, 9, 10],
+    });
+    Ok(())
+}
+
+/// Returns the constant and one.
+#[kfunc]
+fn bpf_kfunc_types_const(number: Const<u32>) -> u64 {
+    u64::from(*number) + 1
+}
+
+/// Returns @value and does not look at what is before it.
+#[kfunc]
+fn bpf_kfunc_types_ignored(_old: Ignored<u64>, value: u32) -> u32 {
+    value
+}
+
+/// Returns the length of a string.
+#[kfunc]
+fn bpf_kfunc_types_string(text: &CStr) -> u64 {
+    text.to_bytes().len() as u64
+}
+
+/// Returns the size of keys, of values and the number of elements, in 16, 16 and 32 bits.
+#[kfunc]
+fn bpf_kfunc_types_map(map: &Map) -> u64 {
+    u64::from(map.key_size()) << 48
+        | u64::from(map.value_size()) << 32
+        | u64::from(map.max_entries())
+}
+
+/// Returns the id of the program that calls, and writes its name.
+#[kfunc]
+fn bpf_kfunc_types_caller(name: &Mem, prog: &ProgAux) -> Result<u32> {
+    name.copy_from(prog.name().to_bytes_with_nul())?;
+    Ok(prog.id())
+}
+
+/// Returns the color of this number, or red.
+#[kfunc]
+fn bpf_kfunc_types_color(number: u32) -> Color {
+    Color::try_from(number).unwrap_or(Color::Red)
+}
+
+/// Returns a level.
+#[kfunc]
+fn bpf_kfunc_types_level(high: bool) -> Level {
+    if high {
+        Level::High
+    } else {
+        Level::Low
+    }
+}
+
+/// Says that it may sleep.
+#[kfunc(sleepable)]
+fn bpf_kfunc_types_sleepable() -> u32 {
+    1
+}
+
+/// Says that it is destructive, which asks for `CAP_SYS_BOOT`.
+#[kfunc(destructive)]
+fn bpf_kfunc_types_destructive() -> u32 {
+    2
+}
+
+/// Says that it may be called under `bpf_spin_lock()`.
+#[kfunc(spinlock_safe)]
+fn bpf_kfunc_types_spinlock_safe() -> u32 {
+    3
+}
+
+/// Says nothing.
+#[kfunc]
+fn bpf_kfunc_types_plain() -> u32 {
+    4
+}
+
+/// Says that it asks for `CAP_PERFMON`.
+#[kfunc(perfmon)]
+fn bpf_kfunc_types_perfmon() -> u32 {
+    5
+}
+
+/// Numbers, by value.
+struct Numbers {
+    next: i64,
+    last: i64,
+}
+
+#[kfunc_iterator(kfunc_types_numbers)]
+impl Numbers {
+    fn new(first: i64, last: i64) -> Result<Self> {
+        if first > last {
+            return Err(ERANGE);
+        }
+        Ok(Self { next: first, last })
+    }
+
+    fn next(&mut self) -> Option<i64> {
+        let number = self.next;
+        if number > self.last {
+            return None;
+        }
+        self.next = number.checked_add(1)?;
+        Some(number)
+    }
+}
+
+/// Words of a text, by value: an array.
+struct Words {
+    text: KVec<u8>,
+    place: usize,
+}
+
+#[kfunc_iterator(kfunc_types_words)]
+impl Words {
+    fn new(text: &[u8]) -> Result<Self> {
+        let mut copy = KVec::with_capacity(text.len(), GFP_ATOMIC)?;
+        copy.extend_from_slice(text, GFP_ATOMIC)?;
+        Ok(Self {
+            text: copy,
+            place: 0,
+        })
+    }
+
+    fn next(&mut self) -> Option<[u8; 8]> {
+        let rest = self.text.get(self.place..)?;
+        let mut letters = rest.iter().take_while(|&&letter| letter != b' ').count();
+        if letters == 0 {
+            return None;
+        }
+        self.place = self.place.checked_add(letters)?.checked_add(1)?;
+        let mut word = [0; 8];
+        letters = letters.min(word.len());
+        word.get_mut(..letters)?
+            .copy_from_slice(rest.get(..letters)?);
+        Some(word)
+    }
+}
+
+/// Lets only programs that user space runs call the set, whatever the set is registered for.
+fn only_syscall(prog: &bpf::Prog) -> bool {
+    prog.is(bpf::ProgType::Syscall)
+}
+
+/// Returns whether the filter was asked: it must be.
+#[kfunc]
+fn bpf_kfunc_types_filtered() -> bool {
+    true
+}
+
+kfunc_set! {
+    static KFUNCS for [Tracing] = [
+        bpf_kfunc_types_plain,
+        bpf_kfunc_types_sleepable,
+        bpf_kfunc_types_destructive,
+        bpf_kfunc_types_perfmon,
+        bpf_kfunc_types_spinlock_safe,
+    ];
+}
+
+kfunc_set! {
+    static SYSCALL_KFUNCS for [Syscall] = [
+        bpf_kfunc_types_in,
+        bpf_kfunc_types_out,
+        bpf_kfunc_types_const,
+        bpf_kfunc_types_ignored,
+        bpf_kfunc_types_string,
+        bpf_kfunc_types_map,
+        bpf_kfunc_types_caller,
+        bpf_kfunc_types_color,
+        bpf_kfunc_types_level,
+        bpf_kfunc_types_plain,
+        bpf_kfunc_types_sleepable,
+        bpf_kfunc_types_destructive,
+        bpf_kfunc_types_perfmon,
+        bpf_kfunc_types_spinlock_safe,
+        bpf_iter_kfunc_types_numbers_new,
+        bpf_iter_kfunc_types_numbers_next,
+        bpf_iter_kfunc_types_numbers_destroy,
+        bpf_iter_kfunc_types_words_new,
+        bpf_iter_kfunc_types_words_next,
+        bpf_iter_kfunc_types_words_destroy,
+    ];
+}
+
+kfunc_set! {
+    static FILTERED for [Any] = [bpf_kfunc_types_filtered] if only_syscall;
+}
+
+struct KfuncTypes {
+    _kfuncs: [bpf::Registration; 3],
+}
+
+impl kernel::Module for KfuncTypes {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        Ok(Self {
+            _kfuncs: [
+                KFUNCS.register(module)?,
+                SYSCALL_KFUNCS.register(module)?,
+                FILTERED.register(module)?,
+            ],
+        })
+    }
+}
