@@ -14,7 +14,10 @@ use core::{
     marker::PhantomData,
     ops::Deref, //
 };
-use kernel::bindings;
+use kernel::{
+    bindings,
+    prelude::*, //
+};
 
 /// A scalar that the verifier knows.
 ///
@@ -76,7 +79,7 @@ unsafe impl KfuncArg for &CStr {
     #[inline(always)]
     unsafe fn from_register(register: u64) -> Self {
         // SAFETY: As said above.
-        unsafe { CStr::from_ptr(register as *const core::ffi::c_char) }
+        unsafe { CStr::from_char_ptr(register as *const kernel::ffi::c_char) }
     }
 }
 
@@ -98,9 +101,7 @@ impl ProgAux {
     pub fn name(&self) -> &CStr {
         // SAFETY: The struct is valid; the name is set before the program runs and does not
         // change after that.
-        let name = unsafe { &*core::ptr::addr_of!((*self.0.get()).name) };
-        // SAFETY: `c_char` and `u8` have the same layout.
-        let name: &[u8] = unsafe { &*(core::ptr::from_ref(name) as *const [u8; 16]) };
+        let name: &[u8] = unsafe { &*core::ptr::addr_of!((*self.0.get()).name) };
         CStr::from_bytes_until_nul(name).unwrap_or_default()
     }
 }

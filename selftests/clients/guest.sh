@@ -45,13 +45,14 @@ client aya execve.bpf.o /sys/fs/bpf/clients
 # README.md.
 says "bpftrace: cannot call a kfunc" "Unknown function: bpf_exec_name_hash" \
 	bpftrace -e 'BEGIN { print(bpf_exec_name_hash("abc", 3, 7)); exit() }'
-says "bpftrace: cannot attach fentry" "Error attaching probe: fentry:exec_names:bpf_exec_name_hash" \
+says "bpftrace: cannot attach fentry" \
+	"Error attaching probe: fentry:exec_names:bpf_exec_name_hash" \
 	bpftrace -e 'fentry:exec_names:bpf_exec_name_hash { exit() }'
 
-# A breakpoint of the CPU needs no help from the compiler. Its program does not
-# run while another program of the tracing types does, but those that libbpf-rs
-# runs by hand are not.
+# A breakpoint of the CPU needs no help from the compiler. The kernel does not
+# run its program within another one that traces, but libbpf-rs also runs
+# programs that do not.
+print='printf("%r %llx\n", buf(reg("di"), reg("si")), reg("dx"))'
 address=$(awk '$3 == "bpf_exec_name_hash" { print $1 }' /proc/kallsyms)
 says "bpftrace: watches a kfunc" "Gr\\xc3\\xbc\\xc3\\x9fe 123456789abcdef" \
-	bpftrace -c './client-libbpf-rs .' \
-	-e "watchpoint:0x$address:8:x { printf(\"%r %llx\\n\", buf(reg(\"di\"), reg(\"si\")), reg(\"dx\")) }"
+	bpftrace -c './client-libbpf-rs .' -e "watchpoint:0x$address:8:x { $print }"

@@ -29,9 +29,6 @@ int variable;
 s64 sum;
 int count;
 
-extern void bpf_rcu_read_lock(void) __ksym;
-extern void bpf_rcu_read_unlock(void) __ksym;
-
 SEC("syscall")
 __success __retval(0)
 int struct_in(void *ctx)
@@ -156,6 +153,37 @@ int enums(void *ctx)
 	EXPECT(KFUNC_TYPES_LEVEL_LOW == -5);
 	EXPECT((int)bpf_kfunc_types_level(true) == 5);
 	return 0;
+}
+
+/* In assembly: clang 22 does not compile calls with more than five arguments. */
+SEC("syscall")
+__success __retval(12345678)
+__naked int eight_arguments(void)
+{
+	asm volatile ("					\
+	r1 = 1;						\
+	r2 = 2;						\
+	r3 = 3;						\
+	r4 = 4;						\
+	r5 = 5;						\
+	*(u64 *)(r11 - 24) = 8;				\
+	*(u64 *)(r11 - 16) = 7;				\
+	*(u64 *)(r11 - 8) = 6;				\
+	call %[bpf_kfunc_types_eight];			\
+	exit;						\
+"	:
+	: __imm(bpf_kfunc_types_eight)
+	: __clobber_all);
+}
+
+/* Refused, and makes clang write BTF for what else only assembly calls. */
+SEC("syscall")
+__failure __msg("expects 8 arguments")
+int too_few_arguments(void *ctx)
+{
+	u64 (*eight)(u8, u8, u8, u8, u8) = (void *)bpf_kfunc_types_eight;
+
+	return eight(1, 2, 3, 4, 5);
 }
 
 SEC("syscall")

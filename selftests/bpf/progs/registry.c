@@ -28,9 +28,6 @@ struct {
 	__type(value, struct kept);
 } map SEC(".maps");
 
-extern void bpf_rcu_read_lock(void) __ksym;
-extern void bpf_rcu_read_unlock(void) __ksym;
-
 SEC("syscall")
 __success __retval(0)
 int open_and_release(void *ctx)
