@@ -70,6 +70,7 @@
 
 #[doc(hidden)]
 pub mod describe;
+pub mod dynptr;
 pub mod iterator;
 pub mod kfunc;
 #[doc(hidden)]
@@ -86,6 +87,7 @@ pub use bpf_macros::{
     kfunc_set,
     BtfType, //
 };
+pub use dynptr::Dynptr;
 pub use kfunc_set::{
     KfuncSet,
     Prog,
@@ -123,6 +125,7 @@ pub mod prelude {
         kfunc_set,
         BtfType,
         Const,
+        Dynptr,
         In,
         KfuncCall,
         Map,

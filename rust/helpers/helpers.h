@@ -9,5 +9,7 @@
 #include <linux/types.h>
 
 void *rust_bpf_helper_kmalloc_nolock(size_t size);
+int rust_bpf_helper_skb_copy_bits(const void *skb, u32 offset, void *to, u32 len);
+void *rust_bpf_helper_xdp_linear(const void *buff, u32 *len);
 
 #endif /* _RUST_BPF_HELPERS_H */

@@ -178,7 +178,7 @@ __naked int eight_arguments(void)
 
 /* Refused, and makes clang write BTF for what else only assembly calls. */
 SEC("syscall")
-__failure __msg("expects 8 arguments")
+__failure __msg("callee expects 8 args, stack arg1 is not initialized")
 int too_few_arguments(void *ctx)
 {
 	u64 (*eight)(u8, u8, u8, u8, u8) = (void *)bpf_kfunc_types_eight;
