@@ -78,6 +78,7 @@ pub mod kfunc_set;
 pub mod mem;
 pub mod object;
 pub mod state;
+pub mod task;
 pub mod types;
 pub mod value;
 

@@ -16,6 +16,9 @@
 //! | returns `Option<ARef<Object<T>>>` | the same, or `NULL`, which it must test for | `KF_ACQUIRE`, `KF_RET_NULL` |
 //! | returns `Option<Rcu<'_, Object<T>>>` | a pointer that is valid until it leaves RCU, or `NULL` | `KF_RCU_PROTECTED`, `KF_RET_NULL` |
 //!
+//! Types of the kernel can be used in the same way, without `Object`, if they are [`Referenced`]:
+//! `ARef<Task>` and `Rcu<'_, Task>`.
+//!
 //! `T` derives [`BtfType`](crate::BtfType) with `#[btf(object)]`. Fields marked `#[btf]` can be
 //! read by programs that have a pointer; the rest of `T` is not in BTF. A program can keep a
 //! reference in a map (`struct t __kptr *`), if the type is named in
@@ -203,13 +206,65 @@ impl RcuReader {
     }
 }
 
+/// A type that BPF programs hold references to.
+///
+/// # Safety
+///
+/// An object must stay valid memory for as long as RCU readers can see it, even after the last
+/// reference is gone, and `inc_not_zero` must tell whether it is.
+pub unsafe trait Referenced: AlwaysRefCounted + BtfType {
+    /// Adds a reference if there still is one.
+    ///
+    /// # Safety
+    ///
+    /// `object` must be an object that RCU keeps valid.
+    unsafe fn inc_not_zero(object: NonNull<Self>) -> bool;
+}
+
+// SAFETY: `dec_ref` frees after RCU readers.
+unsafe impl<T: BtfObject> Referenced for Object<T> {
+    unsafe fn inc_not_zero(object: NonNull<Self>) -> bool {
+        // SAFETY: By the safety requirements.
+        let refs = unsafe { object.as_ref() }.refs.as_atomic();
+        let mut count = refs.load(Relaxed);
+        loop {
+            // A count that is saturated is negative; like `refcount_inc_not_zero()`, leave it so.
+            let next = match count {
+                0 => return false,
+                1.. => count.wrapping_add(1),
+                _ => count,
+            };
+            match refs.cmpxchg(count, next, Relaxed) {
+                Ok(_) => return true,
+                Err(now) => count = now,
+            }
+        }
+    }
+}
+
 /// A pointer that RCU keeps valid, perhaps to an object whose last reference is gone.
 ///
-/// The object can be looked at, and [`try_get`](Rcu::try_get) makes a reference of it if it is not
-/// too late.
+/// [`try_get`](Rcu::try_get) makes a reference of it if it is not too late. An [`Object`] can be
+/// looked at without one.
 pub struct Rcu<'a, T> {
     ptr: NonNull<T>,
     _reader: PhantomData<&'a T>,
+}
+
+impl<T: Referenced> Rcu<'_, T> {
+    /// A reference to the object, or [`None`] if it is about to be freed.
+    pub fn try_get(&self) -> Option<ARef<T>> {
+        // SAFETY: RCU keeps the object valid.
+        if !unsafe { T::inc_not_zero(self.ptr) } {
+            return None;
+        }
+        // SAFETY: The reference that was just added is taken over.
+        Some(unsafe { ARef::from_raw(self.ptr) })
+    }
+
+    pub(crate) fn as_ptr(&self) -> *const T {
+        self.ptr.as_ptr()
+    }
 }
 
 impl<'a, T: BtfObject> Rcu<'a, Object<T>> {
@@ -220,42 +275,14 @@ impl<'a, T: BtfObject> Rcu<'a, Object<T>> {
             _reader: PhantomData,
         }
     }
-
-    /// A reference to the object, or [`None`] if it is about to be freed.
-    pub fn try_get(&self) -> Option<ARef<Object<T>>> {
-        let refs = self.object().refs.as_atomic();
-        let mut count = refs.load(Relaxed);
-        loop {
-            // A count that is saturated is negative; like `refcount_inc_not_zero()`, leave it so.
-            let next = match count {
-                0 => return None,
-                1.. => count.wrapping_add(1),
-                _ => count,
-            };
-            match refs.cmpxchg(count, next, Relaxed) {
-                Ok(_) => break,
-                Err(now) => count = now,
-            }
-        }
-        // SAFETY: The count was just incremented, and it was not 0.
-        Some(unsafe { ARef::from_raw(self.ptr) })
-    }
-
-    pub(crate) fn as_ptr(&self) -> *const Object<T> {
-        self.ptr.as_ptr()
-    }
-
-    fn object(&self) -> &Object<T> {
-        // SAFETY: RCU keeps the object valid: for an argument, by the verifier (`KF_RCU`).
-        unsafe { self.ptr.as_ref() }
-    }
 }
 
 impl<T: BtfObject> Deref for Rcu<'_, Object<T>> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.object().data
+        // SAFETY: RCU keeps the object valid, and it is dropped only after that.
+        &unsafe { self.ptr.as_ref() }.data
     }
 }
 
@@ -269,6 +296,9 @@ unsafe impl<T: BtfObject> BtfType for Object<T> {
 // struct has a member that is no scalar, so it cannot be memory of the program. All such pointers
 // come from kfuncs that returned a reference which the program still holds, or from a map that
 // does; the struct is this module's, so the kfuncs are, too.
+//
+// This holds for `Object` only. A trusted pointer to a struct of the kernel may be to one whose
+// last reference is gone (a task in `sched_process_free`), of which `&T` could make a new one.
 unsafe impl<T: BtfObject> KfuncArg for &Object<T> {
     const BTF: &'static str = Pointer::<Object<T>>::TEXT;
     const TRUSTS: bool = true;
@@ -295,38 +325,38 @@ unsafe impl<T: BtfObject> KfuncArg for Option<&Object<T>> {
 
 // SAFETY: The verifier accepts a pointer with a reference that the program holds, and takes it away
 // from the program (`release_reg()`).
-unsafe impl<T: BtfObject> KfuncArg for ARef<Object<T>> {
-    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
+unsafe impl<T: Referenced> KfuncArg for ARef<T> {
+    const BTF: &'static str = Pointer::<T>::TEXT;
     const FLAGS: u32 = bindings::KF_RELEASE;
     const TRUSTS: bool = true;
 
     #[inline(always)]
     unsafe fn from_register(register: u64) -> Self {
         // SAFETY: The pointer is not null, and the program's reference is taken over.
-        unsafe { ARef::from_raw(NonNull::new_unchecked(register as *mut Object<T>)) }
+        unsafe { ARef::from_raw(NonNull::new_unchecked(register as *mut T)) }
     }
 }
 
 // SAFETY: The verifier accepts a pointer that is trusted, or protected by RCU in a program that is
 // in an RCU read-side critical section (`is_rcu_reg()`), which does not end before the call.
-unsafe impl<T: BtfObject> KfuncArg for Rcu<'_, Object<T>> {
-    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
+unsafe impl<T: Referenced> KfuncArg for Rcu<'_, T> {
+    const BTF: &'static str = Pointer::<T>::TEXT;
     const FLAGS: u32 = bindings::KF_RCU;
 
     #[inline(always)]
     unsafe fn from_register(register: u64) -> Self {
         Self {
             // SAFETY: The verifier does not accept null.
-            ptr: unsafe { NonNull::new_unchecked(register as *mut Object<T>) },
+            ptr: unsafe { NonNull::new_unchecked(register as *mut T) },
             _reader: PhantomData,
         }
     }
 }
 
 // SAFETY: The verifier makes the program hold the reference (`acquire_reference()`).
-unsafe impl<T: BtfObject> KfuncRet for ARef<Object<T>> {
-    type Abi = *mut Object<T>;
-    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
+unsafe impl<T: Referenced> KfuncRet for ARef<T> {
+    type Abi = *mut T;
+    const BTF: &'static str = Pointer::<T>::TEXT;
     const FLAGS: u32 = bindings::KF_ACQUIRE;
 
     #[inline(always)]
@@ -336,9 +366,9 @@ unsafe impl<T: BtfObject> KfuncRet for ARef<Object<T>> {
 }
 
 // SAFETY: As for `ARef`, after the program has tested for null.
-unsafe impl<T: BtfObject> KfuncRet for Option<ARef<Object<T>>> {
-    type Abi = *mut Object<T>;
-    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
+unsafe impl<T: Referenced> KfuncRet for Option<ARef<T>> {
+    type Abi = *mut T;
+    const BTF: &'static str = Pointer::<T>::TEXT;
     const FLAGS: u32 = bindings::KF_ACQUIRE | bindings::KF_RET_NULL;
 
     #[inline(always)]

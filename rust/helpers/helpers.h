@@ -10,6 +10,7 @@
 
 void *rust_bpf_helper_kmalloc_nolock(size_t size);
 int rust_bpf_helper_skb_copy_bits(const void *skb, u32 offset, void *to, u32 len);
+bool rust_bpf_helper_task_inc_not_zero(void *task);
 void *rust_bpf_helper_xdp_linear(const void *buff, u32 *len);
 
 #endif /* _RUST_BPF_HELPERS_H */

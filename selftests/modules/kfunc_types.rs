@@ -9,7 +9,10 @@ use bpf::{
     ProgAux, //
 };
 use core::ffi::CStr;
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    task::Task, //
+};
 
 module! {
     type: KfuncTypes,
@@ -197,6 +200,18 @@ fn bpf_kfunc_types_perfmon() -> u32 {
     5
 }
 
+/// Returns a reference to @task, unless it is gone.
+#[kfunc]
+fn bpf_kfunc_types_task_get(task: Rcu<'_, Task>) -> Option<ARef<Task>> {
+    task.try_get()
+}
+
+/// Gives up a reference to a task and returns its number.
+#[kfunc]
+fn bpf_kfunc_types_task_put(task: ARef<Task>) -> i32 {
+    task.pid()
+}
+
 /// Numbers, by value.
 struct Numbers {
     next: i64,
@@ -287,6 +302,8 @@ kfunc_set! {
         bpf_kfunc_types_color,
         bpf_kfunc_types_level,
         bpf_kfunc_types_eight,
+        bpf_kfunc_types_task_get,
+        bpf_kfunc_types_task_put,
         bpf_kfunc_types_plain,
         bpf_kfunc_types_sleepable,
         bpf_kfunc_types_destructive,
