@@ -85,7 +85,9 @@ impl Dynptr<'_> {
         }
         let mem = self.mem().ok_or(EOPNOTSUPP)?;
         let end = offset as usize + buf.len();
-        mem.slice(offset as usize..end).ok_or(EOPNOTSUPP)?.copy_to(buf)?;
+        mem.slice(offset as usize..end)
+            .ok_or(EOPNOTSUPP)?
+            .copy_to(buf)?;
         Ok(())
     }
 
@@ -105,7 +107,9 @@ impl Dynptr<'_> {
             return Err(EOPNOTSUPP);
         }
         let mem = self.mem().ok_or(EOPNOTSUPP)?;
-        mem.slice(offset as usize..mem.len()).ok_or(E2BIG)?.copy_from(bytes)
+        mem.slice(offset as usize..mem.len())
+            .ok_or(E2BIG)?
+            .copy_from(bytes)
     }
 
     /// The bytes themselves, if they are in one piece and can be written; else [`None`].

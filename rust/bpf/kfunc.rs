@@ -40,6 +40,9 @@ pub unsafe trait KfuncArg: Sized {
     /// What the verifier wants at the end of the parameter's name.
     const SUFFIX: &'static str = "";
 
+    /// The name that the verifier wants the parameter to have, if it wants one.
+    const NAME: &'static str = "";
+
     /// The `KF_*` flags that such an argument brings to the whole function.
     const FLAGS: u32 = 0;
 
@@ -53,6 +56,16 @@ pub unsafe trait KfuncArg: Sized {
     ///
     /// The verifier must have accepted `register` for a parameter described by `BTF` and `SUFFIX`.
     unsafe fn from_register(register: u64) -> Self;
+}
+
+/// The name of a parameter in BTF. For the code that the macros generate.
+#[doc(hidden)]
+pub const fn name<T: KfuncArg>(given: &'static str) -> &'static str {
+    if T::NAME.is_empty() {
+        given
+    } else {
+        T::NAME
+    }
 }
 
 /// A type that a kfunc can return.

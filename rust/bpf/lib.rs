@@ -41,27 +41,71 @@
 //! }
 //! ```
 //!
-//! # What a signature means to the verifier
+//! # The signature is the contract
 //!
-//! | Rust | BTF | what a program must pass, or gets |
+//! What a C author writes, and where, beside the Rust type that says the same:
+//!
+//! | in C | in Rust | what a program must pass, or gets |
 //! | --- | --- | --- |
-//! | `u8` … `u64`, `i8` … `i64` | the integer of that name | a scalar; bits above the type's size are cut off |
-//! | `bool` | `bool` | a scalar; true if its lowest byte is not zero |
-//! | `&[u8]` | `const void *data, u32 data__sz` | memory of that size; the function works on a private copy |
-//! | `&mut [u8]` | `void *data, u32 data__sz` | the same, and the copy is written back |
-//! | [`&Mem`](Mem) | `void *data, u32 data__sz` | the memory itself, which others may change meanwhile |
-//! | returns `()` | `void` | nothing |
-//! | returns an integer or `bool` | that type | a scalar of which the verifier knows no bounds |
-//! | returns `Result<()>` | `int` | 0 or a negative errno |
-//! | returns `Result<u32>` | `s64` | a value from 0 to 4294967295, or a negative errno |
+//! | `u32 n` | `n: u32`, and all integers to 64 bits | a scalar; bits above the size are cut off |
+//! | `bool b` | `b: bool` | a scalar; true if its lowest byte is not zero |
+//! | `u32 n__k` | [`n: Const<u32>`](Const) | a scalar that the verifier knows |
+//! | `u64 n__ign` | [`n: Ignored<u64>`](Ignored) | anything |
+//! | `const void *p, u32 p__sz` | `p: &[u8]` | memory of that size; the function has [a private copy](mem) |
+//! | `void *p, u32 p__sz` | `p: &mut [u8]` | the same, and the copy is written back |
+//! | | [`p: &Mem`](Mem) | the memory itself, which others may change meanwhile |
+//! | `const char *s__str` | `s: &CStr` | a string constant |
+//! | `struct t *p`, all scalars | [`p: In<T>`](In) | memory of that size; the function has a copy |
+//! | `struct t *p`, written to | [`p: Out<'_, T>`](Out) | memory of that size |
+//! | `struct t *p` | [`p: &Object<T>`](object) | a trusted pointer |
+//! | `struct t *p__nullable` | `p: Option<&Object<T>>` | the same, or `NULL` |
+//! | `KF_RELEASE`, `struct t *p` | `p: ARef<Object<T>>`, first | a reference, which it has no more |
+//! | `KF_RCU`, `struct t *p` | [`p: Rcu<'_, Object<T>>`](Rcu) | a trusted pointer, or one valid under RCU |
+//! | `struct task_struct *p` | `ARef<Task>`, `Rcu<'_, Task>` | [the same](task) |
+//! | `struct bpf_dynptr *p` | [`p: Dynptr<'_>`](Dynptr) | a dynptr; accesses are checked by the crate |
+//! | `void *m__map` | [`m: &Map`](Map) | a map |
+//! | `KF_IMPLICIT_ARGS`, `struct bpf_prog_aux *` | [`prog: &ProgAux`](ProgAux), last | nothing: the kernel adds it |
+//! | `KF_RCU_PROTECTED` | [`rcu: &RcuReader`](RcuReader) | nothing; it must be in an RCU read-side critical section |
+//! | a static | [`call: &KfuncCall`](KfuncCall) with [`ModuleState`] | nothing |
+//! | returns `void`, `u32`, `bool` | returns `()`, an integer, `bool`, an enum | a scalar of which the verifier knows no bounds |
+//! | returns `int`: 0 or errno | returns `Result<()>` | the same |
+//! | returns `s64`: a value or errno | returns `Result<u32>` | the same |
+//! | `KF_ACQUIRE` | returns `ARef<Object<T>>` | a reference that it must give up |
+//! | `KF_ACQUIRE \| KF_RET_NULL` | returns `Option<ARef<Object<T>>>` | the same; it must test for `NULL` |
+//! | `KF_RCU_PROTECTED \| KF_RET_NULL` | returns `Option<Rcu<'_, Object<T>>>` | a pointer that is valid until it leaves RCU |
+//! | `u64 rdonly_buf_size` | [`LentSize`], returns `Option<Lent<'_>>` | memory of that size to read |
+//! | `KF_ITER_NEW`, `_NEXT`, `_DESTROY` | [`#[kfunc_iterator(name)]`](iterator) | a loop |
+//! | `KF_SLEEPABLE`, `KF_DESTRUCTIVE`, `KF_PERFMON`, `KF_SPINLOCK_SAFE` | `#[kfunc(sleepable, destructive, perfmon, spinlock_safe)]` | what no type can say |
+//! | `BTF_KFUNCS_START`, `BTF_ID_FLAGS`, `register_btf_kfunc_id_set()` | [`kfunc_set!`] and [`KfuncSet::register`] | |
+//! | `.filter` | `kfunc_set! { ... if function; }` | |
+//! | `__kptr`, `register_btf_id_dtor_kfuncs()` | `kfunc_set! { ... with objects [T]; }` | a reference in a map |
+//! | a struct in BTF | [`#[derive(BtfType)]`](types) | |
 //!
-//! Everything else does not compile; the error points at the argument and says what to write.
+//! Everything else does not compile; the error points at the argument and says what to write. More
+//! than five arguments (a slice counts as two) are passed on the stack, to twelve; the kernel can
+//! do that on x86-64 and arm64.
 //!
-//! # What this crate does not do
+//! # What is not supported, and why
 //!
-//! - Pointers to kernel objects, iterators, dynptrs, `KF_*` flags: not yet.
-//! - More than five arguments (a slice counts as two).
-//! - Unregistering a set before the module is unloaded: the kernel cannot either.
+//! - `__uninit` for memory: 7.3 refuses what a program wrote there before; see [`Out`].
+//! - `rdwr_buf_size`: Rust code would share memory with the program for an unknown time.
+//! - `__szk`: a constant size says nothing more to the function; take [`Const`] beside a slice.
+//! - `__irq_flag`, `struct bpf_res_spin_lock *`, lists, trees, `__alloc`, `__refcounted_kptr`,
+//!   `__nonown_allowed`, timers, work queues and task work: the verifier knows the kernel's own
+//!   functions for these by name, and no module's.
+//! - `__arena`, `KF_ARENA_*`: not yet. A page of an arena may be missing; an access of the function
+//!   to it must be able to fail.
+//! - Callbacks: the verifier follows those of the kernel's own functions only.
+//! - `KF_FASTCALL`: the JIT would have to know how to inline the function.
+//! - `__const_map`: what it promises beyond [`Map`] is about maps in maps, which [`Map`] does not
+//!   touch.
+//! - References as items of an iterator, structs by value as items: see [`iterator`].
+//! - `&Task` and other pointers to structs of the kernel: see [`task`].
+//! - A set cannot be unregistered before the module is unloaded: the kernel cannot either.
+//!
+//! What is unsafe is in this crate. Where a module needs more than it offers, the raw layer is
+//! [`kfunc::KfuncArg`] and [`kfunc::KfuncRet`]: to implement them is `unsafe`, and a claim about
+//! `kernel/bpf/verifier.c`.
 //!
 //! C headers: [`include/linux/btf.h`](srctree/include/linux/btf.h),
 //! [`include/linux/btf_ids.h`](srctree/include/linux/btf_ids.h).
@@ -75,6 +119,7 @@ pub mod iterator;
 pub mod kfunc;
 #[doc(hidden)]
 pub mod kfunc_set;
+pub mod lent;
 pub mod mem;
 pub mod object;
 pub mod state;
@@ -94,6 +139,10 @@ pub use kfunc_set::{
     Prog,
     ProgType,
     Registration, //
+};
+pub use lent::{
+    Lent,
+    LentSize, //
 };
 pub use mem::Mem;
 pub use object::{

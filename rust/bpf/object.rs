@@ -381,7 +381,7 @@ unsafe impl<T: Referenced> KfuncRet for Option<ARef<T>> {
 
 // SAFETY: With `KF_RCU_PROTECTED` the verifier lets only programs call that are in an RCU
 // read-side critical section, and the pointer is not valid after that (`MEM_RCU`).
-unsafe impl<T: BtfObject> KfuncRet for Option<Rcu<'_, Object<T>>> {
+unsafe impl<T: BtfObject> KfuncRet for Option<Rcu<'static, Object<T>>> {
     type Abi = *mut Object<T>;
     const BTF: &'static str = Pointer::<Object<T>>::TEXT;
     const FLAGS: u32 = bindings::KF_RCU_PROTECTED | bindings::KF_RET_NULL;

@@ -274,7 +274,7 @@ pub(crate) fn params(signature: &Signature) -> Vec<TokenStream> {
         match param.shape {
             Shape::Reader | Shape::Call => {}
             Shape::Register => params.push(quote_spanned! { ty.span() =>
-                #name, <#ty as ::bpf::kfunc::KfuncArg>::SUFFIX, " ",
+                ::bpf::kfunc::name::<#ty>(#name), <#ty as ::bpf::kfunc::KfuncArg>::SUFFIX, " ",
                 <#ty as ::bpf::kfunc::KfuncArg>::BTF
             }),
             Shape::Copy => {

@@ -45,7 +45,9 @@ fn bpf_dns_question(packet: Dynptr<'_>, offset: u32, name: &mut [u8]) -> Result<
     let start = offset.checked_add(HEADER).ok_or(E2BIG)?;
     let mut question = [0; MAX_NAME];
     let rest = packet.len().checked_sub(start).ok_or(E2BIG)?;
-    let question = question.get_mut(..MAX_NAME.min(rest as usize)).ok_or(E2BIG)?;
+    let question = question
+        .get_mut(..MAX_NAME.min(rest as usize))
+        .ok_or(E2BIG)?;
     packet.read(start, question)?;
 
     let len = copy_name(question, name)?;

@@ -7,7 +7,11 @@
 //! not used after that; `NULL` is tested for; a pointer from under RCU does not leave it) is a
 //! type here, and the verifier enforces it.
 
-use bpf::prelude::*;
+use bpf::{
+    prelude::*,
+    Lent,
+    LentSize, //
+};
 use kernel::{
     new_spinlock,
     prelude::*,
@@ -38,6 +42,8 @@ struct Counter {
     #[btf]
     key: u64,
     value: Atomic<u64>,
+    /// The key in hexadecimal digits.
+    label: [u8; 16],
 }
 
 /// Counters that are not freed yet: the tests see that none is left.
@@ -47,6 +53,17 @@ impl Drop for Counter {
     fn drop(&mut self) {
         ALIVE.fetch_sub(1, Relaxed);
     }
+}
+
+fn label(key: u64) -> [u8; 16] {
+    let mut label = [0; 16];
+    for (digit, shift) in label.iter_mut().zip((0..64).step_by(4).rev()) {
+        *digit = match (key >> shift) as u8 & 0xf {
+            value @ 0..=9 => b'0' + value,
+            value => b'a' + value - 10,
+        };
+    }
+    label
 }
 
 type Counters = KVec<ARef<Object<Counter>>>;
@@ -65,8 +82,12 @@ fn bpf_counter_open(key: u64, call: &KfuncCall) -> Option<ARef<Object<Counter>>>
     if counters.len() == MAX_COUNTERS {
         return None;
     }
-    let value = Atomic::new(0);
-    let counter = Object::new(Counter { key, value }, GFP_ATOMIC).ok()?;
+    let counter = Counter {
+        key,
+        value: Atomic::new(0),
+        label: label(key),
+    };
+    let counter = Object::new(counter, GFP_ATOMIC).ok()?;
     ALIVE.fetch_add(1, Relaxed);
     counters.push(counter.clone(), GFP_ATOMIC).ok()?;
     Some(counter)
@@ -106,6 +127,12 @@ fn bpf_counter_add(counter: &Object<Counter>, value: u64) -> u64 {
 #[kfunc]
 fn bpf_counter_value(counter: Option<&Object<Counter>>) -> u64 {
     counter.map_or(0, |counter| counter.value.load(Relaxed))
+}
+
+/// Lends the label of @counter, which is 16 bytes long, or `NULL` if the program wants more.
+#[kfunc]
+fn bpf_counter_label<'a>(counter: &'a Object<Counter>, size: LentSize) -> Option<Lent<'a>> {
+    size.lend(&counter.label)
 }
 
 /// Removes the counter with @key from the registry. Who holds a reference keeps it.
@@ -161,6 +188,7 @@ kfunc_set! {
         bpf_counter_release,
         bpf_counter_add,
         bpf_counter_value,
+        bpf_counter_label,
         bpf_counter_remove,
         bpf_counters_alive,
         bpf_iter_counter_new,

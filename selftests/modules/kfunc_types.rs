@@ -165,9 +165,20 @@ fn bpf_kfunc_types_level(high: bool) -> Level {
 #[kfunc]
 #[allow(clippy::too_many_arguments)]
 fn bpf_kfunc_types_eight(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u64, h: u8) -> u64 {
-    [a.into(), b.into(), c.into(), d.into(), e.into(), f.into(), g, h.into()]
-        .into_iter()
-        .fold(0, |number: u64, digit: u64| number.wrapping_mul(10).wrapping_add(digit))
+    [
+        a.into(),
+        b.into(),
+        c.into(),
+        d.into(),
+        e.into(),
+        f.into(),
+        g,
+        h.into(),
+    ]
+    .into_iter()
+    .fold(0, |number: u64, digit: u64| {
+        number.wrapping_mul(10).wrapping_add(digit)
+    })
 }
 
 /// Says that it may sleep.

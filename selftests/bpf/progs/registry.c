@@ -212,6 +212,75 @@ int walk_from_the_end(void *ctx)
 }
 
 SEC("syscall")
+__success __retval(0)
+int lent(void *ctx)
+{
+	struct bpf_counter *counter;
+	const u8 *label;
+	u64 found = 0;
+
+	counter = bpf_counter_open(0xabc0);
+	if (!counter)
+		return -1;
+	label = bpf_counter_label(counter, 16);
+	if (label && label[0] == '0' && label[12] == 'a' && label[14] == 'c' && label[15] == '0')
+		found = 1;
+	if (bpf_counter_label(counter, 17))
+		found = 2;
+	bpf_counter_release(counter);
+	EXPECT(found == 1);
+	EXPECT(!bpf_counter_remove(0xabc0));
+	return 0;
+}
+
+SEC("syscall")
+__failure __msg("invalid access to memory, mem_size=4 off=4 size=1")
+int lent_too_far(void *ctx)
+{
+	struct bpf_counter *counter = bpf_counter_open(1);
+	const u8 *label;
+	int byte = 0;
+
+	if (!counter)
+		return 0;
+	label = bpf_counter_label(counter, 4);
+	if (label)
+		byte = label[4];
+	bpf_counter_release(counter);
+	return byte;
+}
+
+SEC("syscall")
+__failure __msg("invalid mem access 'scalar'")
+int lent_after_release(void *ctx)
+{
+	struct bpf_counter *counter = bpf_counter_open(1);
+	const u8 *label;
+
+	if (!counter)
+		return 0;
+	label = bpf_counter_label(counter, 4);
+	bpf_counter_release(counter);
+	return label ? label[0] : 0;
+}
+
+SEC("syscall")
+__failure __msg("cannot write into rdonly_mem")
+int lent_not_given(void *ctx)
+{
+	struct bpf_counter *counter = bpf_counter_open(1);
+	u8 *label;
+
+	if (!counter)
+		return 0;
+	label = (u8 *)bpf_counter_label(counter, 4);
+	if (label)
+		label[0] = 1;
+	bpf_counter_release(counter);
+	return 0;
+}
+
+SEC("syscall")
 __failure __msg("Unreleased reference")
 int leak(void *ctx)
 {
