@@ -12,11 +12,10 @@
 static void expect(struct dns_names *skel, struct bpf_program *prog, void *packet, int len,
 		   int at, int want, const char *what)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, opts,
-		.data_in = packet,
-		.data_size_in = len,
-	);
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
 
+	opts.data_in = packet;
+	opts.data_size_in = len;
 	skel->bss->at = at;
 	skel->bss->result = -1000;
 	memset(skel->bss->name, 0, sizeof(skel->bss->name));

@@ -63,23 +63,26 @@ void serial_test_registry_stress(void)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
 	struct {
-		void *(*function)(void *);
+		void *(*function)(void *arg);
 		void *arg;
 		pthread_t thread;
 		long runs;
-	} threads[5];
+	} threads[] = {
+		{ .function = run },
+		{ .function = run },
+		{ .function = run },
+		{ .function = replace },
+		{ .function = ask_to_leave },
+	};
 	int i, started = 0;
 
 	skel = registry_stress__open_and_load();
 	if (!ASSERT_OK_PTR(skel, "open_and_load"))
 		return;
 	stop = false;
-	threads[0].function = threads[1].function = run;
-	threads[0].arg = threads[1].arg = skel->progs.keep_and_take;
-	threads[2].function = run;
+	threads[0].arg = skel->progs.keep_and_take;
+	threads[1].arg = skel->progs.keep_and_take;
 	threads[2].arg = skel->progs.find_and_walk;
-	threads[3].function = replace;
-	threads[4].function = ask_to_leave;
 	for (; started < ARRAY_SIZE(threads); started++) {
 		if (!ASSERT_OK(pthread_create(&threads[started].thread, NULL,
 					      threads[started].function,
