@@ -63,6 +63,7 @@
 //! | `KF_RCU`, `struct t *p` | [`p: Rcu<'_, Object<T>>`](Rcu) | a trusted pointer, or one valid under RCU |
 //! | `struct task_struct *p` | `ARef<Task>`, `Rcu<'_, Task>` | [the same](task) |
 //! | `struct bpf_dynptr *p` | [`p: Dynptr<'_>`](Dynptr) | a dynptr; accesses are checked by the crate |
+//! | `p__arena`, `p__arena__nullable` | [`p: Arena<'_>`](Arena), `Option<Arena<'_>>` | any address of its arena |
 //! | `void *m__map` | [`m: &Map`](Map) | a map |
 //! | `KF_IMPLICIT_ARGS`, `struct bpf_prog_aux *` | [`prog: &ProgAux`](ProgAux), last | nothing: the kernel adds it |
 //! | `KF_RCU_PROTECTED` | [`rcu: &RcuReader`](RcuReader) | nothing; it must be in an RCU read-side critical section |
@@ -93,8 +94,8 @@
 //! - `__irq_flag`, `struct bpf_res_spin_lock *`, lists, trees, `__alloc`, `__refcounted_kptr`,
 //!   `__nonown_allowed`, timers, work queues and task work: the verifier knows the kernel's own
 //!   functions for these by name, and no module's.
-//! - `__arena`, `KF_ARENA_*`: not yet. A page of an arena may be missing; an access of the function
-//!   to it must be able to fail.
+//! - `KF_ARENA_RET` and pointers into an arena as results: the crate has nothing that allocates
+//!   there. `KF_ARENA_ARG1` and `_ARG2` say the same as the suffix.
 //! - Callbacks: the verifier follows those of the kernel's own functions only.
 //! - `KF_FASTCALL`: the JIT would have to know how to inline the function.
 //! - `__const_map`: what it promises beyond [`Map`] is about maps in maps, which [`Map`] does not
@@ -112,6 +113,7 @@
 //!
 //! Reference: <https://docs.kernel.org/bpf/kfuncs.html>
 
+pub mod arena;
 #[doc(hidden)]
 pub mod describe;
 pub mod dynptr;
@@ -127,6 +129,7 @@ pub mod task;
 pub mod types;
 pub mod value;
 
+pub use arena::Arena;
 pub use bpf_macros::{
     kfunc,
     kfunc_iterator,

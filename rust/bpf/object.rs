@@ -19,7 +19,7 @@
 //! Types of the kernel can be used in the same way, without `Object`, if they are [`Referenced`]:
 //! `ARef<Task>` and `Rcu<'_, Task>`.
 //!
-//! `T` derives [`BtfType`](crate::BtfType) with `#[btf(object)]`. Fields marked `#[btf]` can be
+//! `T` derives [`BtfType`] with `#[btf(object)]`. Fields marked `#[btf]` can be
 //! read by programs that have a pointer; the rest of `T` is not in BTF. A program can keep a
 //! reference in a map (`struct t __kptr *`), if the type is named in
 //! [`kfunc_set!`](crate::kfunc_set).

@@ -5,6 +5,7 @@
 
 use bpf::{
     prelude::*,
+    Arena,
     Ignored,
     ProgAux, //
 };
@@ -223,6 +224,40 @@ fn bpf_kfunc_types_task_put(task: ARef<Task>) -> i32 {
     task.pid()
 }
 
+/// Adds up @len bytes at @bytes, and sets them to 7.
+#[kfunc]
+fn bpf_kfunc_types_arena(bytes: Arena<'_>, len: u32) -> Result<u32> {
+    let mem = bytes.mem(len as usize).ok_or(E2BIG)?;
+    let sum = (0..mem.len())
+        .filter_map(|index| mem.get(index))
+        .map(u32::from)
+        .sum();
+    mem.fill(7);
+    Ok(sum)
+}
+
+/// Returns the byte at @byte, or fails if there is no pointer.
+#[kfunc]
+fn bpf_kfunc_types_arena_nullable(byte: Option<Arena<'_>>) -> Result<u32> {
+    let mem = byte.ok_or(ENOENT)?.mem(1).ok_or(E2BIG)?;
+    Ok(mem.get(0).ok_or(E2BIG)?.into())
+}
+
+/// Writes "abc" to @offset of a dynptr and reads the byte before it; returns that byte.
+#[kfunc]
+fn bpf_kfunc_types_dynptr(data: Dynptr<'_>, offset: u32) -> Result<u32> {
+    let mut before = [0];
+    data.read(offset.checked_sub(1).ok_or(EINVAL)?, &mut before)?;
+    data.write(offset, b"abc")?;
+    // What was written is in the memory itself, where there is such.
+    let mem = data.as_mem().ok_or(EINVAL)?;
+    if mem.get(offset as usize) != Some(b'a') || mem.len() != data.len() as usize {
+        return Err(EIO);
+    }
+    let [byte] = before;
+    Ok(byte.into())
+}
+
 /// Numbers, by value.
 struct Numbers {
     next: i64,
@@ -313,6 +348,9 @@ kfunc_set! {
         bpf_kfunc_types_color,
         bpf_kfunc_types_level,
         bpf_kfunc_types_eight,
+        bpf_kfunc_types_arena,
+        bpf_kfunc_types_arena_nullable,
+        bpf_kfunc_types_dynptr,
         bpf_kfunc_types_task_get,
         bpf_kfunc_types_task_put,
         bpf_kfunc_types_plain,

@@ -187,6 +187,13 @@ int too_few_arguments(void *ctx)
 }
 
 SEC("syscall")
+__failure __msg("R1 arena pointer requires a program with an associated arena")
+int arena_without_arena(void *ctx)
+{
+	return bpf_kfunc_types_arena((u8 __attribute__((address_space(1))) *)8, 1);
+}
+
+SEC("syscall")
 __success __retval(1)
 int task(void *ctx)
 {

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Dynptrs that are written to; dns_names.c has those that are read. */
+#include <vmlinux.h>
+#include <bpf/bpf_helpers.h>
+#include "bpf_misc.h"
+#include "bpf_experimental.h"
+
+char _license[] SEC("license") = "GPL";
+
+#define EXPECT(condition)				\
+	do {						\
+		if (!(condition))			\
+			return __LINE__;		\
+	} while (0)
+
+char buffer[8];
+
+SEC("syscall")
+__success __retval(0)
+int write(void *ctx)
+{
+	struct bpf_dynptr data;
+
+	buffer[0] = 9;
+	if (bpf_dynptr_from_mem(buffer, sizeof(buffer), 0, &data))
+		return -1;
+	EXPECT(bpf_kfunc_types_dynptr(&data, 1) == 9);
+	EXPECT(buffer[0] == 9 && buffer[1] == 'a' && buffer[3] == 'c' && buffer[4] == 0);
+	EXPECT(bpf_kfunc_types_dynptr(&data, 5) == 0);
+	EXPECT(buffer[7] == 'c');
+	EXPECT(bpf_kfunc_types_dynptr(&data, 6) == -7 /* E2BIG */);
+	EXPECT(bpf_kfunc_types_dynptr(&data, 0) == -22 /* EINVAL */);
+	EXPECT(bpf_kfunc_types_dynptr(&data, 0xffffffff) == -7);
+	return 0;
+}
+
+/* A part of a dynptr begins where the part does, and ends there. */
+SEC("syscall")
+__success __retval(0)
+int part(void *ctx)
+{
+	struct bpf_dynptr data;
+
+	__builtin_memset(buffer, 1, sizeof(buffer));
+	if (bpf_dynptr_from_mem(buffer, sizeof(buffer), 0, &data) ||
+	    bpf_dynptr_adjust(&data, 2, 6))
+		return -1;
+	EXPECT(bpf_kfunc_types_dynptr(&data, 1) == 1);
+	EXPECT(buffer[2] == 1 && buffer[3] == 'a' && buffer[5] == 'c' && buffer[6] == 1);
+	EXPECT(bpf_kfunc_types_dynptr(&data, 2) == -7);
+	return 0;
+}
