@@ -13,7 +13,10 @@
 //! C: `p__arena`, `p__arena__nullable`; `Documentation/bpf/kfuncs.rst`, "Accessing arena memory".
 
 use crate::{
-    kfunc::KfuncArg,
+    kfunc::{
+        Call,
+        KfuncArg, //
+    },
     mem::Mem, //
 };
 use core::{
@@ -48,12 +51,13 @@ impl<'a> Arena<'a> {
 // SAFETY: The program has an arena, and the JIT adds its address, which is not zero, to the lower
 // 32 bits of what the program passes. Nothing is concluded of the address but that.
 unsafe impl KfuncArg for Arena<'_> {
+    type Value<'a> = Arena<'a>;
     const BTF: &'static str = "*u8";
     const SUFFIX: &'static str = "__arena";
 
     #[inline(always)]
-    unsafe fn from_register(register: u64) -> Self {
-        Self {
+    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
+        Arena {
             // SAFETY: As said above.
             data: unsafe { NonNull::new_unchecked(register as *mut u8) },
             _lent: PhantomData,
@@ -63,11 +67,12 @@ unsafe impl KfuncArg for Arena<'_> {
 
 // SAFETY: The same, but the JIT leaves a pointer with lower 32 bits of zero alone and passes null.
 unsafe impl KfuncArg for Option<Arena<'_>> {
+    type Value<'a> = Option<Arena<'a>>;
     const BTF: &'static str = "*u8";
     const SUFFIX: &'static str = "__arena__nullable";
 
     #[inline(always)]
-    unsafe fn from_register(register: u64) -> Self {
+    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
         Some(Arena {
             data: NonNull::new(register as *mut u8)?,
             _lent: PhantomData,

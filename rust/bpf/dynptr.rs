@@ -19,7 +19,10 @@
 //! [`include/linux/bpf.h`](srctree/include/linux/bpf.h).
 
 use crate::{
-    kfunc::KfuncArg,
+    kfunc::{
+        Call,
+        KfuncArg, //
+    },
     mem::Mem, //
 };
 use core::ffi::c_void;
@@ -173,11 +176,12 @@ impl Dynptr<'_> {
 // program's stack or given to it (`process_dynptr_func()`). Its bytes are a `struct
 // bpf_dynptr_kern` that nobody changes during the call.
 unsafe impl KfuncArg for Dynptr<'_> {
+    type Value<'a> = Dynptr<'a>;
     const BTF: &'static str = "*const struct bpf_dynptr";
 
     #[inline(always)]
-    unsafe fn from_register(register: u64) -> Self {
+    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
         // SAFETY: As said above.
-        Self(unsafe { &*(register as *const bindings::bpf_dynptr_kern) })
+        Dynptr(unsafe { &*(register as *const bindings::bpf_dynptr_kern) })
     }
 }

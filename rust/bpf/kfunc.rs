@@ -23,17 +23,28 @@ pub unsafe trait Kfunc {
     const FLAGS: u32;
 }
 
+/// A call of a kfunc: what arguments are lent for. For the code that the macros generate.
+#[doc(hidden)]
+pub struct Call;
+
 /// A type that a kfunc can take in one register.
 ///
 /// # Safety
 ///
 /// What the verifier lets through for a parameter of type `BTF` whose name ends in `SUFFIX` must
-/// be enough for [`from_register`](KfuncArg::from_register) to be sound.
+/// be enough for [`from_register`](KfuncArg::from_register) to be sound. `Value<'a>` must be the
+/// type itself, with `'a` in place of each lifetime.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` means nothing to the BPF verifier as an argument of a kfunc",
     label = "take an integer, `bool`, memory (`&[u8]`, `&mut [u8]`, `&Mem`), a struct (`In<T>`, `Out<'_, T>`) or an object (`&Object<T>`, `ARef<Object<T>>`)"
 )]
 pub unsafe trait KfuncArg: Sized {
+    /// The same type, lent for `'a`.
+    ///
+    /// An argument is lent for the time of the call. A function that wants to have it for longer,
+    /// by whatever name it calls the type, does not get a value of this type to compile.
+    type Value<'a>;
+
     /// The type in BTF, in the language of `scripts/rust-btf`.
     const BTF: &'static str;
 
@@ -55,7 +66,7 @@ pub unsafe trait KfuncArg: Sized {
     /// # Safety
     ///
     /// The verifier must have accepted `register` for a parameter described by `BTF` and `SUFFIX`.
-    unsafe fn from_register(register: u64) -> Self;
+    unsafe fn from_register<'a>(register: u64, call: &'a Call) -> Self::Value<'a>;
 }
 
 /// The name of a parameter in BTF. For the code that the macros generate.
@@ -109,10 +120,11 @@ macro_rules! integer {
         // anything in the upper bits, and the JIT does not extend the value on every architecture.
         // So the whole register is taken and cut here, and every result is a valid value.
         unsafe impl KfuncArg for $ty {
+            type Value<'a> = $ty;
             const BTF: &'static str = $btf;
 
             #[inline(always)]
-            unsafe fn from_register(register: u64) -> Self {
+            unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
                 register as $ty
             }
         }
@@ -139,10 +151,11 @@ integer! {
 // SAFETY: Any scalar may arrive, as for integers. Of those, only 0 and 1 are a `bool` to Rust, so
 // the value is tested and not reinterpreted. Its lowest byte is what a C function would look at.
 unsafe impl KfuncArg for bool {
+    type Value<'a> = bool;
     const BTF: &'static str = "bool";
 
     #[inline(always)]
-    unsafe fn from_register(register: u64) -> Self {
+    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
         register as u8 != 0
     }
 }

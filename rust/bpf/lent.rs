@@ -25,6 +25,7 @@
 //! C: a parameter with the name `rdonly_buf_size`.
 
 use crate::kfunc::{
+    Call,
     KfuncArg,
     KfuncRet, //
 };
@@ -53,11 +54,12 @@ impl LentSize {
 // SAFETY: For a parameter of this name, the verifier accepts a scalar that it knows
 // (`KF_ARG_CONST_ALLOC_SIZE_OR_ZERO`).
 unsafe impl KfuncArg for LentSize {
+    type Value<'a> = LentSize;
     const BTF: &'static str = "u64";
     const NAME: &'static str = "rdonly_buf_size";
 
     #[inline(always)]
-    unsafe fn from_register(register: u64) -> Self {
+    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
         Self(register as usize)
     }
 }
@@ -73,8 +75,10 @@ pub struct Lent<'a> {
 }
 
 // SAFETY: The verifier lets the program read so many bytes, until it gives up the reference that
-// was an argument; the lifetime was that of the argument.
-unsafe impl KfuncRet for Option<Lent<'static>> {
+// was an argument. Of what is lent to a function for its call, slices come from objects, from maps
+// that do not change, and from the module's state, all of which live so long; not from copies of
+// memory, because a function that takes one must be able to return an error, and this is none.
+unsafe impl KfuncRet for Option<Lent<'_>> {
     type Abi = *const u8;
     const BTF: &'static str = "*const u8";
     const FLAGS: u32 = bindings::KF_RET_NULL;

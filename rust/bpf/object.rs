@@ -63,6 +63,7 @@
 
 use crate::{
     kfunc::{
+        Call,
         KfuncArg,
         KfuncRet, //
     },
@@ -248,7 +249,7 @@ unsafe impl<T: BtfObject> Referenced for Object<T> {
 /// looked at without one.
 pub struct Rcu<'a, T> {
     ptr: NonNull<T>,
-    _reader: PhantomData<&'a T>,
+    _reader: PhantomData<&'a ()>,
 }
 
 impl<T: Referenced> Rcu<'_, T> {
@@ -300,11 +301,12 @@ unsafe impl<T: BtfObject> BtfType for Object<T> {
 // This holds for `Object` only. A trusted pointer to a struct of the kernel may be to one whose
 // last reference is gone (a task in `sched_process_free`), of which `&T` could make a new one.
 unsafe impl<T: BtfObject> KfuncArg for &Object<T> {
+    type Value<'a> = &'a Object<T>;
     const BTF: &'static str = Pointer::<Object<T>>::TEXT;
     const TRUSTS: bool = true;
 
     #[inline(always)]
-    unsafe fn from_register(register: u64) -> Self {
+    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
         // SAFETY: As said above.
         unsafe { &*(register as *const Object<T>) }
     }
@@ -312,12 +314,13 @@ unsafe impl<T: BtfObject> KfuncArg for &Object<T> {
 
 // SAFETY: As for `&Object<T>`, and null.
 unsafe impl<T: BtfObject> KfuncArg for Option<&Object<T>> {
+    type Value<'a> = Option<&'a Object<T>>;
     const BTF: &'static str = Pointer::<Object<T>>::TEXT;
     const SUFFIX: &'static str = "__nullable";
     const TRUSTS: bool = true;
 
     #[inline(always)]
-    unsafe fn from_register(register: u64) -> Self {
+    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
         // SAFETY: As said above.
         unsafe { (register as *const Object<T>).as_ref() }
     }
@@ -326,12 +329,13 @@ unsafe impl<T: BtfObject> KfuncArg for Option<&Object<T>> {
 // SAFETY: The verifier accepts a pointer with a reference that the program holds, and takes it away
 // from the program (`release_reg()`).
 unsafe impl<T: Referenced> KfuncArg for ARef<T> {
+    type Value<'a> = ARef<T>;
     const BTF: &'static str = Pointer::<T>::TEXT;
     const FLAGS: u32 = bindings::KF_RELEASE;
     const TRUSTS: bool = true;
 
     #[inline(always)]
-    unsafe fn from_register(register: u64) -> Self {
+    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
         // SAFETY: The pointer is not null, and the program's reference is taken over.
         unsafe { ARef::from_raw(NonNull::new_unchecked(register as *mut T)) }
     }
@@ -340,12 +344,13 @@ unsafe impl<T: Referenced> KfuncArg for ARef<T> {
 // SAFETY: The verifier accepts a pointer that is trusted, or protected by RCU in a program that is
 // in an RCU read-side critical section (`is_rcu_reg()`), which does not end before the call.
 unsafe impl<T: Referenced> KfuncArg for Rcu<'_, T> {
+    type Value<'a> = Rcu<'a, T>;
     const BTF: &'static str = Pointer::<T>::TEXT;
     const FLAGS: u32 = bindings::KF_RCU;
 
     #[inline(always)]
-    unsafe fn from_register(register: u64) -> Self {
-        Self {
+    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
+        Rcu {
             // SAFETY: The verifier does not accept null.
             ptr: unsafe { NonNull::new_unchecked(register as *mut T) },
             _reader: PhantomData,
@@ -381,7 +386,7 @@ unsafe impl<T: Referenced> KfuncRet for Option<ARef<T>> {
 
 // SAFETY: With `KF_RCU_PROTECTED` the verifier lets only programs call that are in an RCU
 // read-side critical section, and the pointer is not valid after that (`MEM_RCU`).
-unsafe impl<T: BtfObject> KfuncRet for Option<Rcu<'static, Object<T>>> {
+unsafe impl<T: BtfObject> KfuncRet for Option<Rcu<'_, Object<T>>> {
     type Abi = *mut Object<T>;
     const BTF: &'static str = Pointer::<Object<T>>::TEXT;
     const FLAGS: u32 = bindings::KF_RCU_PROTECTED | bindings::KF_RET_NULL;

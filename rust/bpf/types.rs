@@ -33,7 +33,10 @@ use crate::{
         Composed,
         Number, //
     },
-    kfunc::KfuncArg, //
+    kfunc::{
+        Call,
+        KfuncArg, //
+    }, //
 };
 use core::{
     marker::PhantomData,
@@ -168,10 +171,11 @@ impl<T> Deref for In<T> {
 // that the program may read and write, or a trusted pointer to such a struct of the kernel
 // (`KF_ARG_PTR_TO_BTF_ID` and its fall-through in `check_kfunc_args()`). Either can be read.
 unsafe impl<T: BtfType + FromBytes> KfuncArg for In<T> {
+    type Value<'a> = In<T>;
     const BTF: &'static str = Pointer::<T>::TEXT;
 
     #[inline(always)]
-    unsafe fn from_register(register: u64) -> Self {
+    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
         const {
             assert!(T::SCALARS.is_some(), "In<T>: the verifier accepts memory only for a T of scalars, in at most four levels of structs, and no unions")
         };
@@ -201,7 +205,7 @@ unsafe impl<T: BtfType + FromBytes> KfuncArg for In<T> {
 /// before, and then refuses the call because it checks for reading as well.
 pub struct Out<'a, T> {
     data: NonNull<T>,
-    _lent: PhantomData<&'a T>,
+    _lent: PhantomData<&'a ()>,
 }
 
 impl<T: IntoBytes> Out<'_, T> {
@@ -225,14 +229,15 @@ impl<T: IntoBytes> Out<'_, T> {
 // of that name; the verifier lets no program have a trusted pointer to one that is not the
 // module's own, because the name is.
 unsafe impl<T: BtfType + IntoBytes> KfuncArg for Out<'_, T> {
+    type Value<'a> = Out<'a, T>;
     const BTF: &'static str = Pointer::<T>::TEXT;
 
     #[inline(always)]
-    unsafe fn from_register(register: u64) -> Self {
+    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
         const {
             assert!(T::SCALARS.is_some(), "Out<T>: the verifier accepts memory only for a T of scalars, in at most four levels of structs, and no unions")
         };
-        Self {
+        Out {
             // SAFETY: The verifier does not accept null.
             data: unsafe { NonNull::new_unchecked(register as *mut T) },
             _lent: PhantomData,

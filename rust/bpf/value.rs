@@ -8,7 +8,10 @@
 //!
 //! C: the suffixes of `Documentation/bpf/kfuncs.rst`.
 
-use crate::kfunc::KfuncArg;
+use crate::kfunc::{
+    Call,
+    KfuncArg, //
+};
 use core::{
     ffi::CStr,
     marker::PhantomData,
@@ -39,11 +42,12 @@ macro_rules! constant {
         // SAFETY: The verifier accepts a scalar that it knows (`KF_ARG_CONST`), of which the upper
         // bits are cut off as for any other.
         unsafe impl KfuncArg for Const<$ty> {
+            type Value<'a> = Const<$ty>;
             const BTF: &'static str = <$ty as KfuncArg>::BTF;
             const SUFFIX: &'static str = "__k";
 
             #[inline(always)]
-            unsafe fn from_register(register: u64) -> Self {
+            unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
                 Self(register as $ty)
             }
         }
@@ -60,11 +64,12 @@ pub struct Ignored<T>(PhantomData<T>);
 
 // SAFETY: Nothing is made of what arrives.
 unsafe impl<T: KfuncArg> KfuncArg for Ignored<T> {
+    type Value<'a> = Ignored<T>;
     const BTF: &'static str = T::BTF;
     const SUFFIX: &'static str = "__ign";
 
     #[inline(always)]
-    unsafe fn from_register(_register: u64) -> Self {
+    unsafe fn from_register<'a>(_register: u64, _: &'a Call) -> Self::Value<'a> {
         Self(PhantomData)
     }
 }
@@ -73,11 +78,12 @@ unsafe impl<T: KfuncArg> KfuncArg for Ignored<T> {
 // read-only, if there is a NUL after it (`check_arg_const_str()`). Nobody changes it, and it lives
 // as long as the program that uses the map.
 unsafe impl KfuncArg for &CStr {
+    type Value<'a> = &'a CStr;
     const BTF: &'static str = "*const char";
     const SUFFIX: &'static str = "__str";
 
     #[inline(always)]
-    unsafe fn from_register(register: u64) -> Self {
+    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
         // SAFETY: As said above.
         unsafe { CStr::from_char_ptr(register as *const kernel::ffi::c_char) }
     }
@@ -109,11 +115,12 @@ impl ProgAux {
 // SAFETY: The verifier puts the address of the calling program's `struct bpf_prog_aux` in the
 // register, whatever the program left there. The program cannot be freed while it runs.
 unsafe impl KfuncArg for &ProgAux {
+    type Value<'a> = &'a ProgAux;
     const BTF: &'static str = "*struct bpf_prog_aux";
     const FLAGS: u32 = bindings::KF_IMPLICIT_ARGS;
 
     #[inline(always)]
-    unsafe fn from_register(register: u64) -> Self {
+    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
         // SAFETY: As said above; `ProgAux` is transparent.
         unsafe { &*(register as *const ProgAux) }
     }
@@ -154,11 +161,12 @@ impl Map {
 // SAFETY: For `__map` the verifier accepts a map of the program, which lives as long as the
 // program, or a trusted pointer to a `struct bpf_map` (`is_kfunc_arg_map()`).
 unsafe impl KfuncArg for &Map {
+    type Value<'a> = &'a Map;
     const BTF: &'static str = "*void";
     const SUFFIX: &'static str = "__map";
 
     #[inline(always)]
-    unsafe fn from_register(register: u64) -> Self {
+    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
         // SAFETY: As said above; `Map` is transparent.
         unsafe { &*(register as *const Map) }
     }

@@ -3,6 +3,7 @@
 //! Code generation for `#[kfunc]`.
 
 use crate::signature::{
+    open_lifetimes,
     Param,
     Shape,
     Signature, //
@@ -37,6 +38,9 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
     let ret = &signature.ret;
     // Errors about the type are for the place where it is written.
     let ret = quote_spanned! { ret.span() => <#ret as ::bpf::kfunc::KfuncRet> };
+    // What is returned may be borrowed from what is lent for the call.
+    let open = open_lifetimes(signature.ret.clone());
+    let open = quote_spanned! { signature.ret.span() => <#open as ::bpf::kfunc::KfuncRet> };
     let entry = Entry::new(&signature);
     let Entry {
         registers,
@@ -57,7 +61,7 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
             #(#convert)*
             let #value = #name(#(#arguments),*);
             #(#write_back)*
-            #ret::into_abi(#value)
+            #open::into_abi(#value)
         }
     };
 
@@ -178,7 +182,8 @@ impl Entry {
     pub(crate) fn new(signature: &Signature) -> Self {
         let mut entry = Self {
             registers: Vec::new(),
-            convert: Vec::new(),
+            // Arguments are lent for as long as this lives.
+            convert: vec![quote! { let call = ::bpf::kfunc::Call; }],
             arguments: Vec::new(),
             write_back: Vec::new(),
         };
@@ -203,7 +208,7 @@ impl Entry {
         self.convert.push(quote_spanned! { span =>
             // SAFETY: The verifier checked the argument against the prototype in BTF, which is
             // made from this same type.
-            let #arg = unsafe { <#ty as ::bpf::kfunc::KfuncArg>::from_register(#arg) };
+            let #arg = unsafe { <#ty as ::bpf::kfunc::KfuncArg>::from_register(#arg, &call) };
         });
         self.arguments.push(quote! { #arg });
     }

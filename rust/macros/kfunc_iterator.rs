@@ -282,12 +282,19 @@ fn item_type(name: &Ident, next: &ImplItemFn) -> Result<Type> {
     }
 }
 
+fn is_static(reference: &syn::TypeReference) -> bool {
+    reference
+        .lifetime
+        .as_ref()
+        .is_some_and(|lifetime| lifetime.ident == "static")
+}
+
 /// What `next` is told beside `&mut self`: names of `RcuReader` and `KfuncCall`.
 fn next_tokens(name: &Ident, next: &ImplItemFn) -> Result<Vec<Ident>> {
     let tokens = next.sig.inputs.iter().skip(1).map(|arg| {
         let token = match arg {
             FnArg::Typed(arg) => match &*arg.ty {
-                Type::Reference(reference) => match &*reference.elem {
+                Type::Reference(reference) if !is_static(reference) => match &*reference.elem {
                     Type::Path(path) => path.path.segments.last().map(|s| s.ident.clone()),
                     _ => None,
                 },

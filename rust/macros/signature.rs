@@ -355,18 +355,25 @@ fn parse_return(function: &Ident, output: &ReturnType) -> Result<Type> {
 
 /// The type as it is named outside of the function, where its lifetime parameters are not.
 pub(crate) fn close_lifetimes(mut ty: Type) -> Type {
-    struct Close;
+    Rename("static").visit_type_mut(&mut ty);
+    ty
+}
 
-    impl VisitMut for Close {
-        fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
-            if lifetime.ident != "_" {
-                lifetime.ident = Ident::new("static", lifetime.ident.span());
-            }
+/// The same, with lifetimes for the compiler to find.
+pub(crate) fn open_lifetimes(mut ty: Type) -> Type {
+    Rename("_").visit_type_mut(&mut ty);
+    ty
+}
+
+/// Gives all lifetimes one name.
+struct Rename(&'static str);
+
+impl VisitMut for Rename {
+    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+        if self.0 == "_" || lifetime.ident != "_" {
+            lifetime.ident = Ident::new(self.0, lifetime.ident.span());
         }
     }
-
-    Close.visit_type_mut(&mut ty);
-    ty
 }
 
 /// A type without the invisible group that comes with a `$ty` of `macro_rules!`, and without
