@@ -48,6 +48,12 @@
 //! fn bpf_counter_release(counter: ARef<Object<Counter>>) {}
 //! ```
 //!
+//! # Context
+//!
+//! The last reference may go wherever a program runs. The `T` is dropped after that, in an RCU
+//! callback, so its `Drop` must not sleep. In an NMI no last reference may go: `call_rcu()` cannot
+//! be used there, so a kfunc that releases is not for programs of performance events.
+//!
 //! # What the verifier does not promise
 //!
 //! - A kfunc may return a pointer without a reference. The verifier takes it for valid until the
