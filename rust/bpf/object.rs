@@ -302,10 +302,7 @@ unsafe impl<T: BtfObject> BtfType for Object<T> {
 // SAFETY: The verifier accepts a trusted pointer to the struct (`KF_ARG_PTR_TO_BTF_ID`). The
 // struct has a member that is no scalar, so it cannot be memory of the program. All such pointers
 // come from kfuncs that returned a reference which the program still holds, or from a map that
-// does; the struct is this module's, so the kfuncs are, too.
-//
-// This holds for `Object` only. A trusted pointer to a struct of the kernel may be to one whose
-// last reference is gone (a task in `sched_process_free`), of which `&T` could make a new one.
+// does; the struct is this module's, so the kfuncs are, too. (For others, see `task`.)
 unsafe impl<T: BtfObject> KfuncArg for &Object<T> {
     type Value<'a> = &'a Object<T>;
     const BTF: &'static str = Pointer::<Object<T>>::TEXT;
