@@ -250,8 +250,6 @@ fn equal_types_are_taken() {
     for (description, id) in [
         (PAIR, 25),
         ("enum bpf_sign 2 signed { NO = -1, YES = 1 }", 27),
-        ("struct file 16 { f_pos 0 u64 }", 9),
-        ("union sigval 8 { n 0 int }", 10),
         (
             "enum mode 4 unsigned { MODE_A = 0, MODE_B = 4000000000 }",
             11,
@@ -265,6 +263,20 @@ fn equal_types_are_taken() {
         let name: Vec<_> = description.split(' ').take(2).collect();
         let kfunc = format!("kfunc bpf_x() *{}", name.join(" "));
         assert_eq!(added(&[description, &kfunc])[0], format!("29 ptr {id}"));
+    }
+}
+
+/// A program has pointers to the kernel's, and could pass one.
+#[test]
+fn equal_structs_of_the_kernel_are_refused() {
+    for description in [
+        "struct file 16 { f_pos 0 u64 }",
+        "union sigval 8 { n 0 int }",
+    ] {
+        let outcome = bench(&[description]).run();
+        assert_eq!(outcome.code, 1);
+        assert!(outcome.stderr.contains("vmlinux has the same type"));
+        assert!(outcome.btf == own().data());
     }
 }
 

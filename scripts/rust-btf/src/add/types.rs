@@ -129,7 +129,8 @@ fn difference(definition: &Definition, head: String, items: &[String]) -> Option
 fn existing(definition: &Definition, names: &Names<'_>) -> Result<Option<u32>> {
     let named = &definition.named;
     let is_empty = definition.items().is_empty();
-    for scope in [Scope::Own, Scope::Base] {
+    // What pahole leaves in a module's BTF may be a copy of the kernel's.
+    for scope in [Scope::Base, Scope::Own] {
         let (place, way_out) = match scope {
             Scope::Own => (
                 format!("the BTF of {}", names.origin.elf),
@@ -157,6 +158,10 @@ fn existing(definition: &Definition, names: &Names<'_>) -> Result<Option<u32>> {
                 continue;
             }
             return match difference(definition, head, &items) {
+                None if matches!(scope, Scope::Base) && tag != Tag::Enum => Err(format!(
+                    "{named}: {place} has the same type, and a program could pass one of the \
+                     kernel's where yours is meant; rename yours"
+                )),
                 None => Ok(Some(id)),
                 Some((ours, theirs)) => Err(format!(
                     "{named}: described with {ours} where {place} has {theirs}; {way_out}"
