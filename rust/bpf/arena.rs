@@ -44,7 +44,7 @@ impl<'a> Arena<'a> {
         }
         // SAFETY: The kernel lets the function read and write so many bytes, whatever is there
         // (`bpf_arena_handle_page_fault()`). The arena lives as long as the program.
-        Some(unsafe { Mem::from_raw(self.data.as_ptr(), len as u32) })
+        Some(unsafe { Mem::new(self.data.as_ptr(), len as u32) })
     }
 }
 

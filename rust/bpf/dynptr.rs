@@ -146,9 +146,7 @@ impl Dynptr<'_> {
         if self.is_memory() {
             // SAFETY: For these kinds, `data` points to memory of the program of `offset` and
             // `len` bytes (`bpf_dynptr_adjust()` keeps it so), which lives as long as the dynptr.
-            return Some(unsafe {
-                Mem::from_raw(self.0.data.cast::<u8>().add(offset), self.len())
-            });
+            return Some(unsafe { Mem::new(self.0.data.cast::<u8>().add(offset), self.len()) });
         }
         if self.kind() != bindings::bpf_dynptr_type_BPF_DYNPTR_TYPE_XDP {
             return None;
@@ -157,7 +155,7 @@ impl Dynptr<'_> {
         // SAFETY: For this kind, `data` is an xdp_buff, which is valid as long as the dynptr.
         let data = unsafe { rust_bpf_helper_xdp_linear(self.0.data, &mut linear) };
         // SAFETY: So many bytes are in one piece there.
-        let mem = unsafe { Mem::from_raw(data.cast::<u8>(), linear) };
+        let mem = unsafe { Mem::new(data.cast::<u8>(), linear) };
         let end = offset.checked_add(self.len() as usize)?.min(mem.len());
         mem.slice(offset..end)
     }

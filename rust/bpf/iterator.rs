@@ -57,7 +57,8 @@
 //!   program.
 //!
 //! A lock cannot be held from one call to the next. The verifier does not know of it: the program
-//! could sleep under a spinlock, or begin a second iterator over what is locked.
+//! could sleep under a spinlock, or begin a second iterator over what is locked. So an iterator must
+//! be `Send`, which guards are not.
 //!
 //! C: `KF_ITER_NEW`, `KF_ITER_NEXT`, `KF_ITER_DESTROY` in
 //! [`include/linux/btf.h`](srctree/include/linux/btf.h).
@@ -140,12 +141,12 @@ unsafe impl<T: BtfObject> IteratorItem for Rcu<'_, Object<T>> {
 ///
 /// `value` is [`None`] if `new` failed, or once `next` returned [`None`].
 #[doc(hidden)]
-pub struct State<I, S> {
+pub struct State<I: Send, S> {
     value: Option<I>,
     slot: MaybeUninit<S>,
 }
 
-impl<I, S> State<I, S> {
+impl<I: Send, S> State<I, S> {
     /// The size in words of 8 bytes.
     pub const WORDS: usize = {
         assert!(

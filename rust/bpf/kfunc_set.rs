@@ -210,18 +210,8 @@ impl KfuncSet {
 ///
 /// The registration ends when the module is unloaded, not when the value is dropped: see the
 /// [module documentation](self). It is a value so that a module shows in its type what it offers.
-/// When it is dropped, it waits until objects to which programs gave up the last reference are
-/// freed: the code that frees them is the module's.
 #[must_use = "keep the registration in the module that offers the kfuncs"]
 pub struct Registration(());
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        // SAFETY: The function may be called where one may sleep, as in the `init` and the exit of
-        // a module.
-        unsafe { bindings::rcu_barrier() };
-    }
-}
 
 /// A BPF program, for the filter of a [`KfuncSet`].
 ///

@@ -8,7 +8,7 @@
 //! ```ignore
 //! /// Returns the beginning of the label of @thing.
 //! #[kfunc]
-//! fn bpf_thing_label<'a>(thing: &'a Object<Thing>, size: LentSize) -> Option<Lent<'a>> {
+//! fn bpf_thing_label<'a>(thing: &'a Object<Thing>, size: LentSize<'a>) -> Option<Lent<'a>> {
 //!     size.lend(&thing.label)
 //! }
 //! ```
@@ -33,16 +33,20 @@ use core::marker::PhantomData;
 use kernel::bindings;
 
 /// How many bytes the program wants to see. A constant for the verifier.
-pub struct LentSize(usize);
+///
+/// # Invariants
+///
+/// It is an argument of the call `'a`.
+pub struct LentSize<'a>(usize, PhantomData<&'a Call>);
 
-impl LentSize {
+impl<'a> LentSize<'a> {
     /// The number of bytes.
     pub fn get(&self) -> usize {
         self.0
     }
 
     /// Lends the beginning of `bytes`, or returns [`None`] if there are not enough of them.
-    pub fn lend(self, bytes: &[u8]) -> Option<Lent<'_>> {
+    pub fn lend(self, bytes: &'a [u8]) -> Option<Lent<'a>> {
         let bytes = bytes.get(..self.0)?;
         Some(Lent {
             data: bytes.as_ptr(),
@@ -53,14 +57,16 @@ impl LentSize {
 
 // SAFETY: For a parameter of this name, the verifier accepts a scalar that it knows
 // (`KF_ARG_CONST_ALLOC_SIZE_OR_ZERO`).
-unsafe impl KfuncArg for LentSize {
-    type Value<'a> = LentSize;
+unsafe impl KfuncArg for LentSize<'_> {
+    type Value<'a> = LentSize<'a>;
     const BTF: &'static str = "u64";
     const NAME: &'static str = "rdonly_buf_size";
+    // What is lent of an object under RCU would be readable after RCU.
+    const TRUSTS: bool = true;
 
     #[inline(always)]
     unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
-        Self(register as usize)
+        LentSize(register as usize, PhantomData)
     }
 }
 

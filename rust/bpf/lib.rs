@@ -61,7 +61,7 @@
 //! | `struct t *p__nullable` | `p: Option<&Object<T>>` | the same, or `NULL` |
 //! | `KF_RELEASE`, `struct t *p` | `p: ARef<Object<T>>`, first | a reference, which it has no more |
 //! | `KF_RCU`, `struct t *p` | [`p: Rcu<'_, Object<T>>`](Rcu) | a trusted pointer, or one valid under RCU |
-//! | `struct task_struct *p` | `ARef<Task>`, `Rcu<'_, Task>` | [the same](task) |
+//! | `KF_RCU`, `struct task_struct *p` | `p: Rcu<'_, Task>` | [the same](task) |
 //! | `struct bpf_dynptr *p` | [`p: Dynptr<'_>`](Dynptr) | a dynptr; accesses are checked by the crate |
 //! | `p__arena`, `p__arena__nullable` | [`p: Arena<'_>`](Arena), `Option<Arena<'_>>` | any address of its arena |
 //! | `void *m__map` | [`m: &Map`](Map) | a map |
@@ -101,7 +101,7 @@
 //! - `__const_map`: what it promises beyond [`Map`] is about maps in maps, which [`Map`] does not
 //!   touch.
 //! - References as items of an iterator, structs by value as items: see [`iterator`].
-//! - `&Task` and other pointers to structs of the kernel: see [`task`].
+//! - `&Task`, `ARef<Task>` and other pointers to structs of the kernel: see [`task`].
 //! - A set cannot be unregistered before the module is unloaded: the kernel cannot either.
 //!
 //! What is unsafe is in this crate. Where a module needs more than it offers, the raw layer is

@@ -25,6 +25,7 @@
 //! C: `check_mem_size_reg()` in `kernel/bpf/verifier.c`; `__sz` in
 //! `Documentation/bpf/kfuncs.rst`.
 
+use crate::kfunc::Call;
 use core::{
     cell::UnsafeCell,
     ffi::c_void,
@@ -69,10 +70,21 @@ impl Mem {
     /// # Safety
     ///
     /// `data` must not be null, and the `len` bytes that begin there must be valid for reads and
-    /// writes for `'a`, if `len` is not 0.
+    /// writes during the call, if `len` is not 0.
     #[doc(hidden)]
     #[inline(always)]
-    pub unsafe fn from_raw<'a>(data: *mut u8, len: u32) -> &'a Self {
+    pub unsafe fn from_raw(data: *mut u8, len: u32, _: &Call) -> &Self {
+        // SAFETY: By the safety requirements.
+        unsafe { Self::new(data, len) }
+    }
+
+    /// The same, for as long as the caller says.
+    ///
+    /// # Safety
+    ///
+    /// As for [`from_raw`](Self::from_raw), for `'a`.
+    #[inline(always)]
+    pub(crate) unsafe fn new<'a>(data: *mut u8, len: u32) -> &'a Self {
         // SAFETY: The caller promises the memory. It is initialized: it comes from outside of
         // Rust. As all of it is in `UnsafeCell`, changes from elsewhere are no concern of the
         // reference.

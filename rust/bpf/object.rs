@@ -16,8 +16,7 @@
 //! | returns `Option<ARef<Object<T>>>` | the same, or `NULL`, which it must test for | `KF_ACQUIRE`, `KF_RET_NULL` |
 //! | returns `Option<Rcu<'_, Object<T>>>` | a pointer that is valid until it leaves RCU, or `NULL` | `KF_RCU_PROTECTED`, `KF_RET_NULL` |
 //!
-//! Types of the kernel can be used in the same way, without `Object`, if they are [`Referenced`]:
-//! `ARef<Task>` and `Rcu<'_, Task>`.
+//! Of the types of the kernel, there is `Rcu<'_, Task>`; see [`task`](crate::task).
 //!
 //! `T` derives [`BtfType`] with `#[btf(object)]`. Fields marked `#[btf]` can be
 //! read by programs that have a pointer; the rest of `T` is not in BTF. A program can keep a
@@ -51,8 +50,8 @@
 //! # Context
 //!
 //! The last reference may go wherever a program runs. The `T` is dropped after that, in an RCU
-//! callback, so its `Drop` must not sleep. In an NMI no last reference may go: `call_rcu()` cannot
-//! be used there, so a kfunc that releases is not for programs of performance events.
+//! callback, so its `Drop` must not sleep. In an NMI, as programs of performance events may be in,
+//! no object can be made, and one whose last reference goes is leaked.
 //!
 //! # What the verifier does not promise
 //!
@@ -102,6 +101,13 @@ use kernel::{
     }, //
 };
 
+extern "C" {
+    // In `rust/helpers/free.c`.
+    fn rust_bpf_helper_free_begins();
+    fn rust_bpf_helper_free_ends();
+    fn rust_bpf_helper_in_nmi() -> bool;
+}
+
 /// What can be the content of an [`Object`]. Implemented by `#[derive(BtfType)]`.
 ///
 /// # Safety
@@ -140,8 +146,12 @@ impl<T: BtfObject> Object<T> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM` if there is no memory.
+    /// `ENOMEM` if there is no memory, or in an NMI.
     pub fn new(data: T, flags: Flags) -> Result<ARef<Self>> {
+        // SAFETY: The function may be called in any context.
+        if unsafe { rust_bpf_helper_in_nmi() } {
+            return Err(ENOMEM);
+        }
         let object = Self {
             data,
             // INVARIANT: The one that is returned.
@@ -163,6 +173,8 @@ impl<T: BtfObject> Object<T> {
         let object = unsafe { head.byte_sub(offset_of!(Self, rcu)) }.cast::<Self>();
         // SAFETY: The object was made by `KBox::into_raw` in `new`, and nobody has access.
         drop(unsafe { KBox::from_raw(object) });
+        // SAFETY: There was a call of `rust_bpf_helper_free_begins` for the object.
+        unsafe { rust_bpf_helper_free_ends() };
     }
 }
 
@@ -187,10 +199,20 @@ unsafe impl<T: BtfObject> AlwaysRefCounted for Object<T> {
             return;
         }
         let head = this.rcu.get().cast();
+        // SAFETY: The function may be called in any context.
+        if unsafe { rust_bpf_helper_in_nmi() } {
+            kernel::pr_warn_once!(
+                "an object is leaked, because its last reference went in an NMI\n"
+            );
+            return;
+        }
         // SAFETY: This was the last reference, so nobody else uses `rcu`, and the object stays
-        // until the callback runs. The registration of the module's kfuncs waits for callbacks
-        // before the module's code goes away.
-        unsafe { bindings::call_rcu(head, Some(Self::free)) };
+        // until the callback runs. The code of the callback may be a module's: the notifier in
+        // `rust/helpers/free.c` keeps it until all that has begun here has ended.
+        unsafe {
+            rust_bpf_helper_free_begins();
+            bindings::call_rcu(head, Some(Self::free));
+        }
     }
 }
 
@@ -205,10 +227,10 @@ impl RcuReader {
     ///
     /// # Safety
     ///
-    /// For `'a`, the CPU must be in an RCU read-side critical section; what is made of it and
+    /// For the life of the call, the CPU must be in an RCU read-side critical section; what is made of it and
     /// returned to a program must be out of its reach after that.
     #[doc(hidden)]
-    pub unsafe fn get<'a>() -> &'a Self {
+    pub unsafe fn get(_: &Call) -> &Self {
         &Self(())
     }
 }
@@ -331,16 +353,16 @@ unsafe impl<T: BtfObject> KfuncArg for Option<&Object<T>> {
 
 // SAFETY: The verifier accepts a pointer with a reference that the program holds, and takes it away
 // from the program (`release_reg()`).
-unsafe impl<T: Referenced> KfuncArg for ARef<T> {
-    type Value<'a> = ARef<T>;
-    const BTF: &'static str = Pointer::<T>::TEXT;
+unsafe impl<T: BtfObject> KfuncArg for ARef<Object<T>> {
+    type Value<'a> = ARef<Object<T>>;
+    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
     const FLAGS: u32 = bindings::KF_RELEASE;
     const TRUSTS: bool = true;
 
     #[inline(always)]
     unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
         // SAFETY: The pointer is not null, and the program's reference is taken over.
-        unsafe { ARef::from_raw(NonNull::new_unchecked(register as *mut T)) }
+        unsafe { ARef::from_raw(NonNull::new_unchecked(register as *mut Object<T>)) }
     }
 }
 
@@ -362,9 +384,9 @@ unsafe impl<T: Referenced> KfuncArg for Rcu<'_, T> {
 }
 
 // SAFETY: The verifier makes the program hold the reference (`acquire_reference()`).
-unsafe impl<T: Referenced> KfuncRet for ARef<T> {
-    type Abi = *mut T;
-    const BTF: &'static str = Pointer::<T>::TEXT;
+unsafe impl<T: BtfObject> KfuncRet for ARef<Object<T>> {
+    type Abi = *mut Object<T>;
+    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
     const FLAGS: u32 = bindings::KF_ACQUIRE;
 
     #[inline(always)]
@@ -374,9 +396,9 @@ unsafe impl<T: Referenced> KfuncRet for ARef<T> {
 }
 
 // SAFETY: As for `ARef`, after the program has tested for null.
-unsafe impl<T: Referenced> KfuncRet for Option<ARef<T>> {
-    type Abi = *mut T;
-    const BTF: &'static str = Pointer::<T>::TEXT;
+unsafe impl<T: BtfObject> KfuncRet for Option<ARef<Object<T>>> {
+    type Abi = *mut Object<T>;
+    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
     const FLAGS: u32 = bindings::KF_ACQUIRE | bindings::KF_RET_NULL;
 
     #[inline(always)]

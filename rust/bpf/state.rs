@@ -28,6 +28,7 @@
 //!
 //! This module does not lock: a value that changes brings its lock.
 
+use crate::kfunc::Call;
 use core::{
     cell::UnsafeCell,
     mem::MaybeUninit, //
@@ -51,9 +52,9 @@ impl KfuncCall {
     ///
     /// # Safety
     ///
-    /// For `'a`, the code must run in a kfunc of its module that a program called.
+    /// For the life of the call, the code must run in a kfunc of its module that a program called.
     #[doc(hidden)]
-    pub unsafe fn get<'a>() -> &'a Self {
+    pub unsafe fn get(_: &Call) -> &Self {
         &Self(())
     }
 }

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tasks in signatures of kfuncs: `ARef<Task>` and `Rcu<'_, Task>`.
+//! Tasks in signatures of kfuncs: `Rcu<'_, Task>`.
 //!
 //! There is no `&Task`. The verifier accepts trusted pointers for that, and trusts those that a
-//! tracepoint shows, too: in `sched_process_free` the last reference to the task is gone, and safe
-//! code could make a new one of `&Task`. [`Rcu::try_get`](crate::Rcu::try_get) looks first, as
-//! `bpf_task_acquire()` does.
+//! tracepoint shows, too: the last reference to the task may be gone, and safe code could make a
+//! new one of `&Task`. [`Rcu::try_get`](crate::Rcu::try_get) looks first.
+//!
+//! There is no `ARef<Task>` either, as an argument or result. It counts `usage`, the kernel's own
+//! kfuncs for tasks (`bpf_task_acquire()`, `bpf_task_release()`) and its destructor for kptrs count
+//! `rcu_users`, and to the verifier one reference is like the other: a program would take here and
+//! give there. A program that wants to hold a task uses those.
 //!
 //! This is also how another type of the kernel is added: its name and size, and how a reference is
 //! taken if there is one.

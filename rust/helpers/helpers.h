@@ -8,6 +8,9 @@
 
 #include <linux/types.h>
 
+void rust_bpf_helper_free_begins(void);
+void rust_bpf_helper_free_ends(void);
+bool rust_bpf_helper_in_nmi(void);
 void *rust_bpf_helper_kmalloc_nolock(size_t size);
 int rust_bpf_helper_skb_copy_bits(const void *skb, u32 offset, void *to, u32 len);
 bool rust_bpf_helper_task_inc_not_zero(void *task);

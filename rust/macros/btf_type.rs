@@ -82,7 +82,14 @@ fn options(attrs: &[Attribute]) -> Result<Options> {
                 options.object = true;
                 Ok(())
             } else if meta.path.is_ident("name") {
-                options.name = Some(meta.value()?.parse::<LitStr>()?.value());
+                let name = meta.value()?.parse::<LitStr>()?;
+                if syn::parse_str::<Ident>(&name.value()).is_err() {
+                    return Err(Error::new(
+                        name.span(),
+                        "the name of a type in C is an identifier",
+                    ));
+                }
+                options.name = Some(name.value());
                 Ok(())
             } else {
                 Err(meta.error("`#[btf]` has the options `object` and `name = \"...\"`"))
@@ -306,14 +313,15 @@ fn object(input: &DeriveInput, btf_name: &str, fields: &Fields) -> Result<TokenS
     let scalars = shown.iter().map(|field| {
         let ty = &field.ty;
         let why = format!(
-            "{name}: programs may read scalars, arrays and structs of scalars; not this field"
+            "{name}: programs may read scalars and arrays of scalars; a struct in an object could be \
+             passed where a kfunc takes such a struct"
         );
         quote_spanned! { ty.span() =>
-            const _: () = assert!(<#ty as ::bpf::BtfType>::SCALARS.is_some(), #why);
+            const _: () = assert!(matches!(<#ty as ::bpf::BtfType>::SCALARS, Some(0)), #why);
         }
     });
 
-    let dtor = format!("{btf_name}_dtor");
+    let dtor = format!("bpf_dtor_{btf_name}");
     let describe = format!("rust_btf=kfunc {dtor}(object *void) void\0");
     let describe = syn::LitByteStr::new(describe.as_bytes(), Span::call_site());
     let len = describe.value().len();

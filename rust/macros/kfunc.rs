@@ -28,6 +28,16 @@ use syn::{
 pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream> {
     let attributes = attributes(&item.sig.ident, attr)?;
     let signature = Signature::parse(&item)?;
+    let name = item.sig.ident.to_string();
+    if !name.starts_with("bpf_") {
+        return Err(Error::new(
+            item.sig.ident.span(),
+            format!(
+                "{name}: the name becomes a symbol, which must not be one that the kernel has or \
+                 the compiler calls; begin it with `bpf_`"
+            ),
+        ));
+    }
 
     // The function becomes the body of the symbol that BPF calls.
     item.attrs.push(syn::parse_quote!(#[inline(always)]));
@@ -51,13 +61,13 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
     let description = description(&symbol, &signature);
     let flags = arg_flags(&signature);
     let rules = rules(&symbol, &signature);
-    let value = format_ident!("value");
+    let value = format_ident!("__bpf_value");
     let function = quote_spanned! { signature.ret.span() =>
         /// # Safety
         ///
         /// To be called by a BPF program that the verifier accepted, and by nobody else.
         #[export_name = #symbol]
-        unsafe extern "C" fn entry(#(#registers),*) -> #ret::Abi {
+        unsafe extern "C" fn __bpf_entry(#(#registers),*) -> #ret::Abi {
             #(#convert)*
             let #value = #name(#(#arguments),*);
             #(#write_back)*
@@ -183,7 +193,7 @@ impl Entry {
         let mut entry = Self {
             registers: Vec::new(),
             // Arguments are lent for as long as this lives.
-            convert: vec![quote! { let call = ::bpf::kfunc::Call; }],
+            convert: vec![quote! { let __bpf_call = ::bpf::kfunc::Call; }],
             arguments: Vec::new(),
             write_back: Vec::new(),
         };
@@ -208,7 +218,7 @@ impl Entry {
         self.convert.push(quote_spanned! { span =>
             // SAFETY: The verifier checked the argument against the prototype in BTF, which is
             // made from this same type.
-            let #arg = unsafe { <#ty as ::bpf::kfunc::KfuncArg>::from_register(#arg, &call) };
+            let #arg = unsafe { <#ty as ::bpf::kfunc::KfuncArg>::from_register(#arg, &__bpf_call) };
         });
         self.arguments.push(quote! { #arg });
     }
@@ -219,7 +229,7 @@ impl Entry {
             // SAFETY: This is a kfunc that a program called. With an `RcuReader`, the verifier
             // lets only programs call that are in an RCU read-side critical section, and takes
             // what the function returns away from them at its end.
-            let #arg = unsafe { ::bpf::#ty::get() };
+            let #arg = unsafe { ::bpf::#ty::get(&__bpf_call) };
         });
         self.arguments.push(quote! { #arg });
     }
@@ -233,7 +243,7 @@ impl Entry {
         self.convert.push(quote! {
             // SAFETY: The verifier checked that the program may read and write the memory, and
             // the program cannot give it up before the call returns.
-            let #mem = unsafe { ::bpf::Mem::from_raw(#arg, #len) };
+            let #mem = unsafe { ::bpf::Mem::from_raw(#arg, #len, &__bpf_call) };
         });
         if let Shape::Mem = param.shape {
             self.arguments.push(quote! { #mem });

@@ -144,16 +144,17 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
         #(#markers)*
 
         const _: () = {
-            type State = ::bpf::iterator::State<
+            #[allow(non_camel_case_types)]
+            type __BpfState = ::bpf::iterator::State<
                 #ty,
                 <#next_item as ::bpf::iterator::IteratorItem>::Slot,
             >;
 
             const DECLARATION: &[&str] = &[
                 #declare,
-                ::bpf::describe::Number::<{ State::WORDS * 8 }>::TEXT,
+                ::bpf::describe::Number::<{ __BpfState::WORDS * 8 }>::TEXT,
                 " { __opaque 0 [",
-                ::bpf::describe::Number::<{ State::WORDS }>::TEXT,
+                ::bpf::describe::Number::<{ __BpfState::WORDS }>::TEXT,
                 "]u64 }\0",
             ];
 
@@ -166,10 +167,10 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
             ///
             /// To be called by a BPF program that the verifier accepted, and by nobody else.
             #[export_name = #new_symbol]
-            unsafe extern "C" fn new(state: *mut State, #(#registers),*) -> i32 {
+            unsafe extern "C" fn new(state: *mut __BpfState, #(#registers),*) -> i32 {
                 // SAFETY: The verifier checked that there is room for an iterator, which is used
                 // for nothing else until it is destroyed (`process_iter_arg()`).
-                unsafe { State::begin(state) };
+                unsafe { __BpfState::begin(state) };
                 #(#convert)*
                 let value: ::kernel::error::Result<#ty> = <#ty>::new(#(#arguments),*);
                 #(#write_back)*
@@ -187,18 +188,19 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
             ///
             /// To be called by a BPF program that the verifier accepted, and by nobody else.
             #[export_name = #next_symbol]
-            unsafe extern "C" fn next(state: *mut State) -> *const ::core::ffi::c_void {
+            unsafe extern "C" fn next(state: *mut __BpfState) -> *const ::core::ffi::c_void {
                 // SAFETY: The verifier checked that `state` is an iterator that `new` began and
                 // that is not destroyed. If there is a reader, it holds the program to an RCU
                 // read-side critical section.
-                unsafe { (*state).next(|value| <#ty>::next(value #(, ::bpf::#tokens::get())*)) }
+                let __bpf_call = ::bpf::kfunc::Call;
+                unsafe { (*state).next(|value| <#ty>::next(value #(, ::bpf::#tokens::get(&__bpf_call))*)) }
             }
 
             /// # Safety
             ///
             /// To be called by a BPF program that the verifier accepted, and by nobody else.
             #[export_name = #destroy_symbol]
-            unsafe extern "C" fn destroy(state: *mut State) {
+            unsafe extern "C" fn destroy(state: *mut __BpfState) {
                 // SAFETY: As for `next`; nobody uses it after this.
                 unsafe { ::core::ptr::drop_in_place(state) };
             }

@@ -219,7 +219,7 @@ fn filter(set: &KfuncSet) -> TokenStream {
             /// # Safety
             ///
             /// To be called by the kernel, with a valid program.
-            unsafe extern "C" fn filter(
+            unsafe extern "C" fn __bpf_filter(
                 prog: *const ::kernel::bindings::bpf_prog,
                 _kfunc_id: u32,
             ) -> ::kernel::ffi::c_int {
@@ -227,7 +227,7 @@ fn filter(set: &KfuncSet) -> TokenStream {
                 let allowed: bool = #filter(unsafe { ::bpf::Prog::from_raw(prog) });
                 if allowed { 0 } else { ::kernel::error::code::EACCES.to_errno() }
             }
-            ::core::option::Option::Some(filter)
+            ::core::option::Option::Some(__bpf_filter)
         }
     }
 }

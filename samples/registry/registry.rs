@@ -131,7 +131,7 @@ fn bpf_counter_value(counter: Option<&Object<Counter>>) -> u64 {
 
 /// Lends the label of @counter, which is 16 bytes long, or `NULL` if the program wants more.
 #[kfunc]
-fn bpf_counter_label<'a>(counter: &'a Object<Counter>, size: LentSize) -> Option<Lent<'a>> {
+fn bpf_counter_label<'a>(counter: &'a Object<Counter>, size: LentSize<'a>) -> Option<Lent<'a>> {
     size.lend(&counter.label)
 }
 

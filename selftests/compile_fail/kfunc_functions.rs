@@ -38,6 +38,11 @@ fn bpf_name(rdonly_buf_size: u32) {} //~ bpf_name: argument 1 (rdonly_buf_size):
 #[kfunc(fast)]
 fn bpf_option() {} //~^ bpf_option: `#[kfunc]` has no option `fast`; there are destructive, perfmon, sleepable, spinlock_safe
 
+#[kfunc]
+fn memcpy(to: u64, from: u64, len: u64) -> u64 { //~ memcpy: the name becomes a symbol, which must not be one that the kernel has or the compiler calls; begin it with `bpf_`
+    to
+}
+
 struct Object;
 
 impl Object {

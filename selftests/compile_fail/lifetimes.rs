@@ -15,13 +15,25 @@ struct Kept {
 type Always = Rcu<'static, Object<Kept>>;
 
 #[kfunc]
-fn bpf_keep_alias(kept: Always) {} //~ `call` does not live long enough
+fn bpf_keep_alias(kept: Always) {} //~ `__bpf_call` does not live long enough
 
 #[kfunc]
-fn bpf_keep(kept: Rcu<'static, Object<Kept>>) {} //~ `call` does not live long enough
+fn bpf_keep(kept: Rcu<'static, Object<Kept>>) {} //~ `__bpf_call` does not live long enough
 
 #[kfunc]
-fn bpf_keep_option(kept: Option<&'static Object<Kept>>) {} //~ `call` does not live long enough
+fn bpf_keep_option(kept: Option<&'static Object<Kept>>) {} //~ `__bpf_call` does not live long enough
 
 #[kfunc]
-fn bpf_keep_dynptr(data: Dynptr<'static>) {} //~ `call` does not live long enough
+fn bpf_keep_dynptr(data: Dynptr<'static>) {} //~ `__bpf_call` does not live long enough
+
+#[kfunc] //~ `__bpf_call` does not live long enough
+fn bpf_keep_bound<'a: 'static>(mem: &'a Mem) {}
+
+#[kfunc] //~ `__bpf_call` does not live long enough
+fn bpf_keep_reader<'a: 'static>(rcu: &'a RcuReader) {}
+
+#[kfunc] //~ `__bpf_call` does not live long enough
+fn bpf_keep_call<'a: 'static>(call: &'a KfuncCall) {}
+
+#[kfunc]
+fn bpf_keep_size(size: bpf::LentSize<'static>) {} //~ `__bpf_call` does not live long enough

@@ -33,3 +33,6 @@ fn bpf_borrow(thing: &Object<Thing>) -> &Object<Thing> { //~ bpf_borrow: return 
 fn bpf_result_reference(id: u64) -> Result<ARef<Object<Thing>>> { //~ bpf_result_reference: return type: Result<ARef<Object<Thing>>> cannot be told from an error number in one register
     Err(ENOENT)
 }
+
+#[kfunc]
+fn bpf_reference_to_task(task: ARef<kernel::task::Task>) {} //~ `bpf::prelude::ARef<Task>` means nothing to the BPF verifier as an argument of a kfunc

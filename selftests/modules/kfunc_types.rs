@@ -212,16 +212,10 @@ fn bpf_kfunc_types_perfmon() -> u32 {
     5
 }
 
-/// Returns a reference to @task, unless it is gone.
+/// Returns the number of @task, unless it is gone.
 #[kfunc]
-fn bpf_kfunc_types_task_get(task: Rcu<'_, Task>) -> Option<ARef<Task>> {
-    task.try_get()
-}
-
-/// Gives up a reference to a task and returns its number.
-#[kfunc]
-fn bpf_kfunc_types_task_put(task: ARef<Task>) -> i32 {
-    task.pid()
+fn bpf_kfunc_types_task_pid(task: Rcu<'_, Task>) -> i32 {
+    task.try_get().map_or(-1, |task| task.pid())
 }
 
 /// Adds up @len bytes at @bytes, and sets them to 7.
@@ -351,8 +345,7 @@ kfunc_set! {
         bpf_kfunc_types_arena,
         bpf_kfunc_types_arena_nullable,
         bpf_kfunc_types_dynptr,
-        bpf_kfunc_types_task_get,
-        bpf_kfunc_types_task_put,
+        bpf_kfunc_types_task_pid,
         bpf_kfunc_types_plain,
         bpf_kfunc_types_sleepable,
         bpf_kfunc_types_destructive,

@@ -197,19 +197,8 @@ SEC("syscall")
 __success __retval(1)
 int task(void *ctx)
 {
-	struct task_struct *task;
-
-	task = bpf_kfunc_types_task_get(bpf_get_current_task_btf());
-	if (!task)
-		return 0;
-	return bpf_kfunc_types_task_put(task) == (int)bpf_get_current_pid_tgid();
-}
-
-SEC("syscall")
-__failure __msg("Unreleased reference")
-int task_leak(void *ctx)
-{
-	return bpf_kfunc_types_task_get(bpf_get_current_task_btf()) ? 1 : 0;
+	return bpf_kfunc_types_task_pid(bpf_get_current_task_btf()) ==
+	       (int)bpf_get_current_pid_tgid();
 }
 
 SEC("syscall")
@@ -218,10 +207,7 @@ int task_walked_to(void *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	task = bpf_kfunc_types_task_get(task->last_wakee);
-	if (task)
-		bpf_kfunc_types_task_put(task);
-	return 0;
+	return bpf_kfunc_types_task_pid(task->last_wakee);
 }
 
 SEC("syscall")
