@@ -4,6 +4,7 @@
 #include <bpf/bpf_helpers.h>
 #include <errno.h>
 #include "bpf_misc.h"
+#include "expect.h"
 
 char _license[] SEC("license") = "GPL";
 
@@ -59,12 +60,6 @@ static s64 question(const char *question, u32 len)
 }
 
 #define QUESTION(text) question(text, sizeof(text) - 1)
-#define EXPECT(condition)				\
-	do {						\
-		if (!(condition))			\
-			return __LINE__;		\
-	} while (0)
-
 SEC("syscall")
 __success __retval(0)
 int from_memory(void *ctx)

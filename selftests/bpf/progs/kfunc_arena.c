@@ -3,16 +3,11 @@
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 #include "bpf_misc.h"
+#include "expect.h"
 #include "bpf_experimental.h"
 #include <bpf_arena_common.h>
 
 char _license[] SEC("license") = "GPL";
-
-#define EXPECT(condition)				\
-	do {						\
-		if (!(condition))			\
-			return __LINE__;		\
-	} while (0)
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARENA);

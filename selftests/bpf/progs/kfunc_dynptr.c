@@ -3,15 +3,10 @@
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 #include "bpf_misc.h"
+#include "expect.h"
 #include "bpf_experimental.h"
 
 char _license[] SEC("license") = "GPL";
-
-#define EXPECT(condition)				\
-	do {						\
-		if (!(condition))			\
-			return __LINE__;		\
-	} while (0)
 
 char buffer[8];
 

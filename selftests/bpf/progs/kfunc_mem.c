@@ -3,15 +3,9 @@
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 #include "bpf_misc.h"
+#include "expect.h"
 
 char _license[] SEC("license") = "GPL";
-
-/* Returns the number of the line of the first thing that is not so. */
-#define EXPECT(condition)				\
-	do {						\
-		if (!(condition))			\
-			return __LINE__;		\
-	} while (0)
 
 #define SNAPSHOT_MAX 8192
 #define E2BIG 7

@@ -6,16 +6,10 @@
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 #include "bpf_misc.h"
+#include "expect.h"
 #include "bpf_experimental.h"
 
 char _license[] SEC("license") = "GPL";
-
-/* Returns the number of the line of the first thing that is not so. */
-#define EXPECT(condition)				\
-	do {						\
-		if (!(condition))			\
-			return __LINE__;		\
-	} while (0)
 
 struct kept {
 	struct bpf_counter __kptr *counter;
