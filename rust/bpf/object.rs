@@ -202,7 +202,7 @@ unsafe impl<T: BtfObject> AlwaysRefCounted for Object<T> {
         // SAFETY: The function may be called in any context.
         if unsafe { rust_bpf_helper_in_nmi() } {
             kernel::pr_warn_once!(
-                "an object is leaked, because its last reference went in an NMI\n"
+                "an object is leaked: its last reference went in an NMI; release it elsewhere\n"
             );
             return;
         }
@@ -227,8 +227,8 @@ impl RcuReader {
     ///
     /// # Safety
     ///
-    /// For the life of the call, the CPU must be in an RCU read-side critical section; what is made of it and
-    /// returned to a program must be out of its reach after that.
+    /// For the life of the call, the CPU must be in an RCU read-side critical section; what is
+    /// made of it and returned to a program must be out of its reach after that.
     #[doc(hidden)]
     pub unsafe fn get(_: &Call) -> &Self {
         &Self(())
