@@ -44,7 +44,12 @@ unsafe impl BtfType for Task {
 }
 
 const _: () = {
-    const ENTRY: &[&str] = &["rust_btf=", Task::DECLARATION, "\0"];
+    const KEY: &str = if cfg!(MODULE) {
+        "rust_btf="
+    } else {
+        "rust_bpf.rust_btf="
+    };
+    const ENTRY: &[&str] = &[KEY, Task::DECLARATION, "\0"];
 
     // The BTF step compares the size with the kernel's.
     #[link_section = ".modinfo"]

@@ -2,9 +2,13 @@
 
 //! Code generation for `#[derive(BtfType)]`.
 
-use crate::names::{
-    snake_case,
-    unique, //
+use crate::{
+    kfunc,
+    modinfo,
+    names::{
+        snake_case,
+        unique, //
+    }, //
 };
 use proc_macro2::{
     Ident,
@@ -163,6 +167,7 @@ fn size(name: &Ident) -> TokenStream {
 
 /// `BtfType` for a type, and its declaration in the object file.
 fn implement(name: &Ident, btf: &str, parts: &[TokenStream], scalars: TokenStream) -> TokenStream {
+    let entry = modinfo::entry(&[quote! { <#name as ::bpf::BtfType>::DECLARATION }]);
     quote! {
         // SAFETY: The declaration is made of the layout that the compiler chose, and the types of
         // the fields are what they say.
@@ -176,13 +181,7 @@ fn implement(name: &Ident, btf: &str, parts: &[TokenStream], scalars: TokenStrea
             const SCALARS: ::core::option::Option<u32> = #scalars;
         }
 
-        const _: () = {
-            const ENTRY: &[&str] = &["rust_btf=", <#name as ::bpf::BtfType>::DECLARATION, "\0"];
-
-            #[link_section = ".modinfo"]
-            #[used(compiler)]
-            static DECLARE: [u8; ::bpf::describe::len(ENTRY)] = ::bpf::describe::concat(ENTRY);
-        };
+        #entry
     }
 }
 
@@ -322,9 +321,7 @@ fn object(input: &DeriveInput, btf_name: &str, fields: &Fields) -> Result<TokenS
     });
 
     let dtor = format!("bpf_dtor_{btf_name}");
-    let describe = format!("rust_btf=kfunc {dtor}(object *void) void\0");
-    let describe = syn::LitByteStr::new(describe.as_bytes(), Span::call_site());
-    let len = describe.value().len();
+    let describe = kfunc::describe(&dtor, &[quote! { "object *void" }], &quote! { "void" });
     let label = format!("rust_btf_dtor_{btf_name}");
     let ids = dtor_ids(btf_name, &dtor, &label);
     let module = format_ident!("__{btf_name}_btf");
@@ -351,11 +348,9 @@ fn object(input: &DeriveInput, btf_name: &str, fields: &Fields) -> Result<TokenS
                 // SAFETY: By the safety requirements; the reference is the map's.
                 unsafe { ::bpf::object::drop_reference::<#name>(object) };
             }
-
-            #[link_section = ".modinfo"]
-            #[used(compiler)]
-            static DESCRIBE: [u8; #len] = *#describe;
         };
+
+        #describe
 
         // SAFETY: The fields in the declaration are scalars, as was asserted, and `__opaque` is
         // not. The ids are those of the struct and of the function above.

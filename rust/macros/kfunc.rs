@@ -2,11 +2,14 @@
 
 //! Code generation for `#[kfunc]`.
 
-use crate::signature::{
-    open_lifetimes,
-    Param,
-    Shape,
-    Signature, //
+use crate::{
+    modinfo,
+    signature::{
+        open_lifetimes,
+        Param,
+        Shape,
+        Signature, //
+    },
 };
 use proc_macro2::TokenStream;
 use quote::{
@@ -305,25 +308,17 @@ pub(crate) fn params(signature: &Signature) -> Vec<TokenStream> {
     params
 }
 
-/// The description of a function, made of its parts.
-///
-/// It lies in `.modinfo`, which the kernel reads when it loads a module and does not keep.
+/// The description of a function.
 pub(crate) fn describe(symbol: &str, params: &[TokenStream], ret: &TokenStream) -> TokenStream {
-    let mut parts = vec![quote! { ::core::concat!("rust_btf=kfunc ", #symbol, "(") }];
+    let begin = format!("kfunc {symbol}(");
+    let mut parts = vec![quote! { #begin }];
     for (index, param) in params.iter().enumerate() {
         if index > 0 {
             parts.push(quote! { ", " });
         }
         parts.push(param.clone());
     }
-    parts.push(quote! { ") ", #ret, "\0" });
-
-    quote! {
-        const DESCRIPTION: &[&str] = &[#(#parts),*];
-
-        #[link_section = ".modinfo"]
-        #[used(compiler)]
-        static DESCRIBE: [u8; ::bpf::describe::len(DESCRIPTION)] =
-            ::bpf::describe::concat(DESCRIPTION);
-    }
+    parts.push(quote! { ") " });
+    parts.push(ret.clone());
+    modinfo::entry(&parts)
 }

@@ -7,6 +7,7 @@ use crate::{
         self,
         Entry, //
     },
+    modinfo,
     signature::{
         close_lifetimes,
         Signature, //
@@ -108,7 +109,14 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
         },
     );
     let describe_destroy = kfunc::describe(&destroy_name.to_string(), &[it], &quote! { "void" });
-    let declare = format!("rust_btf=struct bpf_iter_{name} ");
+    let declare = format!("struct bpf_iter_{name} ");
+    let declare = modinfo::entry(&[
+        quote! { #declare },
+        quote! { ::bpf::describe::Number::<{ __BpfState::WORDS * 8 }>::TEXT },
+        quote! { " { __opaque 0 [" },
+        quote! { ::bpf::describe::Number::<{ __BpfState::WORDS }>::TEXT },
+        quote! { "]u64 }" },
+    ]);
     let [new_symbol, next_symbol, destroy_symbol] =
         [&new_name, &next_name, &destroy_name].map(Ident::to_string);
     let markers = [
@@ -150,18 +158,7 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
                 <#next_item as ::bpf::iterator::IteratorItem>::Slot,
             >;
 
-            const DECLARATION: &[&str] = &[
-                #declare,
-                ::bpf::describe::Number::<{ __BpfState::WORDS * 8 }>::TEXT,
-                " { __opaque 0 [",
-                ::bpf::describe::Number::<{ __BpfState::WORDS }>::TEXT,
-                "]u64 }\0",
-            ];
-
-            #[link_section = ".modinfo"]
-            #[used(compiler)]
-            static DECLARE: [u8; ::bpf::describe::len(DECLARATION)] =
-                ::bpf::describe::concat(DECLARATION);
+            #declare
 
             /// # Safety
             ///
@@ -207,9 +204,9 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
 
             #rules
 
-            const _: () = { #describe_new };
-            const _: () = { #describe_next };
-            const _: () = { #describe_destroy };
+            #describe_new
+            #describe_next
+            #describe_destroy
         };
     })
 }

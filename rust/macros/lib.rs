@@ -15,6 +15,7 @@ mod btf_type;
 mod kfunc;
 mod kfunc_iterator;
 mod kfunc_set;
+mod modinfo;
 mod names;
 mod signature;
 
