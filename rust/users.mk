@@ -7,4 +7,4 @@ bpf-crate := $(obj)/$(bpf-rust)
 rustflags-y += --extern bpf -L$(bpf-crate)
 
 # A module is compiled anew when the crate changes.
-$(addprefix $(obj)/,$(obj-m)): $(bpf-crate)/libbpf.rmeta
+$(addprefix $(obj)/,$(obj-y) $(obj-m)): $(bpf-crate)/libbpf.rmeta
