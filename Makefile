@@ -3,7 +3,7 @@
 # What a person types. The kernel's build system does not read this file but
 # Kbuild, beside it.
 
-export T
+export T KERNEL
 
 help:
 	@echo 'BPF kfuncs in Rust'
@@ -12,14 +12,21 @@ help:
 	@echo '  make test         run all tests'
 	@echo '  make test T=name  run ./test_progs -t name'
 	@echo '  make shell        a shell in the virtual machine, everything loaded'
+	@echo '  make kernel       build the test kernel, with this tree in it'
 	@echo '  make doc          the documentation of the crate'
 	@echo '  make clean        remove what was built'
 	@echo '  make distclean    remove the tools and the kernel as well'
 	@echo
-	@echo 'Everything goes to $${XDG_CACHE_HOME:-~/.cache}/bpf-rust (5 GB).'
+	@echo 'demo, test and shell take KERNEL=stock, test or debug: Debian'"'"'s own kernel, one'
+	@echo 'with this tree built in, or the same with all checks (scripts/configs).'
+	@echo
+	@echo 'Everything goes to $${XDG_CACHE_HOME:-~/.cache}/bpf-rust (9 GB).'
 	@echo 'Needs a Debian-based system with make, mmdebstrap and bubblewrap.'
 
 demo test shell doc clean distclean:
 	@scripts/$@
 
-.PHONY: help demo test shell doc clean distclean
+kernel:
+	@KERNEL=$(or $(KERNEL),test) bash scripts/setup.sh
+
+.PHONY: help kernel demo test shell doc clean distclean

@@ -17,10 +17,26 @@ case $CACHE in
 esac
 
 ROOT=$CACHE/root
-KERNEL=$CACHE/kernel
-TREE=$KERNEL/unpacked/tree
+KERNELS=$CACHE/kernel
+TREE=$KERNELS/unpacked/tree
 # Two checkouts share the cache but not what is built from them.
 BUILD=$CACHE/build/$(printf %s "$TOP" | cksum | cut -d' ' -f1)
+
+# The kernel that is booted: the distribution's own (stock), with the modules of
+# an external build, or one that scripts/test-kernel built with this tree in it.
+KERNEL=${KERNEL:-stock}
+if [ "$KERNEL" = stock ]; then
+	IMAGE=$KERNELS/unpacked/vmlinuz
+	CONFIG=$KERNELS/unpacked/.config
+	MODULES=$BUILD/modules
+	BUILTIN=/dev/null
+else
+	IMAGE=$KERNELS/out/$KERNEL/arch/x86/boot/bzImage
+	CONFIG=$KERNELS/out/$KERNEL/.config
+	MODULES=$KERNELS/out/$KERNEL/kernel/bpf/rust
+	BUILTIN=$KERNELS/out/$KERNEL/modules.builtin
+fi
+GUEST=$BUILD/guest-$KERNEL
 
 # die MESSAGE...: one line each, the first says what, the others the way out.
 die()
@@ -90,4 +106,10 @@ need_space()
 	[ "$have" -ge "$1" ] ||
 		die "$(($1 / 1048576 + 1)) GB are needed in $CACHE, $((have / 1048576)) GB are free." \
 			"Make room, or set XDG_CACHE_HOME to a folder on another disk."
+}
+
+# vm ARGUMENT...: scripts/vm on the kernel that was chosen.
+vm()
+{
+	"$TOP/scripts/run" "$TOP/scripts/vm" --kernel "$IMAGE" "$@"
 }

@@ -20,8 +20,4 @@ fi
 "$TOP/scripts/root"
 "$TOP/scripts/kernel"
 
-# vm ARGUMENT...: scripts/vm on the distribution's kernel.
-vm()
-{
-	"$TOP/scripts/run" "$TOP/scripts/vm" --kernel "$KERNEL/unpacked/vmlinuz" "$@"
-}
+[ "$KERNEL" = stock ] || "$TOP/scripts/test-kernel"
