@@ -12,7 +12,6 @@ use crate::{
 };
 use proc_macro2::{
     Ident,
-    Span,
     TokenStream, //
 };
 use quote::{
@@ -364,7 +363,7 @@ fn object(input: &DeriveInput, btf_name: &str, fields: &Fields) -> Result<TokenS
 /// What `BTF_ID_LIST` with `BTF_ID(struct, ...)` and `BTF_ID(func, ...)` writes.
 fn dtor_ids(btf_name: &str, dtor: &str, label: &str) -> TokenStream {
     let unique = unique(label);
-    let mut asm = format!(".pushsection .BTF_ids,\"a\"\n.local {label}\n{label}:\n");
+    let mut asm = format!(".pushsection .BTF_ids,\"a\"\n.balign 4\n.local {label}\n{label}:\n");
     for symbol in [
         format!("__BTF_ID__struct__{btf_name}__{unique}0"),
         format!("__BTF_ID__func__{dtor}__{unique}1"),

@@ -246,7 +246,7 @@ fn btf_ids(set: &KfuncSet) -> Result<TokenStream> {
     let mut constants = Vec::new();
 
     // Writing to a String does not fail.
-    let _ = writeln!(asm, ".pushsection .BTF_ids,\"a\"");
+    let _ = writeln!(asm, ".pushsection .BTF_ids,\"a\"\n.balign 4");
     let _ = writeln!(asm, ".local {label}\n{label}:");
     let _ = writeln!(asm, ".local {list}\n{list}:\n.zero 4\n.long {{set_flags}}");
     for (index, kfunc) in set.kfuncs.iter().enumerate() {
