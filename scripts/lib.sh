@@ -111,5 +111,9 @@ need_space()
 # vm ARGUMENT...: scripts/vm on the kernel that was chosen.
 vm()
 {
-	"$TOP/scripts/run" "$TOP/scripts/vm" --kernel "$IMAGE" "$@"
+	local memory=1G
+
+	# KASAN and kmemleak keep books.
+	[ "$KERNEL" != debug ] || memory=3G
+	"$TOP/scripts/run" "$TOP/scripts/vm" --kernel "$IMAGE" --memory "$memory" "$@"
 }
