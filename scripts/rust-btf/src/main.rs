@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Adds the kfuncs and types that Rust code describes in a kernel object to the BTF of that object.
+//! Adds the functions and types that Rust code describes in a kernel object to the BTF of that
+//! object.
 //!
 //! The kernel build makes BTF from DWARF with `pahole` and leaves Rust out, so a Rust function does
 //! not exist for BPF, nor does a Rust type. The macros of the `bpf` crate therefore put a description
 //! of each into the object's `.modinfo` section (the grammar is in [`parse`]); this tool reads them
 //! and adds to the BTF that `pahole --btf_encode_detached` wrote: a `FUNC` with its `FUNC_PROTO` for
-//! a kfunc, a `STRUCT`, `UNION` or `ENUM` for a type. It runs between `pahole` and `resolve_btfids`:
+//! a kfunc or the stub of a struct_ops member, a `STRUCT`, `UNION` or `ENUM` for a type. It runs
+//! between `pahole` and `resolve_btfids`:
 //!
 //! ```text
 //! pahole --btf_encode_detached=x.BTF --btf_base vmlinux x.ko
@@ -52,7 +54,7 @@ type Result<T> = std::result::Result<T, String>;
 
 const USAGE: &str = "usage: rust-btf [--btf_base FILE] --btf FILE ELF
 
-Adds the kfuncs and types that Rust code describes in ELF (a .ko or vmlinux) to its detached BTF.
+Adds the functions and types that Rust code describes in ELF (a .ko or vmlinux) to its detached BTF.
 
   --btf FILE       the BTF that pahole --btf_encode_detached wrote for ELF; replaced
   --btf_base FILE  for a module: the vmlinux (ELF or raw BTF) that this BTF builds on";

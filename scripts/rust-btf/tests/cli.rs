@@ -479,7 +479,10 @@ fn malformed_descriptions() {
         "description 'kfunc bpf_x(a) void': column 14: type expected, found ')'; descriptions come \
          from the macros of the bpf crate",
     );
-    refused(&[""], "description '': column 1: 'kfunc', 'struct',");
+    refused(
+        &[""],
+        "description '': column 1: 'kfunc', 'func', 'struct',",
+    );
     refused(
         &["kfunc \u{1b}[m\n() void"],
         "description 'kfunc \\x1b[m\\n() void': column 7: not",

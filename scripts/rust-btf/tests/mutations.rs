@@ -27,7 +27,7 @@ use proptest::{
     }, //
 };
 
-const DESCRIPTIONS: [&str; 9] = [
+const DESCRIPTIONS: [&str; 14] = [
     "kfunc bpf_own(file *const struct file, n u32) int",
     "kfunc bpf_b(name *const void, name__sz u32) u32",
     "kfunc bpf_a(file *struct file) *struct file",
@@ -37,6 +37,11 @@ const DESCRIPTIONS: [&str; 9] = [
     "struct bpf_there 16 { a 0 [2]u32, next 8 *struct bpf_there }",
     "enum bpf_sign 4 signed { NO = -1, YES = 1 }",
     "struct file 8",
+    "struct bpf_ops 24 { a 0 *fn(x *struct bpf_s, n u32) u32, b 8 const *fn(*fn() void) *u32 }",
+    "struct bpf_struct_ops_bpf_ops 32 { common 0 struct file, data 8 struct bpf_ops }",
+    "struct bpf_ops_there 8 { a 0 *fn(x *struct bpf_there, y *fn(u32) void) void }",
+    "func bpf_ops__a(x__nullable *struct bpf_s, n u32) u32",
+    "func bpf_stub(x__ref *struct bpf_there) void",
 ];
 
 const WORDS: &[&str] = &[
@@ -58,6 +63,12 @@ const WORDS: &[&str] = &[
     "bpf_u ",
     "bpf_s, ",
     "bpf_there }",
+    "fn ",
+    "*fn(a u32, ",
+    "*fn(u32) ",
+    "fn(*fn(*fn() ",
+    ") ",
+    "func ",
     "struct ",
     "union ",
     "enum ",
@@ -90,6 +101,13 @@ fn own() -> Btf {
     btf.member("next", there + 1, 64, 0);
     btf.ptr(there);
     btf.small_enum("bpf_sign", 4, &[("NO", -1), ("YES", 1)]);
+    let inner = btf.proto(&[("", 2)], 0);
+    let inner = btf.ptr(inner);
+    let outer = btf.proto(&[("", there + 1), ("", inner)], 0);
+    let outer = btf.ptr(outer);
+    btf.structure("bpf_ops_there", 8);
+    btf.member("a", outer, 0, 0);
+    btf.func("bpf_stub", &[("x__ref", there + 1)], 0);
     btf
 }
 

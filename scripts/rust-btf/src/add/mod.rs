@@ -3,10 +3,10 @@
 //! Adds what is described to BTF.
 //!
 //! First everything is looked up, checked and planned ([`Plan`]): types in the order of their kinds
-//! and names, then kfuncs in the order of their names. Each type that is named has to be described
-//! or be in the BTF of the object or of the kernel ([`Names`]), and nothing that is there already
-//! may contradict a description. Only then the plan is carried out, so that the ids depend on what
-//! is described and not on where, and that an error leaves nothing half done.
+//! and names, then functions in the order of their names. Each type that is named has to be
+//! described or be in the BTF of the object or of the kernel ([`Names`]), and nothing that is there
+//! already may contradict a description. Only then the plan is carried out, so that the ids depend
+//! on what is described and not on where, and that an error leaves nothing half done.
 
 use crate::{
     btf::Btf,
@@ -17,7 +17,7 @@ use crate::{
 use names::Names;
 use plan::Plan;
 
-mod kfuncs;
+mod functions;
 mod names;
 mod plan;
 mod types;
@@ -43,12 +43,12 @@ impl Origin {
 
 /// Adds what the BTF does not have yet; returns whether there was anything.
 pub(crate) fn declarations(btf: &mut Btf, decls: Vec<Decl>, origin: &Origin) -> Result<bool> {
-    let (mut types, mut checks, mut kfuncs) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut types, mut checks, mut functions) = (Vec::new(), Vec::new(), Vec::new());
     for decl in decls {
         match decl {
             Decl::Type(definition) => types.push(definition),
             Decl::Check(check) => checks.push(check),
-            Decl::Kfunc(kfunc) => kfuncs.push(kfunc),
+            Decl::Function(function) => functions.push(function),
         }
     }
 
@@ -56,7 +56,7 @@ pub(crate) fn declarations(btf: &mut Btf, decls: Vec<Decl>, origin: &Origin) -> 
     let mut plan = Plan::new(btf);
     types::plan(types, &mut names, &mut plan)?;
     types::check(checks, &mut names)?;
-    kfuncs::plan(kfuncs, &mut names, &mut plan)?;
+    functions::plan(functions, &mut names, &mut plan)?;
     if plan.is_empty() {
         return Ok(false);
     }

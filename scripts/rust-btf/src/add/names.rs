@@ -5,6 +5,8 @@
 //! Types that are described come first, then those in the object's own BTF, then those of the
 //! kernel: `pahole` has merged those that are equal, so one that is left in the object's BTF is the
 //! module's own. Of several types of one name and kind the first is taken, as `resolve_btfids` does.
+//! Those types of the kernel that no copy will do for are looked for in its BTF first
+//! ([`KERNEL_TYPES`]).
 
 use std::collections::HashMap;
 
@@ -15,11 +17,16 @@ use crate::{
         Scope, //
     },
     parse::{
+        self,
         Core,
         Named,
         Outer,
+        Proto,
+        Role,
         Tag,
-        Type, //
+        Type,
+        MAX_FN_DEPTH,
+        MAX_PARAMS, //
     },
     Result,
 };
@@ -34,6 +41,10 @@ const MAX_DEPTH: usize = 32;
 /// only the others.
 const INDEX_TYPES: &[&str] = &["__ARRAY_SIZE_TYPE__", "unsigned int", "int"];
 const INDEX_SIZE: u32 = 4;
+
+/// Types that the kernel compares by their ids, so that a copy in the object's BTF is another type.
+/// The first member of the value of a struct_ops map has this one (`is_valid_value_type()`).
+const KERNEL_TYPES: &[(Tag, &str)] = &[(Tag::Struct, "bpf_struct_ops_common_value")];
 
 /// The kinds of BTF that a tag stands for: first one of the first list, then of the next.
 pub(super) fn kinds(tag: Tag) -> &'static [&'static [Kind]] {
@@ -92,8 +103,12 @@ impl<'a> Names<'a> {
 
     /// Finds a type that is in the BTF already, or says why there is none.
     pub(super) fn find_in_btf(&self, named: &Named) -> Result<(Scope, u32)> {
+        let scopes = match KERNEL_TYPES.contains(&(named.tag, named.name.as_str())) {
+            true => [Scope::Base, Scope::Own],
+            false => [Scope::Own, Scope::Base],
+        };
         let find = |kinds: &&[Kind]| {
-            [Scope::Own, Scope::Base]
+            scopes
                 .into_iter()
                 .find_map(|scope| Some((scope, find_kinds(self.btf, scope, &named.name, kinds)?)))
         };
@@ -172,12 +187,36 @@ impl<'a> Names<'a> {
             })
     }
 
+    /// Checks the types of a prototype. Each that is not behind a pointer has to have a size, or the
+    /// kernel refuses the BTF.
+    pub(super) fn check_proto(&mut self, proto: &Proto) -> Result<()> {
+        let mut check = |place: &str, ty: &Type| match self.size(ty) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(format!(
+                "{place}: {}; put a pointer to it there",
+                no_size(ty)
+            )),
+            Err(why) => Err(format!("{place}: {why}")),
+        };
+        for (i, param) in proto.params.iter().enumerate() {
+            check(&parse::parameter(i, &param.name), &param.ty)?;
+        }
+        match proto.ret.is_void() {
+            true => Ok(()),
+            false => check("return type", &proto.ret),
+        }
+    }
+
     /// The number of bytes that a type takes; `None` if that is unknown or it takes none. Also checks
     /// that each array in it, be it behind a pointer, has elements of known size and is not larger
-    /// than BTF can say.
+    /// than BTF can say, and each prototype.
     pub(super) fn size(&mut self, ty: &Type) -> Result<Option<u32>> {
         let mut size = match &ty.core {
             Core::Void => None,
+            Core::Fn(proto) => {
+                self.check_proto(proto)?;
+                None
+            }
             Core::Named(named) => match self.described_size(named) {
                 Some(size) => Some(size),
                 None => {
@@ -236,37 +275,49 @@ impl<'a> Names<'a> {
 pub(super) fn no_size(ty: &Type) -> String {
     match &ty.core {
         Core::Void => "'void' has no size".to_string(),
+        Core::Fn(_) => "a function has no size".to_string(),
         Core::Named(named) => format!("the BTF says no size of '{named}'"),
     }
 }
 
-/// The prototype of a function that is in the BTF, as a description would write it.
-pub(super) fn prototype(btf: &Btf, func: u32) -> String {
+/// A function that is in the BTF, as a bare description would write it, or so that it equals none.
+pub(super) fn function(btf: &Btf, role: Role, func: u32) -> String {
     let Some(func) = btf.ty(func) else {
         return String::new();
     };
-    let params: Vec<_> = btf
-        .params(func.target)
-        .unwrap_or_default()
-        .iter()
-        .map(|param| format!("{} {}", param.name, type_name(btf, param.ty)))
-        .collect();
-    let ret = btf.ty(func.target).map_or(0, |proto| proto.target);
-    format!(
-        "kfunc {}({}) {}",
-        func.name,
-        params.join(", "),
-        type_name(btf, ret)
-    )
+    format!("{role} {}{}", func.name, proto(btf, func.target, 0))
 }
 
-/// The head and the items of a struct, union or enum that is in the BTF, as a description would
+/// A prototype inside of that many functions.
+fn proto(btf: &Btf, id: u32, depth: usize) -> String {
+    let params = btf.params(id).unwrap_or_default();
+    let mut shown: Vec<_> = params
+        .iter()
+        .take(MAX_PARAMS)
+        .map(|param| {
+            let ty = type_name(btf, param.ty, depth);
+            match (param.ty, param.name.as_str()) {
+                // The function takes more than is said.
+                (0, _) => "...".to_string(),
+                (_, name) if depth == 0 && !name.is_empty() => format!("{name} {ty}"),
+                _ => ty,
+            }
+        })
+        .collect();
+    if params.len() > MAX_PARAMS {
+        shown.push("...".to_string());
+    }
+    let ret = btf.ty(id).map_or(0, |proto| proto.target);
+    format!("({}) {}", shown.join(", "), type_name(btf, ret, depth))
+}
+
+/// The head and the items of a struct, union or enum that is in the BTF, as a bare description would
 /// write them, or so that they equal none.
 pub(super) fn definition(btf: &Btf, named: &Named, id: u32) -> (String, Vec<String>) {
     let (size, signed) = btf.ty(id).map_or((0, false), |ty| (ty.size, ty.signed));
     if let Some(members) = btf.members(id) {
         let member = |member: &crate::btf::Member| {
-            let ty = type_name(btf, member.ty);
+            let ty = type_name(btf, member.ty, 0);
             let name = match member.name.as_str() {
                 "" => "(anonymous)",
                 name => name,
@@ -286,8 +337,9 @@ pub(super) fn definition(btf: &Btf, named: &Named, id: u32) -> (String, Vec<Stri
     (format!("{named} {size} {sign}"), values)
 }
 
-/// A type that is in the BTF, as a description would write it, or so that it equals none.
-fn type_name(btf: &Btf, mut id: u32) -> String {
+/// A type that is in the BTF, inside of that many functions, as a bare description would write it, or
+/// so that it equals none.
+fn type_name(btf: &Btf, mut id: u32, depth: usize) -> String {
     let mut text = String::new();
     for _ in 0..MAX_DEPTH {
         if id == 0 {
@@ -311,6 +363,10 @@ fn type_name(btf: &Btf, mut id: u32) -> String {
             Kind::Enum | Kind::Enum64 => return text + "enum " + &ty.name,
             Kind::Typedef | Kind::Int | Kind::Float => return text + &ty.name,
             Kind::Fwd => return text + "(declared only) " + &ty.name,
+            // There may be circles in wrong BTF, and ways through it without number.
+            Kind::FuncProto if depth < MAX_FN_DEPTH => {
+                return text + "fn" + &proto(btf, id, depth + 1);
+            }
             _ => return format!("{text}(type {id})"),
         }
         id = ty.target;

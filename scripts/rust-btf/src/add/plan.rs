@@ -20,6 +20,7 @@ use crate::{
     parse::{
         Core,
         Outer,
+        Proto,
         Type, //
     },
     Result,
@@ -117,6 +118,7 @@ impl Plan {
         let mut id = match &ty.core {
             Core::Void => 0,
             Core::Named(named) => names.find(named)?,
+            Core::Fn(proto) => self.proto(names, proto)?,
         };
         for outer in ty.outer.iter().rev() {
             id = self.add(match *outer {
@@ -130,6 +132,19 @@ impl Plan {
             })?;
         }
         Ok(id)
+    }
+
+    /// The id of a prototype that a description has. Equal types in two of them have the same id.
+    pub(super) fn proto(&mut self, names: &mut Names<'_>, proto: &Proto) -> Result<u32> {
+        let mut params = Vec::new();
+        for param in &proto.params {
+            params.push(Param {
+                name: param.name.clone(),
+                ty: self.ty(names, &param.ty)?,
+            });
+        }
+        let ret = self.ty(names, &proto.ret)?;
+        self.add(Item::FuncProto(ret, params))
     }
 
     /// Adds everything.

@@ -86,7 +86,8 @@ fn merge(mut definitions: Vec<Definition>) -> Result<Definitions> {
     for definition in definitions {
         let named = definition.named.clone();
         if let Some(first) = merged.get(&named) {
-            if let Some((one, other)) = difference(first, definition.head(), &definition.items()) {
+            let items = definition.bare().items();
+            if let Some((one, other)) = difference(&first.bare(), definition.head(), &items) {
                 return Err(format!(
                     "{named}: described twice, as {} and as {}; the first has {one} where the \
                      second has {other}; make the two equal, or rename one of them",
@@ -127,6 +128,8 @@ fn difference(definition: &Definition, head: String, items: &[String]) -> Option
 /// Finds the type of the BTF that a definition is for. One of that name which is another type is an
 /// error.
 fn existing(definition: &Definition, names: &Names<'_>) -> Result<Option<u32>> {
+    // The BTF may have no names where ours has some.
+    let definition = &definition.bare();
     let named = &definition.named;
     let is_empty = definition.items().is_empty();
     // What pahole leaves in a module's BTF may be a copy of the kernel's.

@@ -14,19 +14,23 @@ use super::{
         Result,
         Token, //
     },
+    parameter,
     Body,
     Check,
     Core,
     Decl,
     Definition,
     Enumerator,
-    Kfunc,
+    Function,
     Member,
     Named,
     Outer,
     Param,
+    Proto,
+    Role,
     Tag,
     Type,
+    MAX_FN_DEPTH,
     MAX_PARAMS,
     MAX_TYPE_DEPTH,
     MAX_VLEN, //
@@ -45,25 +49,32 @@ pub(super) fn description(text: &str) -> Result<Decl> {
 
 fn decl(lexer: &mut Lexer<'_>) -> Result<Decl> {
     match lexer.next() {
-        (_, Token::Word("kfunc")) => kfunc(lexer).map(Decl::Kfunc),
+        (_, Token::Word("kfunc")) => function(lexer, Role::Kfunc),
+        (_, Token::Word("func")) => function(lexer, Role::Func),
         (_, Token::Word("struct")) => type_decl(lexer, Tag::Struct),
         (_, Token::Word("union")) => type_decl(lexer, Tag::Union),
         (_, Token::Word("enum")) => type_decl(lexer, Tag::Enum),
         (at, token) => fail(
             at,
-            format!("'kfunc', 'struct', 'union' or 'enum' expected, found {token}"),
+            format!("'kfunc', 'func', 'struct', 'union' or 'enum' expected, found {token}"),
         ),
     }
 }
 
-fn kfunc(lexer: &mut Lexer<'_>) -> Result<Kfunc> {
-    let (_, name) = lexer.identifier("kfunc name")?;
+fn function(lexer: &mut Lexer<'_>, role: Role) -> Result<Decl> {
+    let (_, name) = lexer.identifier(&format!("{role} name"))?;
+    let proto = proto(lexer, 0)?;
+    Ok(Decl::Function(Function { role, name, proto }))
+}
+
+/// What follows the name of a function, or `fn`; `depth` is the number of the latter that are open.
+fn proto(lexer: &mut Lexer<'_>, depth: usize) -> Result<Proto> {
     let mut params = Vec::new();
 
     lexer.expect(Token::Mark('('))?;
-    lexer.list(')', |lexer| param(lexer, &mut params))?;
+    lexer.list(')', |lexer| param(lexer, &mut params, depth))?;
     let (at, _) = lexer.peek();
-    let ret = ty(lexer)?;
+    let ret = ty(lexer, depth)?;
     if ret.is_void() && !ret.outer.is_empty() {
         let why = "a qualified 'void' is no return type; write 'void'".to_string();
         return fail(at, why);
@@ -72,36 +83,50 @@ fn kfunc(lexer: &mut Lexer<'_>) -> Result<Kfunc> {
         let why = "an array is no return type; a pointer to one is".to_string();
         return fail(at, why);
     }
-    Ok(Kfunc { name, params, ret })
+    Ok(Proto { params, ret })
 }
 
-fn param(lexer: &mut Lexer<'_>, params: &mut Vec<Param>) -> Result<()> {
-    let (at, name) = lexer.identifier("parameter name")?;
-    let number = params.len() + 1;
-    if number > MAX_PARAMS {
-        let why = format!(
-            "parameter {number} ({name}): the kernel takes at most {MAX_PARAMS} parameters"
-        );
+/// Whether what comes next is `fn` as the start of a type, and not something of that name.
+fn is_fn(lexer: &Lexer<'_>) -> bool {
+    lexer.peek().1 == Token::Word("fn") && lexer.second() == Token::Mark('(')
+}
+
+/// Whether a parameter comes next that has a type only.
+fn is_nameless(lexer: &Lexer<'_>) -> bool {
+    match lexer.peek().1 {
+        Token::Mark(_) | Token::Word("void" | "const" | "struct" | "union" | "enum") => true,
+        // The name would have its type behind it.
+        Token::Word(_) => is_fn(lexer) || matches!(lexer.second(), Token::Mark(',' | ')')),
+        Token::End => false,
+    }
+}
+
+fn param(lexer: &mut Lexer<'_>, params: &mut Vec<Param>, depth: usize) -> Result<()> {
+    let (at, name) = match depth > 0 && is_nameless(lexer) {
+        true => (lexer.peek().0, String::new()),
+        false => lexer.identifier("parameter name")?,
+    };
+    let label = parameter(params.len(), &name);
+    if params.len() == MAX_PARAMS {
+        let why = format!("{label}: the kernel takes at most {MAX_PARAMS} parameters");
         return fail(at, why);
     }
-    if let Some(first) = params.iter().position(|param| param.name == name) {
+    let same = |param: &Param| !name.is_empty() && param.name == name;
+    if let Some(first) = params.iter().position(same) {
         let why = format!(
-            "parameter {number} ({name}) has the name of parameter {}; give it another",
+            "{label} has the name of parameter {}; give it another",
             first + 1
         );
         return fail(at, why);
     }
     let (at, _) = lexer.peek();
-    let ty = ty(lexer)?;
+    let ty = ty(lexer, depth)?;
     if ty.is_void() {
-        let why =
-            format!("parameter {number} ({name}): 'void' is no parameter type; '*void' is one");
+        let why = format!("{label}: 'void' is no parameter type; '*void' is one");
         return fail(at, why);
     }
     if ty.array_len().is_some() {
-        let why = format!(
-            "parameter {number} ({name}): an array is no parameter type; a pointer to one is"
-        );
+        let why = format!("{label}: an array is no parameter type; a pointer to one is");
         return fail(at, why);
     }
     params.push(Param { name, ty });
@@ -185,7 +210,7 @@ fn members(lexer: &mut Lexer<'_>, tag: Tag) -> Result<Body> {
             }
         }
         let (at, _) = lexer.peek();
-        let ty = ty(lexer)?;
+        let ty = ty(lexer, 0)?;
         if ty.is_void() {
             let why = format!("{label}: 'void' is no type of a member; '*void' is one");
             return fail(at, why);
@@ -235,7 +260,8 @@ fn values(lexer: &mut Lexer<'_>, size_at: usize, size: u32) -> Result<Body> {
     Ok(Body::Values { signed, values })
 }
 
-fn ty(lexer: &mut Lexer<'_>) -> Result<Type> {
+/// A type inside of that many functions.
+fn ty(lexer: &mut Lexer<'_>, depth: usize) -> Result<Type> {
     let (start, _) = lexer.peek();
     let mut outer = Vec::new();
     loop {
@@ -258,6 +284,20 @@ fn ty(lexer: &mut Lexer<'_>) -> Result<Type> {
     let (at, _) = lexer.peek();
     let core = if lexer.accept(Token::Word("void")) {
         Core::Void
+    } else if is_fn(lexer) {
+        lexer.next();
+        if outer.last() != Some(&Outer::Ptr) {
+            let why = "a function comes right behind a pointer only; write '*fn('".to_string();
+            return fail(at, why);
+        }
+        if depth == MAX_FN_DEPTH {
+            let why = format!(
+                "more than {MAX_FN_DEPTH} functions inside of each other; give an inner one a name \
+                 with a typedef in C"
+            );
+            return fail(at, why);
+        }
+        Core::Fn(Box::new(proto(lexer, depth + 1)?))
     } else {
         let tag = [
             ("struct", Tag::Struct),

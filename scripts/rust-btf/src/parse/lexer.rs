@@ -63,6 +63,7 @@ fn shorten(word: &str) -> String {
 }
 
 /// What is left of a description.
+#[derive(Clone)]
 pub(super) struct Lexer<'a> {
     rest: &'a str,
     at: usize,
@@ -88,6 +89,13 @@ impl<'a> Lexer<'a> {
             ),
         };
         (at, token)
+    }
+
+    /// The token after the next, without taking any.
+    pub(super) fn second(&self) -> Token<'a> {
+        let mut ahead = self.clone();
+        ahead.next();
+        ahead.peek().1
     }
 
     /// Takes the next token.

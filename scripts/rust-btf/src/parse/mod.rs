@@ -3,8 +3,8 @@
 //! The language of the descriptions, as the macros of the `bpf` crate write it.
 //!
 //! ```text
-//! decl      := kfunc | aggregate | enum | check
-//! kfunc     := "kfunc" NAME "(" [ param { "," param } ] ")" type
+//! decl      := function | aggregate | enum | check
+//! function  := ( "kfunc" | "func" ) NAME "(" [ param { "," param } ] ")" type
 //! param     := NAME type
 //! aggregate := ( "struct" | "union" ) NAME SIZE "{" [ member { "," member } ] "}"
 //! member    := NAME OFFSET type
@@ -13,6 +13,8 @@
 //! check     := ( "struct" | "union" | "enum" ) NAME SIZE
 //! type      := "void" | "*" type | "const" type | "[" LENGTH "]" type
 //!            | [ "struct" | "union" | "enum" ] NAME
+//!            | "fn" "(" [ fn-param { "," fn-param } ] ")" type
+//! fn-param  := [ NAME ] type
 //! ```
 //!
 //! For example:
@@ -27,10 +29,32 @@
 //! The first three add something. The last, a check, adds nothing: it says which size Rust code
 //! takes a type of the kernel to have.
 //!
+//! And what a struct_ops needs: its struct, the value of its maps (shown on three lines, though all
+//! of a description is on one), and a stub for each member that points to a function:
+//!
+//! ```text
+//! struct rate_ops 16 { admit 0 *fn(request *struct bpf_request, now u64) u32, id 8 u32 }
+//! struct bpf_struct_ops_rate_ops 128 {
+//!     common 0 struct bpf_struct_ops_common_value, data 64 struct rate_ops
+//! }
+//! func rate_ops__admit(request__nullable *struct bpf_request, now u64) u32
+//! ```
+//!
+//! A `kfunc` and a `func` add the same to the BTF; the sets in `.BTF_ids` say which functions are
+//! kfuncs. A `func` is one that the kernel looks up in the BTF but no program calls: the stub of a
+//! struct_ops member, where the names of parameters tell the verifier what they are (`__nullable`,
+//! `__ref`). Neither may have the name of a function of the kernel: it refuses such a kfunc, and
+//! would find its own function instead of such a stub.
+//!
 //! A type reads from left to right: `*const struct file` is a pointer to a constant `struct file`,
 //! `[4]*u8` is an array of four pointers. A `NAME` alone is a typedef, or an integer type of C.
-//! `void` is what a kfunc without a result returns and what a pointer may point to, never a
+//! `void` is what a function without a result returns and what a pointer may point to, never a
 //! parameter, a member or an element. An array is a member, or behind a pointer.
+//!
+//! `fn(...)` is a function and comes right behind a pointer: `*fn(a u32, b u8) void` points to one
+//! that takes a `u32` and a `u8`, and so does `*fn(u32, u8) void`: what the parameters are called is
+//! only for people to read. As in C, they need no names, and types that differ in nothing else are
+//! the same. Functions may be parameters and results of others, up to three inside of each other.
 //!
 //! `SIZE` and `OFFSET` count bytes. All members have names. Those of a struct come in the order of
 //! their offsets, and only the last may be an array of length 0; those of a union are at 0.
@@ -63,27 +87,48 @@ const MAX_VLEN: usize = 0xffff;
 /// (`MAX_RESOLVE_DEPTH`), and the typedefs that a name stands for need some of them.
 const MAX_TYPE_DEPTH: usize = 16;
 
+/// As many functions as may be inside of each other, each the parameter or the result of the one
+/// around it. The kernel has no such limit; this one bounds the work with BTF that is wrong.
+pub(crate) const MAX_FN_DEPTH: usize = 3;
+
 /// As much of a description as a message shows.
 const MAX_QUOTE: usize = 200;
 
 /// A declaration.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Decl {
-    Kfunc(Kfunc),
+    Function(Function),
     Type(Definition),
     Check(Check),
 }
 
-/// The prototype of a kfunc.
+/// A function with its prototype. All parameters have names.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Kfunc {
+pub(crate) struct Function {
+    pub(crate) role: Role,
     pub(crate) name: String,
+    pub(crate) proto: Proto,
+}
+
+/// What a function is there for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Role {
+    /// BPF programs call it.
+    Kfunc,
+    /// The kernel looks it up.
+    Func,
+}
+
+/// What a function takes and returns.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Proto {
     pub(crate) params: Vec<Param>,
     pub(crate) ret: Type,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Param {
+    /// Empty if there is none.
     pub(crate) name: String,
     pub(crate) ty: Type,
 }
@@ -143,6 +188,8 @@ pub(crate) enum Outer {
 pub(crate) enum Core {
     Void,
     Named(Named),
+    /// A function; the innermost of what is around it is a pointer.
+    Fn(Box<Proto>),
 }
 
 /// A type of C that has a name.
@@ -162,7 +209,30 @@ pub(crate) enum Tag {
     Enum,
 }
 
+impl Function {
+    /// The same function, as [`Type::bare`] for what it takes and returns.
+    pub(crate) fn bare(&self) -> Function {
+        let mut bare = self.clone();
+        for param in &mut bare.proto.params {
+            param.ty = param.ty.bare();
+        }
+        bare.proto.ret = bare.proto.ret.bare();
+        bare
+    }
+}
+
 impl Definition {
+    /// The same definition, as [`Type::bare`] for its members.
+    pub(crate) fn bare(&self) -> Definition {
+        let mut bare = self.clone();
+        if let Body::Members(members) = &mut bare.body {
+            for member in members {
+                member.ty = member.ty.bare();
+            }
+        }
+        bare
+    }
+
     /// What it says before the brace.
     pub(crate) fn head(&self) -> String {
         let sign = match &self.body {
@@ -183,8 +253,22 @@ impl Definition {
 }
 
 impl Type {
+    /// The same type, without the names of parameters of functions that are in it. To C they are no
+    /// part of the type, and compilers leave them out of what they say of pointers to functions.
+    pub(crate) fn bare(&self) -> Type {
+        let mut bare = self.clone();
+        if let Core::Fn(proto) = &mut bare.core {
+            for param in &mut proto.params {
+                param.name.clear();
+                param.ty = param.ty.bare();
+            }
+            proto.ret = proto.ret.bare();
+        }
+        bare
+    }
+
     /// Whether this is `void` itself, qualified or not, and not a pointer to it.
-    fn is_void(&self) -> bool {
+    pub(crate) fn is_void(&self) -> bool {
         self.core == Core::Void && !self.outer.contains(&Outer::Ptr)
     }
 
@@ -212,19 +296,35 @@ impl Type {
 impl fmt::Display for Decl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Decl::Kfunc(kfunc) => kfunc.fmt(f),
+            Decl::Function(function) => function.fmt(f),
             Decl::Type(definition) => definition.fmt(f),
             Decl::Check(check) => check.fmt(f),
         }
     }
 }
 
-impl fmt::Display for Kfunc {
+impl fmt::Display for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "kfunc {}(", self.name)?;
-        for (i, param) in self.params.iter().enumerate() {
+        write!(f, "{} {}{}", self.role, self.name, self.proto)
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Role::Kfunc => "kfunc",
+            Role::Func => "func",
+        })
+    }
+}
+
+impl fmt::Display for Proto {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(")?;
+        for (i, Param { name, ty }) in self.params.iter().enumerate() {
             let comma = if i == 0 { "" } else { ", " };
-            write!(f, "{comma}{} {}", param.name, param.ty)?;
+            let space = if name.is_empty() { "" } else { " " };
+            write!(f, "{comma}{name}{space}{ty}")?;
         }
         write!(f, ") {}", self.ret)
     }
@@ -270,6 +370,7 @@ impl fmt::Display for Type {
         match &self.core {
             Core::Void => f.write_str("void"),
             Core::Named(named) => named.fmt(f),
+            Core::Fn(proto) => write!(f, "fn{proto}"),
         }
     }
 }
@@ -288,6 +389,14 @@ impl fmt::Display for Tag {
             Tag::Union => "union ",
             Tag::Enum => "enum ",
         })
+    }
+}
+
+/// What a message calls the parameter at this index.
+pub(crate) fn parameter(index: usize, name: &str) -> String {
+    match name {
+        "" => format!("parameter {}", index + 1),
+        name => format!("parameter {} ({name})", index + 1),
     }
 }
 

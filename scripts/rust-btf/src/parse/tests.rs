@@ -27,33 +27,250 @@ fn named(tag: Tag, name: &str) -> Core {
     })
 }
 
+fn ty_of(outer: &[Outer], core: Core) -> Type {
+    Type {
+        outer: outer.to_vec(),
+        core,
+    }
+}
+
+fn param(name: &str, outer: &[Outer], core: Core) -> Param {
+    Param {
+        name: name.to_string(),
+        ty: ty_of(outer, core),
+    }
+}
+
 #[test]
 fn example() {
     let text = "kfunc bpf_exec_name_hash(name *const void, name__sz u32) s64";
-    let wanted = Decl::Kfunc(Kfunc {
-        name: "bpf_exec_name_hash".to_string(),
+    let wanted = |role| {
+        Decl::Function(Function {
+            role,
+            name: "bpf_exec_name_hash".to_string(),
+            proto: Proto {
+                params: vec![
+                    param("name", &[Outer::Ptr, Outer::Const], Core::Void),
+                    param("name__sz", &[], named(Tag::None, "u32")),
+                ],
+                ret: ty_of(&[], named(Tag::None, "s64")),
+            },
+        })
+    };
+    assert_eq!(parse(text), Ok(wanted(Role::Kfunc)));
+    assert_eq!(
+        parse(&text.replace("kfunc", "func")),
+        Ok(wanted(Role::Func))
+    );
+}
+
+#[test]
+fn struct_ops_examples() {
+    let request = || named(Tag::Struct, "bpf_request");
+    let admit = Proto {
         params: vec![
-            Param {
-                name: "name".to_string(),
-                ty: Type {
-                    outer: vec![Outer::Ptr, Outer::Const],
-                    core: Core::Void,
-                },
-            },
-            Param {
-                name: "name__sz".to_string(),
-                ty: Type {
-                    outer: vec![],
-                    core: named(Tag::None, "u32"),
-                },
-            },
+            param("request", &[Outer::Ptr], request()),
+            param("now", &[], named(Tag::None, "u64")),
         ],
-        ret: Type {
-            outer: vec![],
-            core: named(Tag::None, "s64"),
+        ret: ty_of(&[], named(Tag::None, "u32")),
+    };
+    let closed = Proto {
+        params: vec![param("", &[Outer::Ptr], request())],
+        ret: ty_of(&[], Core::Void),
+    };
+    let member = |name: &str, offset, ty| Member {
+        name: name.to_string(),
+        offset,
+        ty,
+    };
+    let wanted = Decl::Type(Definition {
+        named: Named {
+            tag: Tag::Struct,
+            name: "rate_ops".to_string(),
         },
+        size: 24,
+        body: Body::Members(vec![
+            member("admit", 0, ty_of(&[Outer::Ptr], Core::Fn(admit.into()))),
+            member("closed", 8, ty_of(&[Outer::Ptr], Core::Fn(closed.into()))),
+            member("id", 16, ty_of(&[], named(Tag::None, "u32"))),
+        ]),
     });
+    let text = "struct rate_ops 24 { admit 0 *fn(request *struct bpf_request, now u64) u32, \
+                closed 8 *fn(*struct bpf_request) void, id 16 u32 }";
     assert_eq!(parse(text), Ok(wanted));
+
+    for text in [
+        "struct bpf_struct_ops_rate_ops 128 { common 0 struct bpf_struct_ops_common_value, \
+         data 64 struct rate_ops }",
+        "func rate_ops__admit(request__nullable *struct bpf_request, now u64) u32",
+    ] {
+        assert_eq!(parse(text).unwrap().to_string(), text);
+    }
+}
+
+#[test]
+fn functions_in_types() {
+    for ty in [
+        "*fn() void",
+        "const **const *fn() *void",
+        "[2]*fn(u32) u32",
+        // A type, a name and a type, and `fn` where it is neither.
+        "*fn(a, b c, struct d, int, e *int, const f, g) h",
+        "*fn(fn, fn fn, fn_ u8, a fn) fn",
+        "*fn(fn *fn() void, *fn() void) *fn(fn *fn) *fn",
+        "*fn(*fn(*fn() void) void) *fn() *fn() void",
+        "*fn(a, a, a) void",
+    ] {
+        for text in [
+            format!("struct x 8 {{ a 0 {ty}, b 16 u8 }}"),
+            format!("kfunc f(a *{ty}, fn *fn() fn) *{ty}"),
+        ] {
+            assert_eq!(parse(&text).unwrap().to_string(), text);
+        }
+    }
+    let params = |count| vec!["a"; count].join(", ");
+    let text = format!("union x 8 {{ a 0 *fn({}) void }}", params(MAX_PARAMS));
+    assert_eq!(parse(&text).unwrap().to_string(), text);
+    for (text, plain) in [
+        ("kfunc fn()fn", "kfunc fn() fn"),
+        ("func f( a * fn ( ) fn )fn", "func f(a *fn() fn) fn"),
+        (
+            "struct a 8{b 0*fn(c*d,const e,* fn (f,g*h)i)*j}",
+            "struct a 8 { b 0 *fn(c *d, const e, *fn(f, g *h) i) *j }",
+        ),
+    ] {
+        assert_eq!(parse(text).unwrap().to_string(), plain);
+    }
+}
+
+#[test]
+fn bare_types() {
+    let parsed = |ty: &str| match parse(&format!("kfunc f(a *{ty}) *{ty}")) {
+        Ok(Decl::Function(function)) => function,
+        other => panic!("{other:?}"),
+    };
+    for (ty, bare) in [
+        ("void", "void"),
+        ("*fn(a u8, u16, b *struct c) d", "*fn(u8, u16, *struct c) d"),
+        (
+            "const *fn(a *fn(b c) *fn(d e) f, g h) *fn(i j) k",
+            "const *fn(*fn(c) *fn(e) f, h) *fn(j) k",
+        ),
+    ] {
+        assert_eq!(parsed(ty).bare().to_string(), parsed(bare).to_string());
+        let text = |ty| format!("union a 8 {{ b 0 *{ty}, c 0 u8 }}");
+        let Ok(Decl::Type(definition)) = parse(&text(ty)) else {
+            panic!("{ty}");
+        };
+        assert_eq!(definition.bare().to_string(), text(bare));
+    }
+}
+
+#[test]
+fn malformed_functions_in_types() {
+    const RIGHT_BEHIND: &str = "a function comes right behind a pointer only; write '*fn('";
+    let params: Vec<_> = (0..=MAX_PARAMS).map(|i| format!("p{i} u8")).collect();
+    for (ty, column, why) in [
+        ("fn() void", 1, RIGHT_BEHIND),
+        ("*const fn() void", 8, RIGHT_BEHIND),
+        ("*[2]fn() void", 5, RIGHT_BEHIND),
+        ("*fn(fn() void) void", 5, RIGHT_BEHIND),
+        ("*fn(a fn() void) void", 7, RIGHT_BEHIND),
+        ("*fn() fn() void", 7, RIGHT_BEHIND),
+        ("*fn(", 5, "parameter name expected, found the end"),
+        ("*fn(,", 5, "type expected, found ','"),
+        ("*fn(u8,)", 8, "type expected, found ')'"),
+        ("*fn(a", 6, "type expected, found the end"),
+        ("*fn(a b c)", 9, "',' or ')' expected, found 'c'"),
+        ("*fn(struct a b)", 14, "',' or ')' expected, found 'b'"),
+        ("*fn(9 u8)", 5, "parameter name '9' is not a C identifier"),
+        ("*fn(9)", 5, "type '9' is not a C identifier"),
+        ("*fn(int a)", 5, "parameter name 'int' is a keyword of C"),
+        ("*fn(*u8]", 8, "',' or ')' expected, found ']'"),
+        ("*fn()", 6, "type expected, found"),
+        ("*fn{", 4, "expected, found '{'"),
+        (
+            "*fn(void) void",
+            5,
+            "parameter 1: 'void' is no parameter type; '*void' is one",
+        ),
+        (
+            "*fn(u8, const void) void",
+            9,
+            "parameter 2: 'void' is no parameter",
+        ),
+        (
+            "*fn(a void) void",
+            7,
+            "parameter 1 (a): 'void' is no parameter",
+        ),
+        (
+            "*fn(u8, [2]u8) void",
+            9,
+            "parameter 2: an array is no parameter type; a pointer to one is",
+        ),
+        (
+            "*fn(u8, a const [2]u8) void",
+            11,
+            "parameter 2 (a): an array is no",
+        ),
+        (
+            "*fn(a u8, u8, a u8) void",
+            15,
+            "parameter 3 (a) has the name of parameter 1; give it another",
+        ),
+        (
+            "*fn() const void",
+            7,
+            "a qualified 'void' is no return type; write 'void'",
+        ),
+        (
+            "*fn() [2]u8",
+            7,
+            "an array is no return type; a pointer to one is",
+        ),
+        ("*fn() *[2]void", 11, "'void' has no size, so there is no"),
+        (
+            &format!("*fn({}) void", params.join(", ")),
+            91,
+            "parameter 13 (p12): the kernel takes at most 12 parameters",
+        ),
+        (
+            &format!("*fn({}) void", vec!["u8"; 13].join(",")),
+            41,
+            "parameter 13: the kernel takes at most 12 parameters",
+        ),
+        (
+            &format!("*fn({}void) void", "*".repeat(17)),
+            5,
+            "a type with more than 16 pointers, arrays and qualifiers",
+        ),
+        (
+            "*fn(*fn(*fn(*fn() void) void) void) void",
+            14,
+            "more than 3 functions inside of each other; give an inner one a name with a typedef",
+        ),
+        (
+            "*fn() *fn(u8, a *fn() *fn() void) void",
+            24,
+            "more than 3 functions inside of each other",
+        ),
+        (
+            &"*fn(".repeat(100_000),
+            14,
+            "more than 3 functions inside of each other",
+        ),
+        (
+            &"*fn() ".repeat(100_000),
+            20,
+            "more than 3 functions inside of each other",
+        ),
+    ] {
+        let text = format!("struct x 8 {{ a 0 {ty}");
+        check_error(&text, "struct x 8 { a 0 ".len() + column, why);
+        check_error(&format!("kfunc f(a {ty}"), "kfunc f(a ".len() + column, why);
+        check_error(&format!("func f() {ty}"), "func f() ".len() + column, why);
+    }
 }
 
 #[test]
@@ -354,11 +571,15 @@ fn malformed() {
         (
             "",
             1,
-            "'kfunc', 'struct', 'union' or 'enum' expected, found the end",
+            "'kfunc', 'func', 'struct', 'union' or 'enum' expected, found the end",
         ),
         ("typedef foo 8", 1, "'enum' expected, found 'typedef'"),
         ("kfunc", 6, "kfunc name expected, found the end"),
         ("kfunc (", 7, "kfunc name expected, found '('"),
+        ("func", 5, "func name expected, found the end"),
+        ("func int() void", 6, "func name 'int' is a keyword of C"),
+        ("func f(u8) void", 10, "type expected, found ')'"),
+        ("func f(*u8) void", 8, "parameter name expected, found '*'"),
         ("kfunc f", 8, "'(' expected, found the end"),
         ("kfunc f void", 9, "'(' expected, found 'void'"),
         ("kfunc f(", 9, "parameter name expected, found the end"),
@@ -468,6 +689,11 @@ fn identifier() -> impl Strategy<Value = String> {
 }
 
 fn ty() -> impl Strategy<Value = Type> {
+    ty_inside(0)
+}
+
+/// A type inside of that many functions.
+fn ty_inside(depth: usize) -> BoxedStrategy<Type> {
     let core = prop_oneof![
         Just(Core::Void),
         (
@@ -476,34 +702,56 @@ fn ty() -> impl Strategy<Value = Type> {
         )
             .prop_map(|(tag, name)| Core::Named(Named { tag, name })),
     ];
-    let outer = prop_oneof![
-        Just(Outer::Ptr),
-        Just(Outer::Const),
-        any::<u32>().prop_map(Outer::Array),
-    ];
-    (vec(outer, 0..=MAX_TYPE_DEPTH), core)
+    let outer = || {
+        prop_oneof![
+            Just(Outer::Ptr),
+            Just(Outer::Const),
+            any::<u32>().prop_map(Outer::Array),
+        ]
+    };
+    let plain = (vec(outer(), 0..=MAX_TYPE_DEPTH), core)
         .prop_map(|(outer, core)| Type { outer, core })
         .prop_filter("array of void", |ty| {
             ty.core != Core::Void || !ty.has_inner_array()
-        })
+        });
+    if depth == MAX_FN_DEPTH {
+        return plain.boxed();
+    }
+    let pointer = (vec(outer(), 0..MAX_TYPE_DEPTH), proto(depth + 1)).prop_map(|(outer, proto)| {
+        let outer = [outer, vec![Outer::Ptr]].concat();
+        ty_of(&outer, Core::Fn(proto.into()))
+    });
+    prop_oneof![3 => plain, 1 => pointer].boxed()
 }
 
-fn kfunc() -> impl Strategy<Value = Decl> {
-    let param = ty().prop_filter("void or array", |ty| {
+/// A prototype at the top, or inside of that many functions.
+fn proto(depth: usize) -> impl Strategy<Value = Proto> {
+    let param = ty_inside(depth).prop_filter("void or array", |ty| {
         !ty.is_void() && ty.array_len().is_none()
     });
-    let params = hash_map(identifier(), param, 0..=MAX_PARAMS);
-    let ret = ty().prop_filter("const void or array", |ty| {
+    let max = if depth == 0 { MAX_PARAMS } else { 3 };
+    let params = hash_map(identifier(), (param, any::<bool>()), 0..=max);
+    let ret = ty_inside(depth).prop_filter("const void or array", |ty| {
         (!ty.is_void() || ty.outer.is_empty()) && ty.array_len().is_none()
     });
-    (identifier(), params, ret).prop_map(|(name, params, ret)| {
-        let params = params.into_iter().map(|(name, ty)| Param { name, ty });
-        Decl::Kfunc(Kfunc {
-            name,
-            params: params.collect(),
-            ret,
-        })
+    (params, ret).prop_map(move |(params, ret)| {
+        let param = |(name, (ty, has_name))| Param {
+            name: if has_name || depth == 0 {
+                name
+            } else {
+                String::new()
+            },
+            ty,
+        };
+        let params = params.into_iter().map(param).collect();
+        Proto { params, ret }
     })
+}
+
+fn function() -> impl Strategy<Value = Decl> {
+    let role = select(vec![Role::Kfunc, Role::Func]);
+    (role, identifier(), proto(0))
+        .prop_map(|(role, name, proto)| Decl::Function(Function { role, name, proto }))
 }
 
 fn aggregate() -> impl Strategy<Value = Decl> {
@@ -574,12 +822,21 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn display_round_trips(decl in prop_oneof![kfunc(), aggregate(), enumeration(), check()]) {
+    fn display_round_trips(decl in prop_oneof![function(), aggregate(), enumeration(), check()]) {
         prop_assert_eq!(parse(&decl.to_string()), Ok(decl));
     }
 
     #[test]
     fn what_parses_round_trips(text in "(kfunc|f|void|struct|const|\\(|\\)|,|\\*| |u8){0,24}") {
+        if let Ok(decl) = parse(&text) {
+            prop_assert_eq!(parse(&decl.to_string()), Ok(decl));
+        }
+    }
+
+    #[test]
+    fn functions_that_parse_round_trip(
+        text in "func f\\(a \\*fn\\(( |a|u8|fn|\\*|\\*fn\\(|\\(|\\)|,|const){0,10}\\) u8\\) u8"
+    ) {
         if let Ok(decl) = parse(&text) {
             prop_assert_eq!(parse(&decl.to_string()), Ok(decl));
         }

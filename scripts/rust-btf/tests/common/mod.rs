@@ -16,6 +16,9 @@ use object::{
 use std::{
     collections::BTreeSet,
     ffi::{
+        c_char,
+        c_int,
+        c_void,
         CStr,
         CString, //
     },
@@ -194,11 +197,16 @@ impl Btf {
         add!(self, btf__add_volatile, of)
     }
 
-    pub fn func(&mut self, name: &str, params: &[(&str, i32)], ret: i32) -> i32 {
+    pub fn proto(&mut self, params: &[(&str, i32)], ret: i32) -> i32 {
         let proto = add!(self, btf__add_func_proto, ret);
         for (name, ty) in params {
             add!(self, btf__add_func_param, c(name).as_ptr(), *ty);
         }
+        proto
+    }
+
+    pub fn func(&mut self, name: &str, params: &[(&str, i32)], ret: i32) -> i32 {
+        let proto = self.proto(params, ret);
         let linkage = sys::BTF_FUNC_STATIC;
         add!(self, btf__add_func, c(name).as_ptr(), linkage, proto)
     }
@@ -227,6 +235,22 @@ impl Btf {
         // SAFETY: `raw` is valid.
         let end = unsafe { sys::btf__type_cnt(self.raw) };
         (first..end).map(|id| self.line(id)).collect()
+    }
+
+    /// All types as C, as `bpftool btf dump ... format c` prints them.
+    pub fn to_c(&self) -> String {
+        let mut text = Vec::new();
+        // SAFETY: `raw` and the text are valid and outlive the dump, which is freed once.
+        unsafe {
+            let context = ptr::from_mut(&mut text).cast();
+            let dump = sys::btf_dump__new(self.raw, Some(print), context, ptr::null());
+            assert!(!dump.is_null());
+            for id in 1..sys::btf__type_cnt(self.raw) {
+                assert_eq!(sys::btf_dump__dump_type(dump, id), 0);
+            }
+            sys::btf_dump__free(dump);
+        }
+        String::from_utf8(text).unwrap()
     }
 
     fn name(&self, offset: u32) -> &str {
@@ -301,6 +325,29 @@ impl Btf {
         };
         items.iter().map(show).collect::<Vec<_>>().join(", ")
     }
+}
+
+extern "C" {
+    fn vsnprintf(
+        text: *mut c_char,
+        len: usize,
+        format: *const c_char,
+        args: *mut sys::__va_list_tag,
+    ) -> c_int;
+}
+
+/// Prints what libbpf gives in the manner of C to the vector that `context` is.
+unsafe extern "C" fn print(
+    context: *mut c_void,
+    format: *const c_char,
+    args: *mut sys::__va_list_tag,
+) {
+    let mut piece = [0; 4096];
+    // SAFETY: libbpf's format and arguments fit, and no more is written than `piece` has room for.
+    let len = unsafe { vsnprintf(piece.as_mut_ptr().cast(), piece.len(), format, args) };
+    let piece: &[u8] = &piece[..len.try_into().unwrap()];
+    // SAFETY: The context is what `to_c()` gives, and nothing else refers to it.
+    unsafe { (*context.cast::<Vec<u8>>()).extend_from_slice(piece) }
 }
 
 /// How one run of the tool ended.

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Plans functions: a `FUNC` with its `FUNC_PROTO` for each.
+//!
+//! A kfunc and the stub of a struct_ops member get the same; that a function is a kfunc, a tag says
+//! which `resolve_btfids` adds for each in a set of kfuncs. Here the two differ only in the reason
+//! why neither may have the name of a function of the kernel.
+
+use crate::{
+    btf::{
+        Btf,
+        Kind,
+        Scope, //
+    },
+    parse::{
+        Function,
+        Role, //
+    },
+    Result,
+};
+
+use super::{
+    names::{
+        self,
+        Names, //
+    },
+    plan::{
+        Item,
+        Plan, //
+    },
+    Origin,
+};
+
+/// Plans the functions that the BTF does not have yet, in the order of their names.
+pub(super) fn plan(
+    mut functions: Vec<Function>,
+    names: &mut Names<'_>,
+    plan: &mut Plan,
+) -> Result<()> {
+    functions.sort_by(|a, b| a.name.cmp(&b.name));
+    for (function, next) in functions.iter().zip(functions.iter().skip(1)) {
+        let Function { role, name, .. } = function;
+        if *name == next.name {
+            return Err(format!(
+                "{role} {name}: described twice, as '{function}' and as '{next}'; rename one of \
+                 the two functions"
+            ));
+        }
+    }
+    for function in &functions {
+        let Function { role, name, proto } = function;
+        if is_missing(names.btf, function, names.origin)? {
+            let proto = names
+                .check_proto(proto)
+                .and_then(|()| plan.proto(names, proto))
+                .map_err(|why| format!("{role} {name}: {why}"))?;
+            plan.add(Item::Func(name.clone(), proto))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a function has to be added; if there is one of that name, it has to be the same.
+fn is_missing(btf: &Btf, function: &Function, origin: &Origin) -> Result<bool> {
+    let Function { role, name, .. } = function;
+    if btf.find(Scope::Base, name, Kind::Func).is_some() {
+        let why = match role {
+            Role::Kfunc => "the kernel refuses to load a module with a kfunc that is there twice",
+            Role::Func => "the kernel, which looks there first, would take that one for yours",
+        };
+        let base = origin.base_name();
+        return Err(format!(
+            "{role} {name}: {base} has a function of that name already, and {why}; rename yours"
+        ));
+    }
+    let Some(id) = btf.find(Scope::Own, name, Kind::Func) else {
+        return Ok(true);
+    };
+    let (here, there) = (function.bare(), names::function(btf, *role, id));
+    if there == here.to_string() {
+        return Ok(false);
+    }
+    // The names in it are those of the BTF, which may be anything.
+    let there = there.escape_debug();
+    Err(format!(
+        "{role} {name}: described as '{here}', but the BTF of {} has it as '{there}'; make the two \
+         prototypes equal, or rename one of the two functions",
+        origin.elf
+    ))
+}

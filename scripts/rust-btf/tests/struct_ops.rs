@@ -1,0 +1,507 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Describes what a struct_ops needs, which is pointers to functions before all, and compares what
+//! the tool makes of it, or says, with what the kernel's `bpf_struct_ops_desc_init()` wants.
+
+// The helpers are no `#[test]` functions, but fail the same way.
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+// Each test crate uses some of it.
+#[allow(dead_code)]
+mod common;
+
+use common::{
+    module,
+    with_type,
+    Bench,
+    Btf,
+    ET_EXEC, //
+};
+
+const REQUEST: &str = "struct bpf_request 8 { len 0 u32 }";
+const OPS: &str = "struct rate_ops 24 { admit 0 *fn(request *struct bpf_request, now u64) u32, \
+                   closed 8 *fn(request__nullable *struct bpf_request) void, id 16 u32 }";
+const VALUE: &str = "struct bpf_struct_ops_rate_ops 128 { common 0 struct \
+                     bpf_struct_ops_common_value, data 64 struct rate_ops }";
+const ADMIT: &str = "func rate_ops__admit(request *struct bpf_request, now u64) u32";
+const CLOSED: &str = "func rate_ops__closed(request__nullable *struct bpf_request) void";
+const ALL: [&str; 5] = [REQUEST, OPS, VALUE, ADMIT, CLOSED];
+
+/// What plays the kernel. Ids 1 to 12.
+fn kernel() -> Btf {
+    let mut btf = Btf::new(None);
+    let int = btf.int("int", 4); // 1
+    let unsigned = btf.int("unsigned int", 4); // 2
+    let u32 = btf.typedef("u32", unsigned); // 3
+    let long = btf.int("long unsigned int", 8); // 4
+    btf.typedef("u64", long); // 5
+    let state = btf.small_enum("bpf_struct_ops_state", 4, &[("INIT", 0), ("READY", 3)]); // 6
+    btf.structure("bpf_struct_ops_common_value", 8); // 7
+    btf.member("refcnt", int, 0, 0);
+    btf.member("state", state, 32, 0);
+    btf.func("vfs_thing", &[("x", u32)], int); // 8, 9
+    btf.declared_struct("secret"); // 10
+    btf.typedef("secret_t", 10); // 11
+    btf.typedef("nothing_t", 0); // 12
+    btf
+}
+
+/// A module whose C part is empty. Id 13.
+fn own() -> Btf {
+    let mut btf = Btf::new(Some(kernel()));
+    btf.structure("module", 64);
+    btf
+}
+
+/// A module whose C part has a struct of functions, as compilers describe it. Ids 13 to 24.
+fn own_with_ops() -> Btf {
+    let mut btf = own();
+    btf.structure("bpf_request", 8); // 14
+    btf.member("len", 3, 0, 0);
+    let request = btf.ptr(14); // 15
+    let admit = btf.proto(&[("", request), ("", 5)], 3); // 16
+    let admit = btf.ptr(admit); // 17
+    let closed = btf.proto(&[("", request)], 0); // 18
+    let closed = btf.ptr(closed); // 19
+    btf.structure("rate_ops", 24); // 20
+    btf.member("admit", admit, 0, 0);
+    btf.member("closed", closed, 64, 0);
+    btf.member("id", 3, 128, 0);
+    btf.func("bpf_call", &[("callback", closed)], 0); // 21, 22
+    btf.func("rate_ops__there", &[("request__ref", request)], 0); // 23, 24
+    btf
+}
+
+fn bench(own: &Btf, descriptions: &[&str]) -> Bench {
+    Bench::new(&module(descriptions), &own.data(), Some(&kernel().data()))
+}
+
+/// The types that the tool adds to a module. A second run has to add nothing.
+fn added(own: &Btf, descriptions: &[&str]) -> Vec<String> {
+    let bench = bench(own, descriptions);
+    let first = bench.run();
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    let second = bench.run();
+    assert_eq!(second.code, 0, "{}", second.stderr);
+    assert!(second.btf == first.btf);
+    new_lines(own, &first.btf)
+}
+
+fn new_lines(own: &Btf, btf: &[u8]) -> Vec<String> {
+    let old = own.dump();
+    let mut new = Btf::parse(btf, Some(kernel())).unwrap().dump();
+    assert_eq!(new[..old.len()], old);
+    new.split_off(old.len())
+}
+
+/// Runs with descriptions that are wrong, and checks what the tool says.
+fn refused(own: &Btf, descriptions: &[&str], message: &str) {
+    let outcome = bench(own, descriptions).run();
+    assert_eq!(outcome.code, 1, "no error: {message}");
+    let wanted = format!("rust-btf: x.ko: {message}");
+    assert!(
+        outcome.stderr.starts_with(&wanted),
+        "'{wanted}' is not in '{}'",
+        outcome.stderr
+    );
+}
+
+/// The kernel compares the types of a stub's parameters with those of the member's by their ids.
+/// Here each type has one id, and each prototype too.
+#[test]
+fn all_of_a_struct_ops() {
+    assert_eq!(
+        added(&own(), &ALL),
+        [
+            "14 struct bpf_request size 8 (len bit 0 type 3)",
+            "15 struct bpf_struct_ops_rate_ops size 128 (common bit 0 type 7, data bit 512 type 16)",
+            "16 struct rate_ops size 24 (admit bit 0 type 19, closed bit 64 type 21, id bit 128 \
+             type 3)",
+            "17 ptr 14",
+            "18 proto (request 17, now 5) 3",
+            "19 ptr 18",
+            "20 proto (request__nullable 17) 0",
+            "21 ptr 20",
+            "22 func rate_ops__admit 18 linkage 0",
+            "23 func rate_ops__closed 20 linkage 0",
+        ]
+    );
+    // A stub says more than its member: the types are still the same.
+    assert_eq!(
+        added(
+            &own(),
+            &[
+                REQUEST,
+                "struct ops 8 { put 0 *fn(*struct bpf_request, u64) void }",
+                "func ops__put(request__ref *struct bpf_request, now u64) void",
+            ]
+        )[2..],
+        [
+            "16 ptr 14",
+            "17 proto ( 16,  5) 0",
+            "18 ptr 17",
+            "19 proto (request__ref 16, now 5) 0",
+            "20 func ops__put 19 linkage 0",
+        ]
+    );
+}
+
+#[test]
+fn order_in_the_object_does_not_matter() {
+    let first = bench(&own(), &ALL).run();
+    let mut descriptions = ALL;
+    for _ in 0..ALL.len() {
+        descriptions.rotate_left(1);
+        assert!(bench(&own(), &descriptions).run().btf == first.btf);
+    }
+    descriptions.reverse();
+    assert!(bench(&own(), &descriptions).run().btf == first.btf);
+}
+
+#[test]
+fn kernel_image() {
+    let vmlinux = with_type(module(&ALL), ET_EXEC);
+    let outcome = Bench::new(&vmlinux, &kernel().data(), None).run();
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    let dump = Btf::parse(&outcome.btf, None).unwrap().dump();
+    assert_eq!(
+        dump[13],
+        "14 struct bpf_struct_ops_rate_ops size 128 (common bit 0 type 7, data bit 512 type 15)"
+    );
+}
+
+#[test]
+fn c_declarations() {
+    let nameless = "struct bare_ops 8 { admit 0 *fn(*struct bpf_request, u64) u32 }";
+    let outcome = bench(&own(), &[&ALL[..], &[nameless]].concat()).run();
+    let c = Btf::parse(&outcome.btf, Some(kernel())).unwrap().to_c();
+    for declaration in [
+        "struct rate_ops {\n\
+         \tu32 (*admit)(struct bpf_request *request, u64 now);\n\
+         \tvoid (*closed)(struct bpf_request *request__nullable);\n\
+         \tu32 id;\n\
+         };\n",
+        "struct bare_ops {\n\
+         \tu32 (*admit)(struct bpf_request *, u64);\n\
+         };\n",
+        "struct bpf_struct_ops_rate_ops {\n\
+         \tstruct bpf_struct_ops_common_value common;\n",
+        "\tstruct rate_ops data;\n",
+    ] {
+        assert!(c.contains(declaration), "no '{declaration}' in:\n{c}");
+    }
+}
+
+/// The kernel compares the first member's type with its own by the id.
+#[test]
+fn value_has_the_type_of_the_kernel() {
+    let member = "common bit 0 type 7, data";
+    assert!(added(&own(), &ALL)[1].contains(member));
+    for size in [8, 4] {
+        let mut own = own();
+        own.structure("bpf_struct_ops_common_value", size);
+        assert!(added(&own, &ALL)[1].contains(member));
+    }
+    refused(
+        &own(),
+        &["struct bpf_struct_ops_common_value 8 { refcnt 0 int, state 4 u32 }"],
+        "struct bpf_struct_ops_common_value: described with 'state 4 u32' where vmlinux has 'state \
+         4 enum bpf_struct_ops_state'; rename yours, or use the kernel's type",
+    );
+    refused(
+        &own(),
+        &[REQUEST, OPS, &VALUE.replace("data 64", "data 4")],
+        "struct bpf_struct_ops_rate_ops: member 2 (data): starts at byte 4, but the one before it, \
+         'common 0 struct bpf_struct_ops_common_value', ends at byte 8; is",
+    );
+    refused(
+        &own(),
+        &[REQUEST, OPS, &VALUE.replace("128", "80")],
+        "struct bpf_struct_ops_rate_ops: member 2 (data): 'struct rate_ops' ends at byte 88, but",
+    );
+    // Not every kernel has struct_ops.
+    let elf = module(&ALL);
+    let mut base = Btf::new(None);
+    let int = base.int("unsigned int", 4);
+    base.typedef("u32", int);
+    base.typedef("u64", int);
+    let btf = Btf::new(Some(Btf::parse(&base.data(), None).unwrap()));
+    let outcome = Bench::new(&elf, &btf.data(), Some(&base.data())).run();
+    assert!(
+        outcome.stderr.contains(
+            "struct bpf_struct_ops_rate_ops: member 1 (common): no 'struct \
+             bpf_struct_ops_common_value' in the BTF of x.ko or of vmlinux; check the name"
+        ),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn functions_inside_of_functions() {
+    assert_eq!(
+        added(
+            &own(),
+            &[
+                "struct bpf_x 32 { a 0 [2]*fn(set *fn(u32) void, *fn() *fn(u32) void) void, \
+                 self 16 const *fn(x *struct bpf_x, by_value struct bpf_x) struct bpf_x }",
+                "kfunc bpf_each(fn *fn(u32) void) *fn(u32) void",
+            ]
+        ),
+        [
+            "14 struct bpf_x size 32 (a bit 0 type 21, self bit 128 type 25)",
+            "15 proto ( 3) 0",
+            "16 ptr 15",
+            "17 proto () 16",
+            "18 ptr 17",
+            "19 proto (set 16,  18) 0",
+            "20 ptr 19",
+            "21 array 20 len 2 index 2",
+            "22 ptr 14",
+            "23 proto (x 22, by_value 14) 14",
+            "24 ptr 23",
+            "25 const 24",
+            "26 proto (fn 16) 16",
+            "27 func bpf_each 26 linkage 0",
+        ]
+    );
+}
+
+/// Names of parameters are no part of a type, so that it does not matter who has some.
+#[test]
+fn equal_types_are_taken() {
+    let bare = "struct rate_ops 24 { admit 0 *fn(*struct bpf_request, u64) u32, \
+                closed 8 *fn(*struct bpf_request) void, id 16 u32 }";
+    let there = [
+        "kfunc bpf_call(callback *fn(a *struct bpf_request) void) void",
+        "func rate_ops__there(request__ref *struct bpf_request) void",
+        REQUEST,
+    ];
+    for ops in [OPS, bare] {
+        let descriptions = [&[ops][..], &there].concat();
+        assert_eq!(added(&own_with_ops(), &descriptions), [""; 0]);
+    }
+    // What is missing refers to what is there.
+    assert_eq!(
+        added(&own_with_ops(), &ALL),
+        [
+            "25 struct bpf_struct_ops_rate_ops size 128 (common bit 0 type 7, data bit 512 type 20)",
+            "26 ptr 14",
+            "27 proto (request 26, now 5) 3",
+            "28 func rate_ops__admit 27 linkage 0",
+            "29 proto (request__nullable 26) 0",
+            "30 func rate_ops__closed 29 linkage 0",
+        ]
+    );
+    // Of two descriptions, the same one is taken each time.
+    let first = added(&own(), &[REQUEST, OPS, bare]);
+    assert_eq!(first, added(&own(), &[bare, OPS, REQUEST]));
+    assert!(
+        first.contains(&"17 proto ( 16,  5) 3".to_string()),
+        "{first:?}"
+    );
+}
+
+#[test]
+fn different_types_are_refused() {
+    let own = own_with_ops();
+    for (theirs, ours) in [
+        (
+            "admit 0 *fn(*struct bpf_request, u64) u32",
+            "admit 0 *fn(*const struct bpf_request, u64) u32",
+        ),
+        (
+            "admit 0 *fn(*struct bpf_request, u64) u32",
+            "admit 0 *fn(*struct bpf_request) u32",
+        ),
+        (
+            "admit 0 *fn(*struct bpf_request, u64) u32",
+            "admit 0 *fn(*struct bpf_request, u64) void",
+        ),
+        (
+            "closed 8 *fn(*struct bpf_request) void",
+            "closed 8 *fn(*fn(*struct bpf_request) void) void",
+        ),
+        (
+            "closed 8 *fn(*struct bpf_request) void",
+            "closed 8 *struct bpf_request",
+        ),
+    ] {
+        let bare = OPS
+            .replace("request__nullable ", "")
+            .replace("request *", "*")
+            .replace("now ", "");
+        assert!(bare.contains(theirs), "{bare}");
+        refused(
+            &own,
+            &[REQUEST, &bare.replace(theirs, ours)],
+            &format!(
+                "struct rate_ops: described with '{ours}' where the BTF of x.ko has '{theirs}'; \
+                 make the two equal, or rename one of them"
+            ),
+        );
+    }
+    refused(
+        &own,
+        &[&OPS.replace("now u64", "now u32")],
+        "struct rate_ops: described with 'admit 0 *fn(*struct bpf_request, u32) u32' where the BTF \
+         of x.ko has 'admit 0 *fn(*struct bpf_request, u64) u32'",
+    );
+    refused(
+        &own,
+        &[REQUEST, OPS, &OPS.replace("now u64", "now u32")],
+        "struct rate_ops: described twice, as",
+    );
+    refused(
+        &own,
+        &["kfunc bpf_call(callback *fn(a u32) void) void"],
+        "kfunc bpf_call: described as 'kfunc bpf_call(callback *fn(u32) void) void', but the BTF \
+         of x.ko has it as 'kfunc bpf_call(callback *fn(*struct bpf_request) void) void'; make",
+    );
+    refused(
+        &own,
+        &["func rate_ops__there(request__nullable *struct bpf_request) void"],
+        "func rate_ops__there: described as 'func rate_ops__there(request__nullable *struct \
+         bpf_request) void', but the BTF of x.ko has it as 'func rate_ops__there(request__ref \
+         *struct bpf_request) void'; make the two prototypes equal",
+    );
+}
+
+#[test]
+fn strange_functions_are_spelled_out() {
+    let mut btf = own();
+    let more = btf.proto(&[("", 3), ("", 0)], 0); // 14
+    let more = btf.ptr(more); // 15
+    let many = btf.proto(&[("", 3); 13], 1); // 16
+    let many = btf.ptr(many); // 17
+    let declared = btf.ptr(10); // 18
+    let declared = btf.proto(&[("", declared)], 0); // 19
+    let declared = btf.ptr(declared); // 20
+    btf.structure("no_pointer", 8); // 21
+    btf.member("a", 14, 0, 0);
+    // Takes and returns pointers to itself.
+    let circle = btf.proto(&[("", 23), ("", 23)], 23); // 22
+    btf.ptr(circle); // 23
+    for (i, ty) in [more, many, declared, 23].into_iter().enumerate() {
+        btf.structure(&format!("strange_{i}"), 8);
+        btf.member("a", ty, 0, 0);
+    }
+    for (name, ty) in [
+        ("strange_0", "*fn(u32, ...) void".to_string()),
+        (
+            "strange_1",
+            format!("*fn({}, ...) int", ["u32"; 12].join(", ")),
+        ),
+        ("strange_2", "*fn(*(declared only) secret) void".to_string()),
+        ("no_pointer", "fn(u32, ...) void".to_string()),
+    ] {
+        refused(
+            &btf,
+            &[&format!("struct {name} 8 {{ a 0 *fn(u32) void }}")],
+            &format!(
+                "struct {name}: described with 'a 0 *fn(u32) void' where the BTF of x.ko has 'a 0 \
+                 {ty}'; make"
+            ),
+        );
+    }
+    let inner = "*fn(*(type 22), *(type 22)) *(type 22)";
+    let inner = format!("*fn({inner}, {inner}) {inner}");
+    refused(
+        &btf,
+        &["struct strange_3 8 { a 0 *fn() void }"],
+        &format!(
+            "struct strange_3: described with 'a 0 *fn() void' where the BTF of x.ko has 'a 0 \
+             *fn({inner}, {inner}) {inner}'; make"
+        ),
+    );
+}
+
+/// The kernel takes no prototype with something that has no size.
+#[test]
+fn types_without_size() {
+    for (types, why) in [
+        (
+            "(a u32, b secret_t) void",
+            "parameter 2 (b): the BTF says no size of 'secret_t'; put a pointer to it there",
+        ),
+        (
+            "(a nothing_t) void",
+            "parameter 1 (a): the BTF says no size of 'nothing_t'; put",
+        ),
+        (
+            "() secret_t",
+            "return type: the BTF says no size of 'secret_t'; put a pointer to it there",
+        ),
+        (
+            "(a *struct foo) void",
+            "parameter 1 (a): no 'struct foo' in the BTF of x.ko or of vmlinux; check",
+        ),
+        (
+            "() *[2]secret_t",
+            "return type: the BTF says no size of 'secret_t', so there is no array of it",
+        ),
+    ] {
+        let fn_type = format!("*fn{types}");
+        for (description, place) in [
+            (format!("kfunc f{types}"), "kfunc f: "),
+            (format!("func f{types}"), "func f: "),
+            (
+                format!("kfunc f(x {fn_type}) void"),
+                "kfunc f: parameter 1 (x): ",
+            ),
+            (
+                format!("func f() *fn({fn_type}) void"),
+                "func f: return type: parameter 1: ",
+            ),
+            (
+                format!("struct x 8 {{ m 0 {fn_type} }}"),
+                "struct x: member 1 (m): ",
+            ),
+            (
+                format!("union x 8 {{ m 0 *fn() {fn_type} }}"),
+                "union x: member 1 (m): return type: ",
+            ),
+        ] {
+            refused(&own(), &[&description], &format!("{place}{why}"));
+        }
+    }
+    refused(
+        &own(),
+        &["struct x 8 { a 0 *fn(u32) void, b 4 u32 }"],
+        "struct x: member 2 (b): starts at byte 4, but the one before it, 'a 0 *fn(u32) void', \
+         ends at byte 8; is",
+    );
+}
+
+#[test]
+fn functions_of_the_same_name() {
+    for same_or_not in ["(x u32) int", "() void"] {
+        refused(
+            &own(),
+            &[&format!("func vfs_thing{same_or_not}")],
+            "func vfs_thing: vmlinux has a function of that name already, and the kernel, which \
+             looks there first, would take that one for yours; rename yours",
+        );
+    }
+    refused(
+        &own(),
+        &["kfunc bpf_x() void", "func bpf_x() void"],
+        "kfunc bpf_x: described twice, as 'kfunc bpf_x() void' and as 'func bpf_x() void'; rename",
+    );
+    refused(
+        &own(),
+        &["func bpf_x() void", "func bpf_x() void"],
+        "func bpf_x: described twice",
+    );
+}
+
+#[test]
+fn malformed_descriptions() {
+    // The language has its own tests; this is about how its errors arrive.
+    refused(
+        &own(),
+        &["struct x 8 { a 0 fn(u32) void }"],
+        "description 'struct x 8 { a 0 fn(u32) void }': column 18: a function comes right behind a \
+         pointer only; write '*fn('; descriptions come from the macros of the bpf crate",
+    );
+}
