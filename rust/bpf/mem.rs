@@ -27,6 +27,7 @@
 
 use crate::kfunc::Call;
 use core::{
+    arch::asm,
     cell::UnsafeCell,
     ffi::c_void,
     mem::MaybeUninit,
@@ -176,9 +177,8 @@ impl Mem {
     fn read(&self, buf: &mut [u8]) {
         debug_assert_eq!(buf.len(), self.len());
         // SAFETY: `buf` is valid for writes of its length, which is that of the memory. Nothing
-        // else refers to it, so they do not overlap. The call is to the kernel's function, so
-        // that writes which race with it are those of the kernel's memory model.
-        unsafe { bindings::memcpy(buf.as_mut_ptr().cast(), self.as_ptr().cast(), self.len()) };
+        // else refers to it, so they do not overlap.
+        unsafe { fetch(buf.as_mut_ptr(), self.as_ptr(), self.len()) };
     }
 
     /// Copies from `bytes`, which must have the length of the memory.
@@ -205,82 +205,108 @@ impl Mem {
     }
 }
 
+/// Copies memory that others may change at any time.
+///
+/// The compiler knows what `memcpy()` does. Where the copy is copied on, it would rather copy the
+/// source once more, which may have changed after somebody has checked the copy. So it is told that
+/// the copy may be anything.
+///
+/// # Safety
+///
+/// `from` must be valid for reads and `to` for writes of `len` bytes, and they must not overlap.
+#[inline(always)]
+pub(crate) unsafe fn fetch(to: *mut u8, from: *const u8, len: usize) {
+    // SAFETY: By the safety requirements. The call is to the kernel's function, so that writes
+    // which race with it are those of the kernel's memory model.
+    unsafe { bindings::memcpy(to.cast(), from.cast(), len) };
+    // SAFETY: This does nothing.
+    unsafe { asm!("/* {} */", in(reg) to, options(nostack, preserves_flags)) };
+}
+
 /// A private copy of a program's memory: what a `&[u8]` argument refers to.
 ///
-/// # Invariants
-///
-/// `heap` is [`None`], or owns an allocation by `kmalloc_nolock()`.
+/// This is where a small copy lies. A large one lies in an [`Allocation`], which is a variable of
+/// its own, so that the compiler sees that there is none to free if the copy is small.
 #[doc(hidden)]
-pub struct Snapshot {
-    inline: MaybeUninit<[u8; Self::INLINE]>,
-    heap: Option<NonNull<u8>>,
-}
+pub struct Snapshot(MaybeUninit<[u8; Self::INLINE]>);
 
 impl Snapshot {
     /// So many bytes are copied to the stack.
     pub const INLINE: usize = 256;
 
-    /// The most that can be copied, in bytes: what `kmalloc_nolock()` can allocate.
-    pub const MAX: usize = bindings::KMALLOC_MAX_CACHE_SIZE as usize;
-
     /// Makes room for a copy.
     #[inline(always)]
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
-        // INVARIANT: Nothing is allocated.
-        Self {
-            inline: MaybeUninit::uninit(),
-            heap: None,
-        }
+        Self(MaybeUninit::uninit())
     }
 
     /// Copies `mem` and returns the copy.
     ///
     /// # Errors
     ///
-    /// - [`E2BIG`]: more than [`Self::MAX`] bytes.
+    /// - [`E2BIG`]: more than [`Allocation::MAX`] bytes.
     /// - [`ENOMEM`]: no memory.
     #[inline(always)]
-    pub fn take(&mut self, mem: &Mem) -> Result<&mut [u8]> {
+    pub fn take<'a>(&'a mut self, large: &'a mut Allocation, mem: &Mem) -> Result<&'a mut [u8]> {
         let data = if mem.len() <= Self::INLINE {
-            self.inline.as_mut_ptr().cast::<u8>()
+            let data = self.0.as_mut_ptr().cast::<u8>();
+            // SAFETY: `data` is valid for writes of `mem.len()` bytes, and as it is ours alone, it
+            // does not overlap with `mem`.
+            unsafe { fetch(data, mem.as_ptr(), mem.len()) };
+            data
         } else {
-            self.allocate(mem.len())?.as_ptr()
+            let data = copy_to_heap(mem)?;
+            // INVARIANT: It was allocated by `kmalloc_nolock()`, and nobody else has it.
+            *large = Allocation(Some(data));
+            data.as_ptr()
         };
-        // SAFETY: `data` is valid for writes of `mem.len()` bytes, and as it is ours alone, it
-        // does not overlap with `mem`.
-        unsafe { bindings::memcpy(data.cast(), mem.as_ptr().cast(), mem.len()) };
-        // SAFETY: So many bytes were just initialized, and the slice borrows `self`.
+        // SAFETY: So many bytes were just initialized, and the slice borrows both places.
         Ok(unsafe { slice::from_raw_parts_mut(data, mem.len()) })
     }
+}
 
-    #[cold]
-    fn allocate(&mut self, len: usize) -> Result<NonNull<u8>> {
-        if len > Self::MAX {
-            return Err(E2BIG);
-        }
-        self.free();
-        // SAFETY: The function may be called in any context.
-        let data = unsafe { rust_bpf_helper_kmalloc_nolock(len) };
-        let data = NonNull::new(data.cast::<u8>()).ok_or(ENOMEM)?;
-        // INVARIANT: It was allocated by `kmalloc_nolock()`, and nobody else has it.
-        self.heap = Some(data);
-        Ok(data)
-    }
+/// Memory for a large copy, or none.
+///
+/// # Invariants
+///
+/// If there is a pointer, it owns an allocation by `kmalloc_nolock()`.
+#[doc(hidden)]
+pub struct Allocation(Option<NonNull<u8>>);
 
+impl Allocation {
+    /// The most that can be allocated, in bytes: what `kmalloc_nolock()` can.
+    pub const MAX: usize = bindings::KMALLOC_MAX_CACHE_SIZE as usize;
+
+    /// Makes none.
     #[inline(always)]
-    fn free(&mut self) {
-        if let Some(data) = self.heap.take() {
-            // SAFETY: By the type invariants, `data` was allocated by `kmalloc_nolock()`; it is
-            // taken out, so it is freed once. May be called in any context.
+    pub const fn none() -> Self {
+        // INVARIANT: Nothing is allocated.
+        Self(None)
+    }
+}
+
+impl Drop for Allocation {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if let Some(data) = self.0 {
+            // SAFETY: By the type invariants, `data` was allocated by `kmalloc_nolock()`, and it
+            // is not used after this. May be called in any context.
             unsafe { bindings::kfree_nolock(data.as_ptr().cast()) };
         }
     }
 }
 
-impl Drop for Snapshot {
-    #[inline(always)]
-    fn drop(&mut self) {
-        self.free();
+/// Copies `mem` to memory by `kmalloc_nolock()`, which the caller owns.
+#[cold]
+fn copy_to_heap(mem: &Mem) -> Result<NonNull<u8>> {
+    if mem.len() > Allocation::MAX {
+        return Err(E2BIG);
     }
+    // SAFETY: The function may be called in any context.
+    let data = unsafe { rust_bpf_helper_kmalloc_nolock(mem.len()) };
+    let data = NonNull::new(data.cast::<u8>()).ok_or(ENOMEM)?;
+    // SAFETY: So many bytes were just allocated.
+    unsafe { fetch(data.as_ptr(), mem.as_ptr(), mem.len()) };
+    Ok(data)
 }

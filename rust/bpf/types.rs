@@ -36,7 +36,8 @@ use crate::{
     kfunc::{
         Call,
         KfuncArg, //
-    }, //
+    },
+    mem::fetch, //
 };
 use core::{
     marker::PhantomData,
@@ -180,13 +181,11 @@ unsafe impl<T: BtfType + FromBytes> KfuncArg for In<T> {
             assert!(T::SCALARS.is_some(), "In<T>: the verifier accepts memory only for a T of scalars, in at most four levels of structs, and no unions")
         };
         let mut value = core::mem::MaybeUninit::<T>::uninit();
-        // SAFETY: The memory is valid for reads of the size of `T`, and `value` for writes. The
-        // call is to the kernel's function, so that writes which race with it are those of the
-        // kernel's memory model.
+        // SAFETY: The memory is valid for reads of the size of `T`, and `value` for writes.
         unsafe {
-            bindings::memcpy(
+            fetch(
                 value.as_mut_ptr().cast(),
-                register as *const core::ffi::c_void,
+                register as *const u8,
                 size_of::<T>(),
             )
         };

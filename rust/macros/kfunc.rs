@@ -241,6 +241,7 @@ impl Entry {
         let arg = format_ident!("arg{index}");
         let len = format_ident!("len{index}");
         let mem = format_ident!("mem{index}");
+        let large = format_ident!("large{index}");
         self.registers.push(quote! { #arg: *mut u8 });
         self.registers.push(quote! { #len: u32 });
         self.convert.push(quote! {
@@ -259,7 +260,8 @@ impl Entry {
         };
         self.convert.push(quote! {
             let mut #arg = ::bpf::mem::Snapshot::new();
-            let #arg = match #arg.take(#mem) {
+            let mut #large = ::bpf::mem::Allocation::none();
+            let #arg = match #arg.take(&mut #large, #mem) {
                 Ok(bytes) => bytes,
                 Err(err) => {
                     return <#ret as ::bpf::kfunc::KfuncRet>::into_abi(#from_error(err));
