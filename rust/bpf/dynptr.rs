@@ -54,16 +54,19 @@ pub struct Dynptr<'a>(&'a bindings::bpf_dynptr_kern);
 
 impl Dynptr<'_> {
     /// The number of bytes, less than 2^24.
+    #[inline]
     pub fn len(&self) -> u32 {
         self.0.size & SIZE_MASK
     }
 
     /// Whether there are no bytes. A dynptr that could not be made is empty.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Whether nothing can be written.
+    #[inline]
     pub fn is_read_only(&self) -> bool {
         self.0.size & RDONLY != 0
     }
@@ -75,23 +78,28 @@ impl Dynptr<'_> {
     /// - [`E2BIG`]: there are not so many bytes. `buf` is not changed.
     /// - [`EOPNOTSUPP`]: bytes of this kind cannot be read; see the module's documentation.
     /// - [`EFAULT`]: the packet is damaged.
+    #[inline]
     pub fn read(&self, offset: u32, buf: &mut [u8]) -> Result {
-        let len = self.check(offset, buf.len())?;
-        if self.kind() == bindings::bpf_dynptr_type_BPF_DYNPTR_TYPE_SKB {
-            let start = self.0.offset.checked_add(offset).ok_or(E2BIG)?;
-            // SAFETY: For this kind, `data` is an skb, which is valid as long as the dynptr. `buf`
-            // has room for `len` bytes. The function checks `start` and `len`.
-            let ret = unsafe {
-                rust_bpf_helper_skb_copy_bits(self.0.data, start, buf.as_mut_ptr().cast(), len)
-            };
-            return kernel::error::to_result(ret);
+        self.check(offset, buf.len())?;
+        match self.as_memory() {
+            Some(mem) => read_at(mem, offset, buf),
+            None => self.read_packet(offset, buf),
         }
-        let mem = self.mem().ok_or(EOPNOTSUPP)?;
-        let end = offset as usize + buf.len();
-        mem.slice(offset as usize..end)
-            .ok_or(EOPNOTSUPP)?
-            .copy_to(buf)?;
-        Ok(())
+    }
+
+    /// The same for a packet, apart so that it is not compiled into every function that reads.
+    fn read_packet(&self, offset: u32, buf: &mut [u8]) -> Result {
+        let len = self.check(offset, buf.len())?;
+        if self.kind() != bindings::bpf_dynptr_type_BPF_DYNPTR_TYPE_SKB {
+            return read_at(self.xdp_linear().ok_or(EOPNOTSUPP)?, offset, buf);
+        }
+        let start = self.0.offset.checked_add(offset).ok_or(E2BIG)?;
+        // SAFETY: For this kind, `data` is an skb, which is valid as long as the dynptr. `buf` has
+        // room for `len` bytes. The function checks `start` and `len`.
+        let ret = unsafe {
+            rust_bpf_helper_skb_copy_bits(self.0.data, start, buf.as_mut_ptr().cast(), len)
+        };
+        kernel::error::to_result(ret)
     }
 
     /// Copies `bytes` to `offset`.
@@ -106,10 +114,7 @@ impl Dynptr<'_> {
         if self.is_read_only() {
             return Err(EPERM);
         }
-        if !self.is_memory() {
-            return Err(EOPNOTSUPP);
-        }
-        let mem = self.mem().ok_or(EOPNOTSUPP)?;
+        let mem = self.as_memory().ok_or(EOPNOTSUPP)?;
         mem.slice(offset as usize..mem.len())
             .ok_or(E2BIG)?
             .copy_from(bytes)
@@ -117,38 +122,40 @@ impl Dynptr<'_> {
 
     /// The bytes themselves, if they are in one piece and can be written; else [`None`].
     pub fn as_mem(&self) -> Option<&Mem> {
-        if !self.is_memory() || self.is_read_only() {
+        if self.is_read_only() {
             return None;
         }
-        self.mem()
+        self.as_memory()
     }
 
+    #[inline]
     fn kind(&self) -> u32 {
         (self.0.size & !RDONLY) >> TYPE_SHIFT
     }
 
-    /// Whether `data` is the memory, and not an object that has it.
-    fn is_memory(&self) -> bool {
-        matches!(
+    /// The bytes, if `data` is the memory and not an object that has it. They must not be written
+    /// to if the dynptr is read-only.
+    #[inline]
+    fn as_memory(&self) -> Option<&Mem> {
+        let is_memory = matches!(
             self.kind(),
             bindings::bpf_dynptr_type_BPF_DYNPTR_TYPE_LOCAL
                 | bindings::bpf_dynptr_type_BPF_DYNPTR_TYPE_RINGBUF
-        )
-    }
-
-    /// The part of the bytes that is in one piece. If the dynptr is not writable memory, it must
-    /// not be written to.
-    fn mem(&self) -> Option<&Mem> {
-        let offset = self.0.offset as usize;
-        if self.0.data.is_null() {
+        );
+        if !is_memory || self.0.data.is_null() {
             return None;
         }
-        if self.is_memory() {
-            // SAFETY: For these kinds, `data` points to memory of the program of `offset` and
-            // `len` bytes (`bpf_dynptr_adjust()` keeps it so), which lives as long as the dynptr.
-            return Some(unsafe { Mem::new(self.0.data.cast::<u8>().add(offset), self.len()) });
-        }
-        if self.kind() != bindings::bpf_dynptr_type_BPF_DYNPTR_TYPE_XDP {
+        // SAFETY: For these kinds, `data` points to memory of the program of `offset` and `len`
+        // bytes (`bpf_dynptr_adjust()` keeps it so), which lives as long as the dynptr.
+        Some(unsafe {
+            let start = self.0.data.cast::<u8>().add(self.0.offset as usize);
+            Mem::new(start, self.len())
+        })
+    }
+
+    /// The part of an XDP packet that is in one piece. It must not be written to.
+    fn xdp_linear(&self) -> Option<&Mem> {
+        if self.kind() != bindings::bpf_dynptr_type_BPF_DYNPTR_TYPE_XDP || self.0.data.is_null() {
             return None;
         }
         let mut linear = 0;
@@ -156,11 +163,13 @@ impl Dynptr<'_> {
         let data = unsafe { rust_bpf_helper_xdp_linear(self.0.data, &mut linear) };
         // SAFETY: So many bytes are in one piece there.
         let mem = unsafe { Mem::new(data.cast::<u8>(), linear) };
+        let offset = self.0.offset as usize;
         let end = offset.checked_add(self.len() as usize)?.min(mem.len());
         mem.slice(offset..end)
     }
 
     /// Whether so many bytes are there; as `bpf_dynptr_check_off_len()`.
+    #[inline]
     fn check(&self, offset: u32, len: usize) -> Result<u32> {
         let len = u32::try_from(len).map_err(|_| E2BIG)?;
         if len > self.len() || offset > self.len() - len {
@@ -168,6 +177,15 @@ impl Dynptr<'_> {
         }
         Ok(len)
     }
+}
+
+/// Copies `buf.len()` bytes from `offset` on.
+#[inline]
+fn read_at(mem: &Mem, offset: u32, buf: &mut [u8]) -> Result {
+    let end = offset as usize + buf.len();
+    let part = mem.slice(offset as usize..end).ok_or(EOPNOTSUPP)?;
+    part.copy_to(buf)?;
+    Ok(())
 }
 
 // SAFETY: The verifier accepts a dynptr that was initialized and is not invalidated, on the

@@ -141,9 +141,11 @@ unsafe impl<T: BtfObject> IteratorItem for Rcu<'_, Object<T>> {
 ///
 /// `value` is [`None`] if `new` failed, or once `next` returned [`None`].
 #[doc(hidden)]
+#[repr(C)]
 pub struct State<I: Send, S> {
-    value: Option<I>,
+    // First, so that a pointer to it is the one that `next` got.
     slot: MaybeUninit<S>,
+    value: Option<I>,
 }
 
 impl<I: Send, S> State<I, S> {

@@ -96,7 +96,6 @@ use kernel::{
             ARef,
             AlwaysRefCounted, //
         },
-        atomic::Relaxed,
         Refcount, //
     }, //
 };
@@ -106,6 +105,8 @@ extern "C" {
     fn rust_bpf_helper_free_begins();
     fn rust_bpf_helper_free_ends();
     fn rust_bpf_helper_in_nmi() -> bool;
+    // In `rust/helpers/refcount.c`.
+    fn rust_bpf_helper_refcount_inc_not_zero(refs: *const Refcount) -> bool;
 }
 
 /// What can be the content of an [`Object`]. Implemented by `#[derive(BtfType)]`.
@@ -195,24 +196,37 @@ unsafe impl<T: BtfObject> AlwaysRefCounted for Object<T> {
     unsafe fn dec_ref(object: NonNull<Self>) {
         // SAFETY: The caller has a reference.
         let this = unsafe { object.as_ref() };
-        if !this.refs.dec_and_test() {
-            return;
+        if this.refs.dec_and_test() {
+            // SAFETY: This was the last reference, so nobody else uses `rcu`, and the object stays
+            // until the callback runs, which is the one for this type.
+            unsafe { free_after_readers(this.rcu.get().cast(), Self::free) };
         }
-        let head = this.rcu.get().cast();
-        // SAFETY: The function may be called in any context.
-        if unsafe { rust_bpf_helper_in_nmi() } {
-            kernel::pr_warn_once!(
-                "an object is leaked: its last reference went in an NMI; release it elsewhere\n"
-            );
-            return;
-        }
-        // SAFETY: This was the last reference, so nobody else uses `rcu`, and the object stays
-        // until the callback runs. The code of the callback may be a module's: the notifier in
-        // `rust/helpers/free.c` keeps it until all that has begun here has ended.
-        unsafe {
-            rust_bpf_helper_free_begins();
-            bindings::call_rcu(head, Some(Self::free));
-        }
+    }
+}
+
+/// Has an object freed after all RCU readers that can see it. Apart from `dec_ref`, so that a
+/// module has no copy of it for each type.
+///
+/// # Safety
+///
+/// `head` must be the `rcu` of an object whose last reference is gone, and `free` what frees it.
+#[cold]
+unsafe fn free_after_readers(
+    head: *mut bindings::callback_head,
+    free: unsafe extern "C" fn(*mut bindings::callback_head),
+) {
+    // SAFETY: The function may be called in any context.
+    if unsafe { rust_bpf_helper_in_nmi() } {
+        kernel::pr_warn_once!(
+            "an object is leaked: its last reference went in an NMI; release it elsewhere\n"
+        );
+        return;
+    }
+    // SAFETY: By the safety requirements. The code of the callback may be a module's: the notifier
+    // in `rust/helpers/free.c` keeps it until all that has begun here has ended.
+    unsafe {
+        rust_bpf_helper_free_begins();
+        bindings::call_rcu(head, Some(free));
     }
 }
 
@@ -253,21 +267,8 @@ pub unsafe trait Referenced: AlwaysRefCounted + BtfType {
 // SAFETY: `dec_ref` frees after RCU readers.
 unsafe impl<T: BtfObject> Referenced for Object<T> {
     unsafe fn inc_not_zero(object: NonNull<Self>) -> bool {
-        // SAFETY: By the safety requirements.
-        let refs = unsafe { object.as_ref() }.refs.as_atomic();
-        let mut count = refs.load(Relaxed);
-        loop {
-            // A count that is saturated is negative; like `refcount_inc_not_zero()`, leave it so.
-            let next = match count {
-                0 => return false,
-                1.. => count.wrapping_add(1),
-                _ => count,
-            };
-            match refs.cmpxchg(count, next, Relaxed) {
-                Ok(_) => return true,
-                Err(now) => count = now,
-            }
-        }
+        // SAFETY: By the safety requirements, this is an object, and its count a `refcount_t`.
+        unsafe { rust_bpf_helper_refcount_inc_not_zero(&raw const (*object.as_ptr()).refs) }
     }
 }
 
