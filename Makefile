@@ -11,6 +11,7 @@ help:
 	@echo '  make demo         boot the distribution kernel, call Rust kfuncs on live events'
 	@echo '  make test         run all tests'
 	@echo '  make test T=name  run ./test_progs -t name'
+	@echo '  make bench        count instructions of Rust kfuncs, beside C'
 	@echo '  make shell        a shell in the virtual machine, everything loaded'
 	@echo '  make kernel       build the test kernel, with this tree in it'
 	@echo '  make doc          the documentation of the crate'
@@ -23,10 +24,10 @@ help:
 	@echo 'Everything goes to $${XDG_CACHE_HOME:-~/.cache}/bpf-rust (9 GB).'
 	@echo 'Needs a Debian-based system with make, mmdebstrap and bubblewrap.'
 
-demo test shell doc clean distclean:
+demo test bench shell doc clean distclean:
 	@scripts/$@
 
 kernel:
 	@KERNEL=$(or $(KERNEL),test) bash scripts/setup.sh
 
-.PHONY: help kernel demo test shell doc clean distclean
+.PHONY: help kernel demo test bench shell doc clean distclean

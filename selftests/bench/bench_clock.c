@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The benchmark's clock for BPF programs. With scripts/vm --icount it counts
+ * instructions; bpf_ktime_get_ns() does not quite, because the kernel measures
+ * how fast the counter is and rounds.
+ */
+
+#include <asm/msr.h>
+#include <linux/bpf.h>
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
+#include <linux/module.h>
+
+__bpf_kfunc_start_defs();
+
+__bpf_kfunc u64 bpf_bench_clock(void)
+{
+	return rdtsc_ordered();
+}
+
+__bpf_kfunc_end_defs();
+
+BTF_KFUNCS_START(kfuncs)
+BTF_ID_FLAGS(func, bpf_bench_clock)
+BTF_KFUNCS_END(kfuncs)
+
+static const struct btf_kfunc_id_set set = {
+	.owner = THIS_MODULE,
+	.set = &kfuncs,
+};
+
+static int __init bench_init(void)
+{
+	return register_btf_kfunc_id_set(BPF_PROG_TYPE_SYSCALL, &set);
+}
+module_init(bench_init);
+
+static void __exit bench_exit(void)
+{
+}
+module_exit(bench_exit);
+
+MODULE_DESCRIPTION("Clock of the benchmark");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The paths of the benchmark in Rust. `bench_c.c` has the same in C, in the same order.
+
+use bpf::prelude::*;
+use kernel::prelude::*;
+
+module! {
+    type: Bench,
+    name: "bench_rust",
+    authors: ["Seed df3aa2d1 maintainers"],
+    description: "Kfuncs of the benchmark, in Rust",
+    license: "GPL",
+}
+
+/// Returns a number.
+#[kfunc]
+fn bpf_bench_rust_args0() -> u64 {
+    42
+}
+
+/// Returns the sum.
+#[kfunc]
+fn bpf_bench_rust_args2(a: u64, b: u64) -> u64 {
+    a.wrapping_add(b)
+}
+
+/// Returns the sum.
+#[kfunc]
+fn bpf_bench_rust_args5(a: u64, b: u64, c: u64, d: u64, e: u64) -> u64 {
+    [b, c, d, e].into_iter().fold(a, u64::wrapping_add)
+}
+
+/// Returns the sum.
+#[kfunc]
+#[allow(clippy::too_many_arguments)]
+fn bpf_bench_rust_args10(
+    a: u64,
+    b: u64,
+    c: u64,
+    d: u64,
+    e: u64,
+    f: u64,
+    g: u64,
+    h: u64,
+    i: u64,
+    j: u64,
+) -> u64 {
+    [b, c, d, e, f, g, h, i, j]
+        .into_iter()
+        .fold(a, u64::wrapping_add)
+}
+
+/// Adds the first byte to the last: little work, which leaves the copy to be seen.
+fn ends(data: &[u8]) -> Result<u32> {
+    let (Some(&first), Some(&last)) = (data.first(), data.last()) else {
+        return Err(EINVAL);
+    };
+    Ok(u32::from(first) + u32::from(last))
+}
+
+/// Returns the sum of both ends of a private copy of @data.
+#[kfunc]
+fn bpf_bench_rust_slice(data: &[u8]) -> Result<u32> {
+    ends(data)
+}
+
+/// Returns the sum of both ends of @data, read in place.
+#[kfunc]
+fn bpf_bench_rust_mem(data: &Mem) -> Result<u32> {
+    let (Some(first), Some(last)) = (data.get(0), data.get(data.len().wrapping_sub(1))) else {
+        return Err(EINVAL);
+    };
+    Ok(u32::from(first) + u32::from(last))
+}
+
+/// Returns a hash of @text (FNV-1a).
+#[kfunc]
+fn bpf_bench_rust_string(text: &CStr) -> u32 {
+    text.to_bytes().iter().fold(0, |hash, &byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    })
+}
+
+/// Returns half of @value, which must be even.
+#[kfunc]
+fn bpf_bench_rust_result(value: u32) -> Result<u32> {
+    if value % 2 != 0 {
+        return Err(EINVAL);
+    }
+    Ok(value / 2)
+}
+
+/// What programs hold references to.
+#[derive(BtfType)]
+#[btf(object, name = "bpf_bench_rust_object")]
+struct Thing {
+    #[btf]
+    key: u64,
+}
+
+static THING: ModuleState<ARef<Object<Thing>>> = ModuleState::new();
+
+/// Returns the object, without a reference.
+#[kfunc]
+fn bpf_bench_rust_find<'a>(call: &KfuncCall, rcu: &'a RcuReader) -> Option<Rcu<'a, Object<Thing>>> {
+    Some(Rcu::new(THING.get(call)?, rcu))
+}
+
+/// Makes a reference of a pointer from under RCU.
+#[kfunc]
+fn bpf_bench_rust_acquire(thing: Rcu<'_, Object<Thing>>) -> Option<ARef<Object<Thing>>> {
+    thing.try_get()
+}
+
+/// Gives up a reference.
+#[kfunc]
+fn bpf_bench_rust_release(thing: ARef<Object<Thing>>) {
+    drop(thing);
+}
+
+/// Counts.
+struct Numbers {
+    next: u64,
+    end: u64,
+}
+
+#[kfunc_iterator(bench_rust)]
+impl Numbers {
+    /// Begins with @start and ends before @end.
+    fn new(start: u64, end: u64) -> Result<Self> {
+        if start > end {
+            return Err(EINVAL);
+        }
+        Ok(Self { next: start, end })
+    }
+
+    fn next(&mut self) -> Option<u64> {
+        if self.next == self.end {
+            return None;
+        }
+        let number = self.next;
+        self.next = number.wrapping_add(1);
+        Some(number)
+    }
+}
+
+/// Returns the sum of both ends of 64 bytes of @data, read at @offset.
+#[kfunc]
+fn bpf_bench_rust_dynptr(data: Dynptr<'_>, offset: u32) -> Result<u32> {
+    let mut bytes = [0; 64];
+    data.read(offset, &mut bytes)?;
+    ends(&bytes)
+}
+
+kfunc_set! {
+    static KFUNCS for [Syscall] = [
+        bpf_bench_rust_args0,
+        bpf_bench_rust_args2,
+        bpf_bench_rust_args5,
+        bpf_bench_rust_args10,
+        bpf_bench_rust_slice,
+        bpf_bench_rust_mem,
+        bpf_bench_rust_string,
+        bpf_bench_rust_result,
+        bpf_bench_rust_find,
+        bpf_bench_rust_acquire,
+        bpf_bench_rust_release,
+        bpf_iter_bench_rust_new,
+        bpf_iter_bench_rust_next,
+        bpf_iter_bench_rust_destroy,
+        bpf_bench_rust_dynptr,
+    ];
+}
+
+struct Bench {
+    _thing: bpf::StateGuard<ARef<Object<Thing>>>,
+    _kfuncs: bpf::Registration,
+}
+
+impl kernel::Module for Bench {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        let thing = Object::new(Thing { key: 1 }, GFP_KERNEL)?;
+        Ok(Self {
+            _thing: THING.init(module, thing)?,
+            _kfuncs: KFUNCS.register(module)?,
+        })
+    }
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bench [--real-time]: prints for each path what a call of the Rust function
+ * and one of the C function take, one line for each, separated by tabs. In
+ * instructions, if the machine counts them (scripts/vm --icount), or with
+ * --real-time in nanoseconds.
+ */
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "bench.h"
+#include "bench.skel.h"
+
+static const struct path {
+	const char *name;
+	const char *label;
+	/* What is between the two readings of the clock. */
+	int calls;
+} paths[] = {
+	{ "args0", "0 arguments", CALLS },
+	{ "args2", "2 arguments", CALLS },
+	{ "args5", "5 arguments", CALLS },
+	{ "args10", "10 arguments", CALLS },
+	{ "slice", "slice of 64 bytes, copied", CALLS },
+	{ "mem", "64 bytes in place", CALLS },
+	{ "string", "string of 22 bytes", CALLS },
+	{ "result", "Result", CALLS },
+	{ "acquire", "acquire + release", CALLS },
+	{ "iterator", "iterator over 1,000 elements", 1 },
+	{ "dynptr", "dynptr read of 64 bytes", CALLS },
+};
+
+static struct bench_bpf *skel;
+static int repeats = 10;
+
+static void die(const char *what, const char *name)
+{
+	fprintf(stderr, "bench: %s: %s\n", name, what);
+	exit(1);
+}
+
+static struct bpf_program *find(const char *path, const char *which)
+{
+	struct bpf_program *prog;
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s_%s", path, which);
+	prog = bpf_object__find_program_by_name(skel->obj, name);
+	if (!prog)
+		die("there is no such program", name);
+	return prog;
+}
+
+static void run(struct bpf_program *prog)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+
+	if (bpf_prog_test_run_opts(bpf_program__fd(prog), &opts))
+		die(strerror(errno), bpf_program__name(prog));
+	if (opts.retval) {
+		fprintf(stderr, "bench: %s returned %d\n", bpf_program__name(prog), opts.retval);
+		exit(1);
+	}
+}
+
+/* The least of several runs: what is more is not the program's. */
+static long long took(const char *path, const char *which)
+{
+	struct bpf_program *prog = find(path, which);
+	long long least = 0;
+	int i;
+
+	for (i = 0; i < repeats; i++) {
+		run(prog);
+		if (!i || skel->bss->took < least)
+			least = skel->bss->took;
+	}
+	return least;
+}
+
+/* The programs of a path must be the same but for the function they call. */
+static void compare(const char *path)
+{
+	struct bpf_program *rust = find(path, "rust"), *c = find(path, "c");
+	const struct bpf_insn *a = bpf_program__insns(rust), *b = bpf_program__insns(c);
+	size_t i, count = bpf_program__insn_cnt(rust);
+
+	if (count != bpf_program__insn_cnt(c))
+		die("the programs are not of the same length", path);
+	for (i = 0; i < count; i++) {
+		if (a[i].code != b[i].code || a[i].dst_reg != b[i].dst_reg ||
+		    a[i].src_reg != b[i].src_reg)
+			die("the programs are not the same", path);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	bool real_time = argc == 2 && !strcmp(argv[1], "--real-time");
+	size_t i;
+
+	if (argc > 1 && !real_time) {
+		fprintf(stderr, "usage: %s [--real-time]\n", argv[0]);
+		return 2;
+	}
+	skel = bench_bpf__open();
+	if (!skel)
+		return 1;
+	skel->rodata->real_time = real_time;
+	if (bench_bpf__load(skel)) {
+		fprintf(stderr, "The programs were refused. Are all bench_*.ko loaded?\n");
+		return 1;
+	}
+	run(skel->progs.same);
+
+	if (real_time) {
+		/* There, most runs are disturbed. */
+		repeats = 1000;
+	} else if (took("clock", "ten") - took("args0", "none") != 10 * CALLS) {
+		die("10 instructions are not 10 units; run it with scripts/vm --icount", "clock");
+	}
+	for (i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		const struct path *path = &paths[i];
+		long long none = took(path->name, "none");
+
+		compare(path->name);
+		printf("%s\t%.7g\t%.7g\n", path->label,
+		       (double)(took(path->name, "rust") - none) / path->calls,
+		       (double)(took(path->name, "c") - none) / path->calls);
+	}
+	bench_bpf__destroy(skel);
+	return 0;
+}
