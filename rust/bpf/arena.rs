@@ -79,3 +79,53 @@ unsafe impl KfuncArg for Option<Arena<'_>> {
         })
     }
 }
+
+#[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(rust_bpf_arena)]
+mod tests {
+    use super::*;
+    use kernel::prelude::*;
+
+    #[test]
+    fn the_guard_is_not_passed() -> Result {
+        let mut memory: KVVec<u8> = KVVec::from_elem(7, Arena::MAX, GFP_KERNEL)?;
+        let register = memory.as_mut_ptr() as u64;
+        // SAFETY: There is memory as far as the arena's guard would go.
+        let arena = unsafe { Arena::from_register(register, &Call) };
+
+        assert_eq!(arena.mem(0).map(Mem::len), Some(0));
+        assert_eq!(arena.mem(1).map(Mem::len), Some(1));
+        assert!(arena.mem(Arena::MAX + 1).is_none());
+        assert!(arena.mem(usize::MAX).is_none());
+        // A length of 0 in 32 bits.
+        assert!(arena.mem(1 << 32).is_none());
+
+        let all = arena.mem(Arena::MAX).ok_or(EINVAL)?;
+        assert_eq!(all.len(), 32 * 1024);
+        assert_eq!(all.get(0), Some(7));
+        all.set(Arena::MAX - 1, 8)?;
+        assert_eq!(memory.last(), Some(&8));
+        Ok(())
+    }
+
+    #[test]
+    fn null_is_none() -> Result {
+        let mut byte = 7_u8;
+        // SAFETY: The JIT passes null or a pointer.
+        let none = unsafe { Option::<Arena<'_>>::from_register(0, &Call) };
+        assert!(none.is_none());
+
+        let register = &raw mut byte as u64;
+        // SAFETY: As above.
+        let some = unsafe { Option::<Arena<'_>>::from_register(register, &Call) };
+        let mem = some.and_then(|arena| arena.mem(1)).ok_or(EINVAL)?;
+        assert_eq!(mem.get(0), Some(7));
+        Ok(())
+    }
+
+    #[test]
+    fn suffixes_tell_the_jit() {
+        assert_eq!(Arena::SUFFIX, "__arena");
+        assert_eq!(<Option<Arena<'_>> as KfuncArg>::SUFFIX, "__arena__nullable");
+    }
+}

@@ -103,3 +103,60 @@ impl Composed {
         text(self.bytes.split_at(self.len).0)
     }
 }
+
+#[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(rust_bpf_describe)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_follow_each_other() {
+        const NONE: [u8; len(&[])] = concat(&[]);
+        const EMPTY: [u8; len(&["", ""])] = concat(&["", ""]);
+        const PARTS: &[&str] = &["", "struct", " ", "", "größe", "x"];
+        const BYTES: [u8; len(PARTS)] = concat(PARTS);
+
+        assert_eq!(text(&NONE), "");
+        assert_eq!(text(&EMPTY), "");
+        assert_eq!(len(PARTS), 15);
+        assert_eq!(text(&BYTES), "struct größex");
+    }
+
+    #[test]
+    fn what_is_no_text_is_left_away() {
+        assert_eq!(text(b"a\xff"), "");
+    }
+
+    #[test]
+    fn numbers_have_no_leading_zeroes() {
+        assert_eq!(Number::<0>::TEXT, "0");
+        assert_eq!(Number::<9>::TEXT, "9");
+        assert_eq!(Number::<10>::TEXT, "10");
+        assert_eq!(Number::<1000>::TEXT, "1000");
+        assert_eq!(
+            Number::<9_999_999_999_999_999_999>::TEXT,
+            "9999999999999999999"
+        );
+        assert_eq!(
+            Number::<10_000_000_000_000_000_000>::TEXT,
+            "10000000000000000000"
+        );
+        assert_eq!(Number::<{ usize::MAX }>::TEXT, "18446744073709551615");
+    }
+
+    #[test]
+    fn composed_text_can_fill_its_room() {
+        const LONGEST: &str = {
+            const BYTES: [u8; Composed::ROOM] = [b'x'; Composed::ROOM];
+            text(&BYTES)
+        };
+        static NOTHING: Composed = Composed::new(&[]);
+        static POINTER: Composed = Composed::new(&["*", "", "struct t"]);
+        static FULL: Composed = Composed::new(&[LONGEST, ""]);
+
+        assert_eq!(NOTHING.text(), "");
+        assert_eq!(POINTER.text(), "*struct t");
+        assert_eq!(FULL.text().len(), Composed::ROOM);
+        assert_eq!(FULL.text(), LONGEST);
+    }
+}

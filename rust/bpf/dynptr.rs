@@ -201,3 +201,207 @@ unsafe impl KfuncArg for Dynptr<'_> {
         Dynptr(unsafe { &*(register as *const bindings::bpf_dynptr_kern) })
     }
 }
+
+#[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(rust_bpf_dynptr)]
+mod tests {
+    use super::*;
+    use core::ptr;
+
+    // `size` as include/linux/bpf.h has it, of which the module above has its own idea.
+    const LOCAL: u32 = 1 << 28;
+    const RINGBUF: u32 = 2 << 28;
+    #[cfg(CONFIG_NET)]
+    const SKB: u32 = 3 << 28;
+    const XDP: u32 = 4 << 28;
+    const SKB_META: u32 = 5 << 28;
+    const READ_ONLY: u32 = 1 << 31;
+
+    /// What a program has on its stack.
+    fn kern(data: *mut u8, size: u32, offset: u32) -> bindings::bpf_dynptr_kern {
+        bindings::bpf_dynptr_kern {
+            data: data.cast(),
+            size,
+            offset,
+        }
+    }
+
+    /// What a function gets.
+    ///
+    /// # Safety
+    ///
+    /// `kern` must be as the verifier has them.
+    unsafe fn dynptr(kern: &bindings::bpf_dynptr_kern) -> Dynptr<'_> {
+        // SAFETY: By the safety requirements.
+        unsafe { Dynptr::from_register(ptr::from_ref(kern) as u64, &Call) }
+    }
+
+    #[test]
+    fn the_size_is_one_part_of_three() {
+        let mut byte = 0;
+        let longest = kern(&raw mut byte, LOCAL | READ_ONLY | 0xff_ffff, 0);
+        // SAFETY: Nobody looks at the memory.
+        let longest = unsafe { dynptr(&longest) };
+        assert_eq!(longest.len(), 0xff_ffff);
+        assert!(!longest.is_empty());
+        assert!(longest.is_read_only());
+
+        let empty = kern(&raw mut byte, LOCAL, 0);
+        // SAFETY: The same.
+        let empty = unsafe { dynptr(&empty) };
+        assert_eq!(empty.len(), 0);
+        assert!(empty.is_empty());
+        assert!(!empty.is_read_only());
+    }
+
+    #[test]
+    fn no_sum_overflows() {
+        let mut byte = 0;
+        let longest = kern(&raw mut byte, LOCAL | 0xff_ffff, 0);
+        // SAFETY: Nobody looks at the memory.
+        let longest = unsafe { dynptr(&longest) };
+        assert_eq!(longest.check(0, 0xff_ffff), Ok(0xff_ffff));
+        assert_eq!(longest.check(0xff_ffff, 0), Ok(0));
+        assert_eq!(longest.check(0xff_fffe, 1), Ok(1));
+        assert_eq!(longest.check(0xff_ffff, 1), Err(E2BIG));
+        assert_eq!(longest.check(1, 0xff_ffff), Err(E2BIG));
+        assert_eq!(longest.check(0, 0x100_0000), Err(E2BIG));
+        assert_eq!(longest.check(0x100_0000, 0), Err(E2BIG));
+        assert_eq!(longest.check(u32::MAX, 0), Err(E2BIG));
+        assert_eq!(longest.check(u32::MAX, 1), Err(E2BIG));
+        assert_eq!(longest.check(u32::MAX, u32::MAX as usize), Err(E2BIG));
+        assert_eq!(longest.check(1, u32::MAX as usize), Err(E2BIG));
+        assert_eq!(longest.check(0, 1 << 32), Err(E2BIG));
+        assert_eq!(longest.check(0, usize::MAX), Err(E2BIG));
+    }
+
+    #[test]
+    fn memory_is_read_and_written_from_its_offset_on() -> Result {
+        for kind in [LOCAL, RINGBUF] {
+            let mut bytes = [0, 1, 2, 3, 4, 5, 6, 7];
+            let kern = kern(bytes.as_mut_ptr(), kind | 4, 2);
+            // SAFETY: There are so many bytes behind the offset.
+            let dynptr = unsafe { dynptr(&kern) };
+
+            let mut buf = [9; 4];
+            dynptr.read(0, &mut buf)?;
+            assert_eq!(buf, [2, 3, 4, 5]);
+            dynptr.read(3, &mut buf[..1])?;
+            assert_eq!(buf, [5, 3, 4, 5]);
+            dynptr.read(4, &mut [])?;
+            assert_eq!(dynptr.read(1, &mut buf), Err(E2BIG));
+            assert_eq!(dynptr.read(5, &mut []), Err(E2BIG));
+            assert_eq!(buf, [5, 3, 4, 5]);
+
+            dynptr.write(3, &[8])?;
+            dynptr.write(4, &[])?;
+            assert_eq!(dynptr.write(3, &[9, 9]), Err(E2BIG));
+            assert_eq!(dynptr.write(5, &[]), Err(E2BIG));
+            let mem = dynptr.as_mem().ok_or(EINVAL)?;
+            assert_eq!(mem.len(), 4);
+            mem.set(0, 7)?;
+            assert_eq!(bytes, [0, 1, 7, 3, 4, 8, 6, 7]);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_read_only_is_not_written() -> Result {
+        let mut bytes = [1, 2];
+        let kern = kern(bytes.as_mut_ptr(), LOCAL | READ_ONLY | 2, 0);
+        // SAFETY: There are so many bytes.
+        let dynptr = unsafe { dynptr(&kern) };
+        let mut buf = [0; 2];
+        dynptr.read(0, &mut buf)?;
+        assert_eq!(buf, [1, 2]);
+        assert_eq!(dynptr.write(0, &[9]), Err(EPERM));
+        assert!(dynptr.as_mem().is_none());
+        assert_eq!(bytes, [1, 2]);
+        Ok(())
+    }
+
+    #[test]
+    fn one_that_was_not_made_is_empty() {
+        let null = kern(ptr::null_mut(), 0, 0);
+        // SAFETY: `bpf_dynptr_set_null()` leaves it so.
+        let null = unsafe { dynptr(&null) };
+        assert!(null.is_empty());
+        assert!(null.as_mem().is_none());
+        assert_eq!(null.read(0, &mut [0]), Err(E2BIG));
+        assert_eq!(null.write(0, &[0]), Err(E2BIG));
+        assert!(null.read(0, &mut []).is_err());
+        assert!(null.write(0, &[]).is_err());
+    }
+
+    #[test]
+    fn other_kinds_are_left_alone() {
+        let mut bytes = [1, 2];
+        let kern = kern(bytes.as_mut_ptr(), SKB_META | 2, 0);
+        // SAFETY: Nobody looks at what is not supported.
+        let dynptr = unsafe { dynptr(&kern) };
+        assert_eq!(dynptr.read(0, &mut [0]), Err(EOPNOTSUPP));
+        assert_eq!(dynptr.write(0, &[0]), Err(EOPNOTSUPP));
+        assert!(dynptr.as_mem().is_none());
+    }
+
+    #[test]
+    fn an_xdp_packet_is_read_as_far_as_it_is_in_one_piece() -> Result {
+        let mut bytes = [0_u8, 1, 2, 3, 4];
+        // As `struct xdp_buff` begins: four bytes are in one piece.
+        let data = bytes.as_mut_ptr();
+        let mut xdp = [data, data.wrapping_add(4)];
+        // Of six bytes, three are in it, or none; or there are more in it than in the dynptr.
+        let xdp = xdp.as_mut_ptr().cast();
+        let some = kern(xdp, XDP | 6, 1);
+        let none = kern(xdp, XDP | 6, 5);
+        let less = kern(xdp, XDP | 2, 1);
+        // SAFETY: What is looked at of an xdp_buff is there.
+        let (some, none, less) = unsafe { (dynptr(&some), dynptr(&none), dynptr(&less)) };
+
+        let mut buf = [9; 4];
+        some.read(0, &mut buf[..3])?;
+        assert_eq!(buf, [1, 2, 3, 9]);
+        some.read(3, &mut [])?;
+        assert_eq!(some.read(0, &mut buf), Err(EOPNOTSUPP));
+        assert_eq!(some.read(3, &mut buf[..1]), Err(EOPNOTSUPP));
+        assert_eq!(some.read(6, &mut buf[..1]), Err(E2BIG));
+        assert_eq!(none.read(0, &mut buf[..1]), Err(EOPNOTSUPP));
+        assert_eq!(less.xdp_linear().map(Mem::len), Some(2));
+        assert_eq!(some.write(0, &[0]), Err(EOPNOTSUPP));
+        assert!(some.as_mem().is_none());
+        assert_eq!(bytes, [0, 1, 2, 3, 4]);
+        Ok(())
+    }
+
+    #[test]
+    #[cfg(CONFIG_NET)]
+    fn an_skb_is_read_by_the_kernel() -> Result {
+        let mut bytes = [0, 1, 2, 3, 4];
+        let mut skb = bindings::sk_buff {
+            data: bytes.as_mut_ptr(),
+            len: 5,
+            ..Default::default()
+        };
+        let skb = (&raw mut skb).cast();
+        let some = kern(skb, SKB | 4, 1);
+        let longer = kern(skb, SKB | 6, 1);
+        let far = kern(skb, SKB | 6, u32::MAX);
+        // SAFETY: What is looked at of an skb without fragments is there.
+        let (some, longer, far) = unsafe { (dynptr(&some), dynptr(&longer), dynptr(&far)) };
+
+        let mut buf = [9; 5];
+        some.read(0, &mut buf[..4])?;
+        assert_eq!(buf, [1, 2, 3, 4, 9]);
+        some.read(3, &mut buf[..1])?;
+        assert_eq!(buf, [4, 2, 3, 4, 9]);
+        assert_eq!(some.read(1, &mut buf[..4]), Err(E2BIG));
+        // The packet is shorter than the dynptr.
+        assert_eq!(longer.read(0, &mut buf), Err(EFAULT));
+        assert_eq!(far.read(0, &mut buf), Err(E2BIG));
+        assert_eq!(far.read(1, &mut buf), Err(E2BIG));
+        assert_eq!(some.write(0, &[0]), Err(EOPNOTSUPP));
+        assert!(some.as_mem().is_none());
+        assert_eq!(bytes, [0, 1, 2, 3, 4]);
+        Ok(())
+    }
+}

@@ -202,3 +202,276 @@ impl<I: Send, S> State<I, S> {
         }
     }
 }
+
+#[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(rust_bpf_iterator)]
+mod tests {
+    use super::*;
+    use crate::{
+        kfunc_iterator,
+        BtfType,
+        RcuReader, //
+    };
+    use core::ffi::c_void;
+    use kernel::{
+        prelude::*,
+        sync::{
+            aref::ARef,
+            atomic::{
+                Atomic,
+                Relaxed, //
+            },
+            rcu, //
+        }, //
+    };
+
+    /// How many iterators were dropped.
+    static DROPS: Atomic<u32> = Atomic::new(0);
+
+    /// Counts down, and would begin anew.
+    struct Countdown {
+        from: u16,
+        left: u16,
+    }
+
+    impl Drop for Countdown {
+        fn drop(&mut self) {
+            DROPS.add(1, Relaxed);
+        }
+    }
+
+    #[kfunc_iterator(kunit_countdown)]
+    impl Countdown {
+        /// Begins with what is in @from, which must be one number.
+        fn new(from: &[u8]) -> Result<Self> {
+            let &[from] = from else {
+                return Err(ERANGE);
+            };
+            Ok(Self {
+                from: from.into(),
+                left: from.into(),
+            })
+        }
+
+        /// Returns the number and its square.
+        fn next(&mut self) -> Option<[u32; 2]> {
+            let Some(left) = self.left.checked_sub(1) else {
+                self.left = self.from;
+                return None;
+            };
+            let number = u32::from(self.left);
+            self.left = left;
+            Some([number, number * number])
+        }
+    }
+
+    /// Something that programs hold references to.
+    #[derive(BtfType)]
+    #[btf(object, name = "bpf_kunit_item")]
+    struct Item;
+
+    /// Yields one object, as often as it is asked.
+    struct Same(ARef<Object<Item>>);
+
+    #[kfunc_iterator(kunit_same)]
+    impl Same {
+        fn new(item: ARef<Object<Item>>) -> Result<Self> {
+            Ok(Self(item))
+        }
+
+        fn next<'a>(&mut self, reader: &'a RcuReader) -> Option<Rcu<'a, Object<Item>>> {
+            Some(Rcu::new(&self.0, reader))
+        }
+    }
+
+    /// The kfuncs as the JIT's code calls them.
+    mod entry {
+        use super::c_void;
+
+        extern "C" {
+            pub(super) fn bpf_iter_kunit_countdown_new(
+                it: *mut c_void,
+                from: *mut u8,
+                len: u32,
+            ) -> i32;
+            pub(super) fn bpf_iter_kunit_countdown_next(it: *mut c_void) -> *const [u32; 2];
+            pub(super) fn bpf_iter_kunit_countdown_destroy(it: *mut c_void);
+            pub(super) fn bpf_iter_kunit_same_new(it: *mut c_void, item: u64) -> i32;
+            pub(super) fn bpf_iter_kunit_same_next(it: *mut c_void) -> *const c_void;
+            pub(super) fn bpf_iter_kunit_same_destroy(it: *mut c_void);
+        }
+    }
+
+    /// What a program has on its stack: an iterator between other things.
+    #[repr(C)]
+    struct Stack<const WORDS: usize> {
+        before: u64,
+        it: [u64; WORDS],
+        after: u64,
+    }
+
+    type CountdownStack = Stack<{ State::<Countdown, [u32; 2]>::WORDS }>;
+    type SameStack = Stack<{ State::<Same, ()>::WORDS }>;
+
+    impl<const WORDS: usize> Stack<WORDS> {
+        const GARBAGE: u64 = 0xdead_beef_dead_beef;
+
+        fn new() -> Self {
+            Self {
+                before: Self::GARBAGE,
+                it: [Self::GARBAGE; WORDS],
+                after: Self::GARBAGE,
+            }
+        }
+
+        fn it(&mut self) -> *mut c_void {
+            self.it.as_mut_ptr().cast()
+        }
+
+        /// Whether nothing was written beside the iterator.
+        fn is_clean(&self) -> bool {
+            self.before == Self::GARBAGE && self.after == Self::GARBAGE
+        }
+    }
+
+    impl CountdownStack {
+        fn begin(&mut self, mut from: [u8; 2], len: u32) -> i32 {
+            // SAFETY: There is room for the iterator, and so many bytes or the size is refused.
+            unsafe { entry::bpf_iter_kunit_countdown_new(self.it(), from.as_mut_ptr(), len) }
+        }
+
+        fn next(&mut self) -> Option<[u32; 2]> {
+            // SAFETY: There was a `begin`. An item is there until the iterator is destroyed.
+            unsafe { entry::bpf_iter_kunit_countdown_next(self.it()).as_ref() }.copied()
+        }
+
+        fn destroy(&mut self) {
+            // SAFETY: As above.
+            unsafe { entry::bpf_iter_kunit_countdown_destroy(self.it()) };
+        }
+    }
+
+    #[test]
+    fn the_room_is_whole_words() {
+        assert_eq!(State::<(), ()>::WORDS, 1);
+        assert_eq!(State::<u8, u8>::WORDS, 1);
+        // With whether there is a value, nine bytes.
+        assert_eq!(State::<[u8; 7], ()>::WORDS, 1);
+        assert_eq!(State::<[u8; 8], ()>::WORDS, 2);
+        assert_eq!(State::<[u8; 7], u8>::WORDS, 2);
+        assert_eq!(State::<u64, [u64; 2]>::WORDS, 4);
+        // The most that there can be.
+        assert_eq!(State::<[u8; 255], ()>::WORDS, 32);
+        assert!(align_of::<State<u64, u64>>() <= 8);
+    }
+
+    #[test]
+    fn items_come_one_after_the_other() {
+        let mut stack = CountdownStack::new();
+        assert_eq!(stack.begin([2, 0], 1), 0);
+        assert_eq!(stack.next(), Some([2, 4]));
+        assert_eq!(stack.next(), Some([1, 1]));
+        assert_eq!(stack.next(), None);
+        stack.destroy();
+        assert!(stack.is_clean());
+    }
+
+    #[test]
+    fn an_item_lies_where_the_iterator_begins() {
+        let mut stack = CountdownStack::new();
+        assert_eq!(stack.begin([2, 0], 1), 0);
+        let place = stack.it();
+        // SAFETY: It is begun.
+        let (first, second) = unsafe {
+            let it = stack.it();
+            (
+                entry::bpf_iter_kunit_countdown_next(it),
+                entry::bpf_iter_kunit_countdown_next(it),
+            )
+        };
+        assert_eq!(first.cast(), place.cast_const());
+        assert_eq!(second, first);
+        stack.destroy();
+    }
+
+    #[test]
+    fn after_the_end_there_is_nothing() {
+        DROPS.store(0, Relaxed);
+        let mut stack = CountdownStack::new();
+        assert_eq!(stack.begin([1, 0], 1), 0);
+        assert_eq!(stack.next(), Some([1, 1]));
+        assert_eq!(DROPS.load(Relaxed), 0);
+        assert_eq!(stack.next(), None);
+        // Who has nothing more to yield is dropped, and is not dropped again.
+        assert_eq!(DROPS.load(Relaxed), 1);
+        assert_eq!(stack.next(), None);
+        assert_eq!(stack.next(), None);
+        stack.destroy();
+        assert_eq!(DROPS.load(Relaxed), 1);
+    }
+
+    #[test]
+    fn a_loop_can_be_left() {
+        DROPS.store(0, Relaxed);
+        let mut stack = CountdownStack::new();
+        assert_eq!(stack.begin([9, 0], 1), 0);
+        stack.destroy();
+        assert_eq!(DROPS.load(Relaxed), 1);
+
+        // The place is used again, as in a nested loop.
+        assert_eq!(stack.begin([9, 0], 1), 0);
+        assert_eq!(stack.next(), Some([9, 81]));
+        stack.destroy();
+        assert_eq!(DROPS.load(Relaxed), 2);
+        assert!(stack.is_clean());
+    }
+
+    #[test]
+    fn what_did_not_begin_is_over() {
+        DROPS.store(0, Relaxed);
+        // `new` fails, or is not called because its argument cannot be copied.
+        for (len, errno) in [(2, ERANGE), (0, ERANGE), (u32::MAX, E2BIG)] {
+            let mut stack = CountdownStack::new();
+            assert_eq!(stack.begin([1, 1], len), errno.to_errno());
+            assert_eq!(stack.next(), None);
+            stack.destroy();
+            assert!(stack.is_clean());
+        }
+        assert_eq!(DROPS.load(Relaxed), 0);
+    }
+
+    #[test]
+    fn objects_are_items_where_they_are() -> Result {
+        let item = Object::new(Item, GFP_KERNEL)?;
+        let address: *const Object<Item> = &raw const *item;
+        let mut stack = SameStack::new();
+        let register = ARef::into_raw(item).as_ptr() as u64;
+
+        // SAFETY: There is room for the iterator, which takes the reference over. There is a
+        // reader as long as there are items.
+        let (errno, items) = unsafe {
+            let it = stack.it();
+            let _reader = rcu::read_lock();
+            let errno = entry::bpf_iter_kunit_same_new(it, register);
+            let next = || entry::bpf_iter_kunit_same_next(it);
+            let items = [next(), next()];
+            entry::bpf_iter_kunit_same_destroy(it);
+            (errno, items)
+        };
+        assert_eq!(errno, 0);
+        assert_eq!(items, [address.cast(); 2]);
+        assert!(stack.is_clean());
+        Ok(())
+    }
+
+    #[test]
+    fn items_have_a_size_in_btf() {
+        assert_eq!(<i64 as IteratorItem>::BTF, "*s64");
+        assert_eq!(<bool as IteratorItem>::BTF, "*bool");
+        assert_eq!(<[u32; 2] as IteratorItem>::BTF, "*[2]u32");
+        assert_eq!(
+            <Rcu<'_, Object<Item>> as IteratorItem>::BTF,
+            "*struct bpf_kunit_item"
+        );
+    }
+}

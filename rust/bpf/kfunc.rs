@@ -222,3 +222,225 @@ impl KfuncRetError for Result<u32> {
         Err(err)
     }
 }
+
+#[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(rust_bpf_kfunc)]
+mod tests {
+    use super::*;
+    use crate::{
+        kfunc,
+        BtfType,
+        LentSize,
+        Mem, //
+    };
+
+    /// Returns its argument.
+    #[kfunc]
+    fn bpf_kunit_u8(value: u8) -> u8 {
+        value
+    }
+
+    /// Returns its argument.
+    #[kfunc]
+    fn bpf_kunit_s16(value: i16) -> i16 {
+        value
+    }
+
+    /// Returns its argument.
+    #[kfunc]
+    fn bpf_kunit_u64(value: u64) -> u64 {
+        value
+    }
+
+    /// Returns the opposite of its argument.
+    #[kfunc]
+    fn bpf_kunit_not(value: bool) -> bool {
+        !value
+    }
+
+    /// Does nothing, or fails.
+    #[kfunc]
+    fn bpf_kunit_result(fail: bool) -> Result {
+        if fail {
+            Err(ENOENT)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Returns @value, or fails.
+    #[kfunc]
+    fn bpf_kunit_result_u32(fail: bool, value: u32) -> Result<u32> {
+        if fail {
+            Err(ENOENT)
+        } else {
+            Ok(value)
+        }
+    }
+
+    /// Returns the arguments as digits. With the lengths of memory, they are nine.
+    #[kfunc]
+    fn bpf_kunit_order(a: u8, b: &[u8], c: i16, d: &Mem, e: bool, f: u64, g: u8) -> Result<u32> {
+        let b = b.first().copied().ok_or(EINVAL)?;
+        let d = d.get(0).ok_or(EINVAL)?;
+        let digits = [
+            a.into(),
+            b.into(),
+            c.into(),
+            d.into(),
+            e.into(),
+            f as i64,
+            g.into(),
+        ];
+        Ok(digits
+            .iter()
+            .fold(0, |number: i64, digit: &i64| number * 10 + digit) as u32)
+    }
+
+    /// The same functions as the JIT's code calls them.
+    mod entry {
+        extern "C" {
+            pub(super) fn bpf_kunit_u8(value: u64) -> u8;
+            pub(super) fn bpf_kunit_s16(value: u64) -> i16;
+            pub(super) fn bpf_kunit_u64(value: u64) -> u64;
+            pub(super) fn bpf_kunit_not(value: u64) -> bool;
+            pub(super) fn bpf_kunit_result(fail: u64) -> i32;
+            pub(super) fn bpf_kunit_result_u32(fail: u64, value: u64) -> i64;
+            pub(super) fn bpf_kunit_order(
+                a: u64,
+                b: *mut u8,
+                b_len: u32,
+                c: u64,
+                d: *mut u8,
+                d_len: u32,
+                e: u64,
+                f: u64,
+                g: u64,
+            ) -> i64;
+        }
+    }
+
+    /// What a function gets of a scalar.
+    fn scalar<T: for<'a> KfuncArg<Value<'a> = T>>(register: u64) -> T {
+        // SAFETY: To the verifier, a register is a scalar whatever is in it.
+        unsafe { T::from_register(register, &Call) }
+    }
+
+    #[test]
+    fn integers_are_cut_to_their_size() {
+        assert_eq!(scalar::<u8>(0xdead_beef_dead_be00), 0);
+        assert_eq!(scalar::<u8>(0xdead_beef_dead_beff), u8::MAX);
+        assert_eq!(scalar::<i8>(0xdead_beef_dead_be7f), i8::MAX);
+        assert_eq!(scalar::<i8>(0x80), i8::MIN);
+        assert_eq!(scalar::<u16>(0xdead_beef_dead_0000), 0);
+        assert_eq!(scalar::<u16>(0xdead_beef_dead_ffff), u16::MAX);
+        assert_eq!(scalar::<i16>(0xdead_beef_dead_7fff), i16::MAX);
+        assert_eq!(scalar::<i16>(0x8000), i16::MIN);
+        assert_eq!(scalar::<u32>(0xdead_beef_0000_0000), 0);
+        assert_eq!(scalar::<u32>(0xdead_beef_ffff_ffff), u32::MAX);
+        assert_eq!(scalar::<i32>(0xdead_beef_7fff_ffff), i32::MAX);
+        assert_eq!(scalar::<i32>(0x8000_0000), i32::MIN);
+        assert_eq!(scalar::<u64>(0), 0);
+        assert_eq!(scalar::<u64>(0xffff_ffff_ffff_ffff), u64::MAX);
+        assert_eq!(scalar::<i64>(0x7fff_ffff_ffff_ffff), i64::MAX);
+        assert_eq!(scalar::<i64>(0x8000_0000_0000_0000), i64::MIN);
+    }
+
+    #[test]
+    fn a_bool_is_its_lowest_byte() {
+        assert!(!scalar::<bool>(0));
+        assert!(!scalar::<bool>(0xffff_ffff_ffff_ff00));
+        assert!(scalar::<bool>(1));
+        assert!(scalar::<bool>(2));
+        assert!(scalar::<bool>(0x80));
+        assert!(scalar::<bool>(0xffff_ffff_ffff_ff01));
+        assert!(scalar::<bool>(0xff));
+    }
+
+    #[test]
+    fn results_tell_values_from_errors() {
+        let unit: fn(Result) -> i32 = KfuncRet::into_abi;
+        let number: fn(Result<u32>) -> i64 = KfuncRet::into_abi;
+        let last = Error::from_errno(-4095);
+
+        assert_eq!(unit(Ok(())), 0);
+        assert_eq!(unit(Err(EPERM)), -1);
+        assert_eq!(unit(Err(last)), -4095);
+        assert_eq!(number(Ok(0)), 0);
+        assert_eq!(number(Ok(0x7fff_ffff)), 0x7fff_ffff);
+        assert_eq!(number(Ok(0x8000_0000)), 0x8000_0000);
+        assert_eq!(number(Ok(u32::MAX)), 0xffff_ffff);
+        assert_eq!(number(Err(EPERM)), -1);
+        assert_eq!(number(Err(last)), -4095);
+        assert_eq!(unit(KfuncRetError::from_error(E2BIG)), -7);
+        assert_eq!(number(KfuncRetError::from_error(E2BIG)), -7);
+    }
+
+    #[test]
+    fn values_leave_as_they_are() {
+        assert_eq!(u8::MAX.into_abi(), u8::MAX);
+        assert_eq!(i8::MIN.into_abi(), i8::MIN);
+        assert_eq!(u64::MAX.into_abi(), u64::MAX);
+        assert_eq!(i64::MIN.into_abi(), i64::MIN);
+        assert!(true.into_abi());
+        assert!(!false.into_abi());
+    }
+
+    #[test]
+    fn types_have_the_names_of_the_kernel() {
+        macro_rules! check {
+            ($($ty:ty as $name:literal,)*) => {$(
+                assert_eq!(<$ty as KfuncArg>::BTF, $name);
+                assert_eq!(<$ty as KfuncRet>::BTF, $name);
+                assert_eq!(<$ty as BtfType>::BTF, $name);
+                assert_eq!(<$ty as KfuncArg>::SUFFIX, "");
+                assert_eq!(<$ty as KfuncArg>::FLAGS | <$ty as KfuncRet>::FLAGS, 0);
+            )*};
+        }
+
+        check! {
+            u8 as "u8", u16 as "u16", u32 as "u32", u64 as "u64",
+            i8 as "s8", i16 as "s16", i32 as "s32", i64 as "s64",
+            bool as "bool",
+        }
+        assert_eq!(<() as KfuncRet>::BTF, "void");
+        assert_eq!(<Result as KfuncRet>::BTF, "int");
+        assert_eq!(<Result<u32> as KfuncRet>::BTF, "s64");
+    }
+
+    #[test]
+    fn a_type_can_name_its_parameter() {
+        assert_eq!(name::<u32>("given"), "given");
+        assert_eq!(name::<LentSize<'_>>("given"), "rdonly_buf_size");
+    }
+
+    #[test]
+    fn functions_are_called_with_whole_registers() {
+        // SAFETY: The verifier accepts any register for these.
+        unsafe {
+            assert_eq!(entry::bpf_kunit_u8(0xdead_beef_dead_be80), 0x80);
+            assert_eq!(entry::bpf_kunit_s16(0xdead_beef_dead_8000), i16::MIN);
+            assert_eq!(entry::bpf_kunit_u64(u64::MAX), u64::MAX);
+            assert!(entry::bpf_kunit_not(0xffff_ffff_ffff_ff00));
+            assert!(!entry::bpf_kunit_not(0x80));
+            assert_eq!(entry::bpf_kunit_result(0x100), 0);
+            assert_eq!(entry::bpf_kunit_result(1), -2);
+            assert_eq!(
+                entry::bpf_kunit_result_u32(0, 0xdead_beef_ffff_ffff),
+                0xffff_ffff
+            );
+            assert_eq!(entry::bpf_kunit_result_u32(1, 0), -2);
+        }
+    }
+
+    #[test]
+    fn arguments_keep_their_order() {
+        let mut two = [2, 0];
+        let mut four = [4];
+        // SAFETY: The memory is there, and any register is a scalar.
+        let digits = unsafe {
+            entry::bpf_kunit_order(1, two.as_mut_ptr(), 2, 3, four.as_mut_ptr(), 1, 1, 6, 7)
+        };
+        assert_eq!(digits, 1_234_167);
+    }
+}

@@ -243,3 +243,342 @@ impl Prog {
         unsafe { (*self.0.get()).sleepable() != 0 }
     }
 }
+
+#[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(rust_bpf_kfunc_set)]
+mod tests {
+    use super::*;
+    use crate::{
+        kfunc,
+        kfunc::Kfunc,
+        kfunc_iterator,
+        kfunc_set,
+        kunit,
+        BtfType,
+        Lent,
+        LentSize,
+        Object,
+        ProgAux,
+        Rcu,
+        RcuReader, //
+    };
+    use kernel::{
+        bindings::{
+            BTF_SET8_KFUNCS,
+            KF_ACQUIRE,
+            KF_DESTRUCTIVE,
+            KF_IMPLICIT_ARGS,
+            KF_ITER_DESTROY,
+            KF_ITER_NEW,
+            KF_ITER_NEXT,
+            KF_PERFMON,
+            KF_RCU,
+            KF_RCU_PROTECTED,
+            KF_RELEASE,
+            KF_RET_NULL,
+            KF_SLEEPABLE,
+            KF_SPINLOCK_SAFE, //
+        },
+        sync::aref::ARef, //
+    };
+
+    /// Something that programs hold references to.
+    #[derive(BtfType)]
+    #[btf(object, name = "bpf_kunit_member")]
+    struct Member;
+
+    // One function for each flag, and some for more than one. None of them is called.
+
+    #[kfunc]
+    fn bpf_kunit_plain(value: u32) -> u32 {
+        value
+    }
+
+    #[kfunc(sleepable)]
+    fn bpf_kunit_sleepable() {}
+
+    #[kfunc(destructive)]
+    fn bpf_kunit_destructive() {}
+
+    #[kfunc(perfmon)]
+    fn bpf_kunit_perfmon() {}
+
+    #[kfunc(spinlock_safe)]
+    fn bpf_kunit_spinlock_safe() {}
+
+    #[kfunc(sleepable, destructive, perfmon)]
+    fn bpf_kunit_options() {}
+
+    #[kfunc]
+    fn bpf_kunit_acquire(member: &Object<Member>) -> ARef<Object<Member>> {
+        member.into()
+    }
+
+    #[kfunc]
+    fn bpf_kunit_new() -> Option<ARef<Object<Member>>> {
+        Object::new(Member, GFP_ATOMIC).ok()
+    }
+
+    #[kfunc]
+    fn bpf_kunit_release(_member: ARef<Object<Member>>) {}
+
+    #[kfunc]
+    fn bpf_kunit_rcu(_member: Rcu<'_, Object<Member>>) {}
+
+    #[kfunc]
+    fn bpf_kunit_reader(_reader: &RcuReader) {}
+
+    #[kfunc]
+    fn bpf_kunit_find<'a>(_reader: &'a RcuReader) -> Option<Rcu<'a, Object<Member>>> {
+        None
+    }
+
+    #[kfunc]
+    fn bpf_kunit_lend<'a>(size: LentSize<'a>) -> Option<Lent<'a>> {
+        size.lend(b"lent")
+    }
+
+    #[kfunc(sleepable)]
+    fn bpf_kunit_implicit(prog: &ProgAux) -> u32 {
+        prog.id()
+    }
+
+    struct Members;
+
+    #[kfunc_iterator(kunit_members)]
+    impl Members {
+        fn new(_first: Rcu<'_, Object<Member>>) -> Result<Self> {
+            Ok(Self)
+        }
+
+        fn next<'a>(&mut self, _reader: &'a RcuReader) -> Option<Rcu<'a, Object<Member>>> {
+            None
+        }
+    }
+
+    const fn flags<T: Kfunc>() -> u32 {
+        T::FLAGS
+    }
+
+    /// The flags of each function, and what they must be.
+    const FLAGS: &[(u32, u32)] = &[
+        (flags::<bpf_kunit_plain>(), 0),
+        (flags::<bpf_kunit_sleepable>(), KF_SLEEPABLE),
+        (flags::<bpf_kunit_destructive>(), KF_DESTRUCTIVE),
+        (flags::<bpf_kunit_perfmon>(), KF_PERFMON),
+        (flags::<bpf_kunit_spinlock_safe>(), KF_SPINLOCK_SAFE),
+        (
+            flags::<bpf_kunit_options>(),
+            KF_SLEEPABLE | KF_DESTRUCTIVE | KF_PERFMON,
+        ),
+        (flags::<bpf_kunit_acquire>(), KF_ACQUIRE),
+        (flags::<bpf_kunit_new>(), KF_ACQUIRE | KF_RET_NULL),
+        (flags::<bpf_kunit_release>(), KF_RELEASE),
+        (flags::<bpf_kunit_rcu>(), KF_RCU),
+        (flags::<bpf_kunit_reader>(), KF_RCU_PROTECTED),
+        (flags::<bpf_kunit_find>(), KF_RCU_PROTECTED | KF_RET_NULL),
+        (flags::<bpf_kunit_lend>(), KF_RET_NULL),
+        (
+            flags::<bpf_kunit_implicit>(),
+            KF_IMPLICIT_ARGS | KF_SLEEPABLE,
+        ),
+        (
+            flags::<bpf_iter_kunit_members_new>(),
+            KF_ITER_NEW | KF_RCU | KF_RCU_PROTECTED,
+        ),
+        (
+            flags::<bpf_iter_kunit_members_next>(),
+            KF_ITER_NEXT | KF_RET_NULL,
+        ),
+        (flags::<bpf_iter_kunit_members_destroy>(), KF_ITER_DESTROY),
+    ];
+
+    fn only_xdp(prog: &Prog) -> bool {
+        prog.is(ProgType::Xdp)
+    }
+
+    macro_rules! set_for {
+        ($($prog_type:ident),* $(,)?) => {
+            /// All types of programs.
+            const ALL: &[ProgType] = &[$(ProgType::$prog_type),*];
+
+            kfunc_set! {
+                static SET for [$($prog_type),*] = [
+                    bpf_kunit_plain,
+                    bpf_kunit_sleepable,
+                    bpf_kunit_destructive,
+                    bpf_kunit_perfmon,
+                    bpf_kunit_spinlock_safe,
+                    bpf_kunit_options,
+                    bpf_kunit_acquire,
+                    bpf_kunit_new,
+                    bpf_kunit_release,
+                    bpf_kunit_rcu,
+                    bpf_kunit_reader,
+                    bpf_kunit_find,
+                    bpf_kunit_lend,
+                    bpf_kunit_implicit,
+                    bpf_iter_kunit_members_new,
+                    bpf_iter_kunit_members_next,
+                    bpf_iter_kunit_members_destroy,
+                ] with objects [Member] if only_xdp;
+            }
+        };
+    }
+
+    set_for! {
+        Any, CgroupDevice, CgroupSkb, CgroupSock, CgroupSockAddr, CgroupSockopt, CgroupSysctl,
+        Kprobe, Lsm, LwtIn, LwtOut, LwtSeg6Local, LwtXmit, Netfilter, PerfEvent, RawTracepoint,
+        SchedAct, SchedCls, SkSkb, SockOps, SocketFilter, StructOps, Syscall, Tracepoint, Tracing,
+        Xdp,
+    }
+
+    #[test]
+    fn flags_come_from_signatures() {
+        for (flags, expected) in FLAGS {
+            assert_eq!(flags, expected);
+        }
+    }
+
+    #[test]
+    fn a_set_is_a_list_of_ids_and_flags() {
+        // SAFETY: By the type invariants, `ids` is such a list, to which nobody writes.
+        let (set, pairs) = unsafe {
+            let set = &*SET.ids;
+            (set, set.pairs.as_slice(set.cnt as usize))
+        };
+
+        assert_eq!(set.flags, BTF_SET8_KFUNCS);
+        assert_eq!(pairs.len(), FLAGS.len());
+        // The step that looks the ids up sorts by them, and takes the flags along.
+        assert!(pairs.iter().all(|pair| pair.id != 0));
+        assert!(pairs.is_sorted_by(|one, next| one.id < next.id));
+        for (_, flags) in FLAGS {
+            assert_eq!(pairs.iter().filter(|pair| pair.flags == *flags).count(), 1);
+        }
+    }
+
+    #[test]
+    fn objects_have_a_destructor() -> Result {
+        let [Dtor(dtor)] = SET.dtors else {
+            return Err(EINVAL);
+        };
+        assert_eq!(*dtor, Member::DTOR);
+        // SAFETY: It leads to such a struct, to which nobody writes.
+        let dtor = unsafe { &**dtor };
+        assert!(dtor.btf_id != 0);
+        assert!(dtor.kfunc_btf_id != 0);
+        assert!(dtor.btf_id != dtor.kfunc_btf_id);
+        Ok(())
+    }
+
+    #[test]
+    fn a_set_is_registered_once_for_each_hook() {
+        use ProgType::*;
+
+        // The first of each group in `bpf_prog_type_to_kfunc_hook()`.
+        let hooks = [
+            Any,
+            CgroupDevice,
+            Kprobe,
+            Lsm,
+            LwtIn,
+            Netfilter,
+            SchedAct,
+            SchedCls,
+            SkSkb,
+            SocketFilter,
+            StructOps,
+            Syscall,
+            Xdp,
+        ];
+        assert!(SET.prog_types == hooks);
+    }
+
+    /// A list of one pair, or of none: count, flags, id and its flags.
+    struct List([u32; 4]);
+
+    static EMPTY: List = List([0, BTF_SET8_KFUNCS, 0, 0]);
+    /// The first type in BTF is an integer.
+    static NO_FUNCTION: List = List([1, BTF_SET8_KFUNCS, 1, 0]);
+    static UNRESOLVED: List = List([1, BTF_SET8_KFUNCS, 0, 0]);
+
+    const fn set_of(list: &'static List, prog_types: &'static [ProgType]) -> KfuncSet {
+        // SAFETY: It is such a list, and names no functions. Types may share a set if it is empty.
+        unsafe { KfuncSet::from_raw("SET", list.0.as_ptr().cast(), prog_types, &[], None) }
+    }
+
+    #[test]
+    fn the_kernel_has_a_hook_for_each_type() {
+        static SET: KfuncSet = set_of(&EMPTY, ALL);
+
+        assert!(SET.register(&kunit::BUILT_IN).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_function_is_refused() {
+        static FIRST: KfuncSet = set_of(&UNRESOLVED, &[ProgType::Syscall]);
+        static SECOND: KfuncSet = set_of(&NO_FUNCTION, &[ProgType::Syscall]);
+
+        assert_eq!(FIRST.register(&kunit::BUILT_IN).err(), Some(EINVAL));
+        assert_eq!(SECOND.register(&kunit::BUILT_IN).err(), Some(EINVAL));
+    }
+
+    #[test]
+    fn a_module_registers_from_its_init() {
+        // The kernel says that it has no BTF of such a module, and does not mind.
+        assert!(SET.register(&kunit::COMING).is_ok());
+        assert_eq!(SET.register(&kunit::UNFORMED).err(), Some(EBUSY));
+        assert_eq!(SET.register(&kunit::LIVE).err(), Some(EBUSY));
+        assert_eq!(SET.register(&kunit::GOING).err(), Some(EBUSY));
+    }
+
+    fn program(prog_type: ProgType) -> bindings::bpf_prog {
+        bindings::bpf_prog {
+            type_: prog_type as u32,
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_filter_says_zero_or_eacces() -> Result {
+        let filter = SET.filter.ok_or(EINVAL)?;
+        // SAFETY: As far as the filter looks, these are valid programs.
+        let (xdp, other) = unsafe {
+            (
+                filter(&program(ProgType::Xdp), 1),
+                filter(&program(ProgType::Syscall), 1),
+            )
+        };
+        assert_eq!(xdp, 0);
+        assert_eq!(other, -13);
+        Ok(())
+    }
+
+    #[test]
+    fn types_of_programs_have_numbers_in_uapi() {
+        // In the order of `ALL`.
+        let numbers = [
+            0, 15, 8, 9, 18, 25, 23, 2, 29, 10, 11, 19, 12, 32, 7, 17, 4, 3, 14, 13, 1, 27, 31, 5,
+            26, 6,
+        ];
+        assert!(ALL.iter().map(|&prog_type| prog_type as u32).eq(numbers));
+    }
+
+    #[test]
+    fn a_program_says_what_it_is() {
+        for &prog_type in ALL {
+            let mut raw = program(prog_type);
+            // SAFETY: As far as it is looked at, this is a valid program.
+            let prog = unsafe { Prog::from_raw(&raw) };
+            assert!(ALL
+                .iter()
+                .all(|&other| prog.is(other) == (other == prog_type)));
+            assert!(!prog.is_sleepable());
+
+            raw.set_sleepable(1);
+            // SAFETY: As above.
+            assert!(unsafe { Prog::from_raw(&raw) }.is_sleepable());
+        }
+    }
+}

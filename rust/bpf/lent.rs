@@ -94,3 +94,43 @@ unsafe impl KfuncRet for Option<Lent<'_>> {
         self.map_or(core::ptr::null(), |lent| lent.data)
     }
 }
+
+#[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(rust_bpf_lent)]
+mod tests {
+    use super::*;
+
+    /// What a program gets that wants to see so many of `bytes`.
+    fn lend(size: u64, bytes: &[u8]) -> Option<*const u8> {
+        // SAFETY: The verifier accepts any number that it knows.
+        let size = unsafe { LentSize::from_register(size, &Call) };
+        size.lend(bytes).map(|lent| Some(lent).into_abi())
+    }
+
+    #[test]
+    fn as_much_is_lent_as_there_is() {
+        let bytes = [1, 2, 3];
+        assert_eq!(lend(0, &bytes), Some(bytes.as_ptr()));
+        assert_eq!(lend(1, &bytes), Some(bytes.as_ptr()));
+        assert_eq!(lend(3, &bytes), Some(bytes.as_ptr()));
+        assert_eq!(lend(4, &bytes), None);
+        assert_eq!(lend(1 << 32, &bytes), None);
+        assert_eq!(lend(u64::MAX, &bytes), None);
+        assert!(lend(0, &[]).is_some());
+        assert_eq!(lend(1, &[]), None);
+    }
+
+    #[test]
+    fn the_size_is_the_whole_register() {
+        for size in [0, 1, 1 << 32, u64::MAX] {
+            // SAFETY: As above.
+            let lent = unsafe { LentSize::from_register(size, &Call) };
+            assert_eq!(lent.get() as u64, size);
+        }
+    }
+
+    #[test]
+    fn nothing_is_null() {
+        assert!(None::<Lent<'_>>.into_abi().is_null());
+    }
+}

@@ -113,6 +113,10 @@
 //!
 //! Reference: <https://docs.kernel.org/bpf/kfuncs.html>
 
+// The macros write `::bpf::`, and the tests in this crate use them, too.
+#[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
+extern crate self as bpf;
+
 pub mod arena;
 #[doc(hidden)]
 pub mod describe;
@@ -121,6 +125,8 @@ pub mod iterator;
 pub mod kfunc;
 #[doc(hidden)]
 pub mod kfunc_set;
+#[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
+mod kunit;
 pub mod lent;
 pub mod mem;
 pub mod object;

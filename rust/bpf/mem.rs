@@ -310,3 +310,303 @@ fn copy_to_heap(mem: &Mem) -> Result<NonNull<u8>> {
     unsafe { fetch(data.as_ptr(), mem.as_ptr(), mem.len()) };
     Ok(data)
 }
+
+#[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(rust_bpf_mem)]
+mod tests {
+    use super::*;
+    use crate::kfunc;
+
+    /// Returns the sum of @data.
+    #[kfunc]
+    fn bpf_kunit_sum(data: &[u8]) -> Result<u32> {
+        Ok(data.iter().map(|&byte| u32::from(byte)).sum())
+    }
+
+    /// Adds one to each byte of @data, and then fails if it is told to.
+    #[kfunc]
+    fn bpf_kunit_inc(data: &mut [u8], fail: bool) -> Result {
+        for byte in data {
+            *byte = byte.wrapping_add(1);
+        }
+        if fail {
+            return Err(EIO);
+        }
+        Ok(())
+    }
+
+    /// Sets @to to 1, @last to 2, and returns the sum of @from.
+    #[kfunc]
+    fn bpf_kunit_clear(from: &[u8], to: &mut [u8], last: &mut [u8]) -> Result<u32> {
+        to.fill(1);
+        last.fill(2);
+        Ok(from.iter().map(|&byte| u32::from(byte)).sum())
+    }
+
+    /// Sets @to to 1 and returns the sum of @from. Both are the memory itself.
+    #[kfunc]
+    fn bpf_kunit_mem_clear(from: &Mem, to: &Mem) -> u64 {
+        to.fill(1);
+        (0..from.len())
+            .filter_map(|index| from.get(index))
+            .map(u64::from)
+            .sum()
+    }
+
+    /// The same functions as the JIT's code calls them.
+    mod entry {
+        extern "C" {
+            pub(super) fn bpf_kunit_sum(data: *mut u8, len: u32) -> i64;
+            pub(super) fn bpf_kunit_inc(data: *mut u8, len: u32, fail: u64) -> i32;
+            pub(super) fn bpf_kunit_clear(
+                from: *mut u8,
+                from_len: u32,
+                to: *mut u8,
+                to_len: u32,
+                last: *mut u8,
+                last_len: u32,
+            ) -> i64;
+            pub(super) fn bpf_kunit_mem_clear(
+                from: *mut u8,
+                from_len: u32,
+                to: *mut u8,
+                to_len: u32,
+            ) -> u64;
+        }
+    }
+
+    fn mem(bytes: &mut [u8]) -> &Mem {
+        // SAFETY: The bytes are there for as long as they are borrowed.
+        unsafe { Mem::new(bytes.as_mut_ptr(), bytes.len() as u32) }
+    }
+
+    /// Bytes that are not all the same.
+    fn pattern(len: usize) -> Result<KVVec<u8>> {
+        let mut bytes = KVVec::with_capacity(len, GFP_KERNEL)?;
+        for index in 0..len {
+            bytes.push((index % 251) as u8, GFP_KERNEL)?;
+        }
+        Ok(bytes)
+    }
+
+    /// Tries again if there is no memory: the allocator does not wait for locks.
+    fn patiently<T>(mut what: impl FnMut() -> Result<T>) -> Result<T> {
+        for _ in 0..100 {
+            match what() {
+                Err(err) if err == ENOMEM => {}
+                result => return result,
+            }
+        }
+        Err(ENOMEM)
+    }
+
+    #[test]
+    fn bytes_are_there_up_to_the_last() {
+        let mut bytes = [1, 2, 3];
+        let mem = mem(&mut bytes);
+        assert_eq!(mem.len(), 3);
+        assert!(!mem.is_empty());
+        assert_eq!(mem.get(0), Some(1));
+        assert_eq!(mem.get(2), Some(3));
+        assert_eq!(mem.get(3), None);
+        assert_eq!(mem.get(usize::MAX), None);
+        assert_eq!(mem.set(0, 4), Ok(()));
+        assert_eq!(mem.set(2, 5), Ok(()));
+        assert_eq!(mem.set(3, 6), Err(EINVAL));
+        assert_eq!(mem.set(usize::MAX, 6), Err(EINVAL));
+        assert_eq!(bytes, [4, 2, 5]);
+    }
+
+    #[test]
+    fn slices_are_there_up_to_the_end() {
+        let mut bytes = [1, 2, 3];
+        let mem = mem(&mut bytes);
+        let len = |range| mem.slice(range).map(Mem::len);
+        assert_eq!(len(0..3), Some(3));
+        assert_eq!(len(1..2), Some(1));
+        assert_eq!(len(3..3), Some(0));
+        assert_eq!(len(0..4), None);
+        assert_eq!(len(3..4), None);
+        assert_eq!(len(4..4), None);
+        assert_eq!(len(0..usize::MAX), None);
+        assert_eq!(len(usize::MAX..usize::MAX), None);
+        let (start, end) = (2, 1);
+        assert_eq!(len(start..end), None);
+
+        let slice = mem.slice(1..3).and_then(|slice| slice.slice(1..2));
+        assert_eq!(slice.and_then(|slice| slice.get(0)), Some(3));
+        assert_eq!(slice.and_then(|slice| slice.get(1)), None);
+    }
+
+    #[test]
+    fn nothing_is_memory_too() {
+        // SAFETY: For no bytes, any pointer is valid.
+        let mem = unsafe { Mem::from_raw(NonNull::dangling().as_ptr(), 0, &Call) };
+        assert!(mem.is_empty());
+        assert_eq!(mem.get(0), None);
+        assert_eq!(mem.set(0, 1), Err(EINVAL));
+        assert_eq!(mem.slice(0..0).map(Mem::len), Some(0));
+        assert!(mem.slice(0..1).is_none());
+        assert!(mem.copy_to(&mut []).is_ok_and(|copy| copy.is_empty()));
+        assert_eq!(mem.copy_from(&[]), Ok(()));
+        assert_eq!(mem.copy_from(&[1]), Err(E2BIG));
+        mem.fill(1);
+        mem.write_back(&[]);
+    }
+
+    #[test]
+    fn copies_need_room() {
+        let mut bytes = [1, 2, 3];
+        let mem = mem(&mut bytes);
+
+        let mut small = [9; 2];
+        assert_eq!(mem.copy_to(&mut small).err(), Some(E2BIG));
+        assert_eq!(small, [9; 2]);
+        let mut exact = [9; 3];
+        assert!(mem.copy_to(&mut exact).is_ok_and(|copy| *copy == [1, 2, 3]));
+        let mut large = [9; 4];
+        assert!(mem.copy_to(&mut large).is_ok_and(|copy| *copy == [1, 2, 3]));
+        assert_eq!(large, [1, 2, 3, 9]);
+
+        assert_eq!(mem.copy_from(&[4; 4]), Err(E2BIG));
+        assert_eq!(mem.get(0), Some(1));
+        assert_eq!(mem.copy_from(&[4; 2]), Ok(()));
+        assert_eq!(mem.get(2), Some(3));
+        assert_eq!(mem.copy_from(&[5; 3]), Ok(()));
+        assert_eq!(bytes, [5; 3]);
+    }
+
+    #[test]
+    fn writing_stays_in_the_slice() -> Result {
+        let mut bytes = [0; 5];
+        let inner = mem(&mut bytes).slice(1..4).ok_or(EINVAL)?;
+        inner.fill(7);
+        assert_eq!(bytes, [0, 7, 7, 7, 0]);
+
+        let inner = mem(&mut bytes).slice(1..4).ok_or(EINVAL)?;
+        inner.write_back(&[1, 2, 3]);
+        // Those are no copies of it.
+        inner.write_back(&[8; 2]);
+        inner.write_back(&[8; 4]);
+        assert_eq!(bytes, [0, 1, 2, 3, 0]);
+        Ok(())
+    }
+
+    #[test]
+    fn the_same_memory_can_be_there_twice() -> Result {
+        let mut bytes = [1, 2, 3, 4];
+        let mem = mem(&mut bytes);
+        let one = mem.slice(0..3).ok_or(EINVAL)?;
+        let other = mem.slice(1..4).ok_or(EINVAL)?;
+        one.set(2, 9)?;
+        assert_eq!(other.get(1), Some(9));
+
+        let mut copy = [0; 3];
+        other.copy_from(one.copy_to(&mut copy)?)?;
+        assert_eq!(bytes, [1, 1, 2, 9]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_copy_is_private() -> Result {
+        for len in [0, 1, 256, 257, 4096, Allocation::MAX] {
+            let mut bytes = pattern(len)?;
+            let expected = pattern(len)?;
+            let mem = mem(&mut bytes);
+            patiently(|| {
+                let mut small = Snapshot::new();
+                let mut large = Allocation::none();
+
+                let copy = small.take(&mut large, mem)?;
+                assert!(*copy == *expected);
+                mem.fill(0xff);
+                assert!(*copy == *expected);
+                copy.fill(0);
+                assert!((0..len).all(|index| mem.get(index) == Some(0xff)));
+                assert_eq!(large.0.is_some(), len > 256);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_copy_has_a_limit() -> Result {
+        let mut bytes = pattern(Allocation::MAX + 1)?;
+        let mut small = Snapshot::new();
+        let mut large = Allocation::none();
+        assert_eq!(small.take(&mut large, mem(&mut bytes)).err(), Some(E2BIG));
+        assert!(large.0.is_none());
+        Ok(())
+    }
+
+    #[test]
+    fn functions_see_copies_of_every_size() -> Result {
+        for len in [0, 1, 256, 257, 4096, Allocation::MAX] {
+            let mut bytes = pattern(len)?;
+            let sum: i64 = bytes.iter().map(|&byte| i64::from(byte)).sum();
+            let data = bytes.as_mut_ptr();
+            let len = len as u32;
+
+            let seen = patiently(|| {
+                // SAFETY: So many bytes are there, and nobody else refers to them.
+                let sum = unsafe { entry::bpf_kunit_sum(data, len) };
+                kernel::error::to_result(sum.min(0) as i32).map(|()| sum)
+            })?;
+            assert_eq!(seen, sum);
+            patiently(|| {
+                // SAFETY: As above.
+                kernel::error::to_result(unsafe { entry::bpf_kunit_inc(data, len, 0) })
+            })?;
+            let before = pattern(len as usize)?;
+            assert!(bytes.iter().zip(&before).all(|(new, old)| *new == old + 1));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_too_long_is_not_touched() -> Result {
+        let mut bytes = pattern(Allocation::MAX + 1)?;
+        let mut small = [5];
+        let (data, len, one) = (bytes.as_mut_ptr(), bytes.len() as u32, small.as_mut_ptr());
+        // SAFETY: So many bytes are there, and nobody else refers to them.
+        unsafe {
+            assert_eq!(entry::bpf_kunit_sum(data, len), -7);
+            assert_eq!(entry::bpf_kunit_inc(data, len, 0), -7);
+            assert_eq!(entry::bpf_kunit_clear(one, 1, one, 1, data, len), -7);
+            assert_eq!(entry::bpf_kunit_clear(data, len, one, 1, one, 1), -7);
+        }
+        assert_eq!(small, [5]);
+        assert!(*bytes == *pattern(Allocation::MAX + 1)?);
+        Ok(())
+    }
+
+    #[test]
+    fn a_function_that_fails_has_written() {
+        let mut bytes = [1, 2];
+        // SAFETY: The bytes are there, and nobody else refers to them.
+        let ret = unsafe { entry::bpf_kunit_inc(bytes.as_mut_ptr(), 2, 1) };
+        assert_eq!(ret, -5);
+        assert_eq!(bytes, [2, 3]);
+    }
+
+    #[test]
+    fn arguments_can_be_the_same_memory() {
+        let mut bytes = [1, 2, 3, 4];
+        let data = bytes.as_mut_ptr();
+        // SAFETY: The bytes are there, and nobody else refers to them.
+        let sum = unsafe {
+            // The last of those that are written back stays.
+            entry::bpf_kunit_clear(data, 4, data, 3, data.add(2), 2)
+        };
+        assert_eq!(sum, 10);
+        assert_eq!(bytes, [1, 1, 2, 2]);
+
+        let data = bytes.as_mut_ptr();
+        // SAFETY: As above.
+        let sum = unsafe { entry::bpf_kunit_mem_clear(data, 4, data.add(2), 2) };
+        // It is the memory itself that was changed first.
+        assert_eq!(sum, 4);
+        assert_eq!(bytes, [1; 4]);
+    }
+}

@@ -436,3 +436,229 @@ pub unsafe fn drop_reference<T: BtfObject>(object: *mut core::ffi::c_void) {
         drop(unsafe { ARef::from_raw(object) });
     }
 }
+
+#[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(rust_bpf_object)]
+mod tests {
+    use super::*;
+    use crate::BtfType;
+    use kernel::sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        rcu, //
+    };
+
+    /// How many things were dropped.
+    static DROPS: Atomic<u32> = Atomic::new(0);
+
+    #[derive(BtfType)]
+    #[btf(object, name = "bpf_kunit_thing")]
+    struct Thing {
+        secret: u64,
+        #[btf]
+        id: u32,
+        #[btf]
+        label: [u8; 3],
+    }
+
+    impl Drop for Thing {
+        fn drop(&mut self) {
+            DROPS.add(1, Relaxed);
+        }
+    }
+
+    /// The dtor as the kernel calls it.
+    mod entry {
+        extern "C" {
+            pub(super) fn bpf_dtor_bpf_kunit_thing(object: *mut core::ffi::c_void);
+        }
+    }
+
+    fn thing() -> Result<ARef<Object<Thing>>> {
+        DROPS.store(0, Relaxed);
+        let thing = Thing {
+            secret: u64::MAX,
+            id: 7,
+            label: [1, 2, 3],
+        };
+        Object::new(thing, GFP_KERNEL)
+    }
+
+    fn refs(object: &Object<Thing>) -> i32 {
+        object.refs.as_atomic().load(Relaxed)
+    }
+
+    /// How many things were dropped, once all callbacks of RCU have run.
+    fn drops() -> u32 {
+        rcu::rcu_barrier();
+        DROPS.load(Relaxed)
+    }
+
+    /// What a function gets of an argument.
+    ///
+    /// # Safety
+    ///
+    /// As for [`KfuncArg::from_register`].
+    unsafe fn arg<'a, T: KfuncArg>(pointer: *const Object<Thing>) -> T::Value<'a> {
+        // SAFETY: By the safety requirements.
+        unsafe { T::from_register(pointer as u64, &Call) }
+    }
+
+    #[test]
+    fn programs_see_what_is_marked() {
+        assert_eq!(
+            Thing::DECLARATION,
+            "struct bpf_kunit_thing 16 { id 8 u32, label 12 [3]u8, __opaque 16 [0]u8 }"
+        );
+        assert_eq!(Thing::SCALARS, None);
+        assert_eq!(Object::<Thing>::SCALARS, None);
+        assert_eq!(<Object<Thing> as BtfType>::BTF, "struct bpf_kunit_thing");
+        // A pointer to one is a pointer to the other.
+        assert_eq!(offset_of!(Object<Thing>, data), 0);
+    }
+
+    #[test]
+    fn the_last_reference_drops_once() -> Result {
+        let first = thing()?;
+        assert_eq!(refs(&first), 1);
+        assert_eq!(
+            (first.secret, first.id, first.label),
+            (u64::MAX, 7, [1, 2, 3])
+        );
+        let second = first.clone();
+        let third: ARef<Object<Thing>> = (&*second).into();
+        assert_eq!(refs(&first), 3);
+        drop(first);
+        drop(third);
+        assert_eq!(refs(&second), 1);
+        assert_eq!(drops(), 0);
+        drop(second);
+        assert_eq!(drops(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn readers_are_waited_for() -> Result {
+        let object = thing()?;
+
+        // No assertion in here: one that fails does not leave the critical section.
+        let reader = rcu::read_lock();
+        // SAFETY: It is one, and what is made of it does not leave it.
+        let rcu = Rcu::new(&object, unsafe { RcuReader::get(&Call) });
+        let held = rcu.try_get();
+        let counted = refs(&object);
+        drop(held);
+        drop(object);
+        let late = rcu.try_get().is_some();
+        let seen = (rcu.secret, rcu.id, DROPS.load(Relaxed));
+        drop(reader);
+
+        assert_eq!(counted, 2);
+        assert!(!late);
+        assert_eq!(seen, (u64::MAX, 7, 0));
+        assert_eq!(drops(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn a_reference_is_added_where_there_is_one() -> Result {
+        let object = thing()?;
+        // SAFETY: The object is held.
+        let rcu = unsafe { arg::<Rcu<'_, Object<Thing>>>(&*object) };
+        let count = object.refs.as_atomic();
+
+        for before in [1, 2, i32::MAX - 1] {
+            count.store(before, Relaxed);
+            // It is not given up, as the count is not a true one.
+            let held = rcu.try_get().map(ARef::into_raw);
+            assert_eq!(held, Some(NonNull::from(&*object)));
+            assert_eq!(count.load(Relaxed), before + 1);
+        }
+        count.store(0, Relaxed);
+        assert!(rcu.try_get().is_none());
+        assert_eq!(count.load(Relaxed), 0);
+
+        count.store(1, Relaxed);
+        drop(object);
+        assert_eq!(drops(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn arguments_are_lent() -> Result {
+        let object = thing()?;
+        let pointer: *const Object<Thing> = &*object;
+        // SAFETY: The object is held.
+        let (lent, nullable, null, rcu) = unsafe {
+            (
+                arg::<&Object<Thing>>(pointer),
+                arg::<Option<&Object<Thing>>>(pointer),
+                arg::<Option<&Object<Thing>>>(core::ptr::null()),
+                arg::<Rcu<'_, Object<Thing>>>(pointer),
+            )
+        };
+        assert_eq!(&raw const *lent, pointer);
+        assert_eq!(nullable.map(core::ptr::from_ref), Some(pointer));
+        assert!(null.is_none());
+        assert_eq!(rcu.as_ptr(), pointer);
+        assert_eq!(refs(&object), 1);
+        drop(object);
+        assert_eq!(drops(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn references_are_taken_over() -> Result {
+        let object = thing()?;
+        let given = ARef::into_raw(object.clone()).as_ptr();
+        // SAFETY: There is a reference to give.
+        let taken = unsafe { arg::<ARef<Object<Thing>>>(given) };
+        assert_eq!(refs(&object), 2);
+        drop(taken);
+        assert_eq!(refs(&object), 1);
+
+        let given = ARef::into_raw(object).as_ptr();
+        // SAFETY: As above; a map passes it to the dtor.
+        unsafe { entry::bpf_dtor_bpf_kunit_thing(given.cast()) };
+        assert_eq!(drops(), 1);
+        // SAFETY: There is nothing in the map.
+        unsafe { entry::bpf_dtor_bpf_kunit_thing(core::ptr::null_mut()) };
+        assert_eq!(drops(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn results_are_pointers_with_their_references() -> Result {
+        let object = thing()?;
+        let pointer: *const Object<Thing> = &*object;
+        assert_eq!(object.clone().into_abi().cast_const(), pointer);
+        assert_eq!(Some(object.clone()).into_abi().cast_const(), pointer);
+        assert_eq!(refs(&object), 3);
+        assert!(None::<ARef<Object<Thing>>>.into_abi().is_null());
+
+        // SAFETY: The object is held as long as by a reader.
+        let reader = unsafe { RcuReader::get(&Call) };
+        let rcu = Some(Rcu::new(&object, reader)).into_abi();
+        assert_eq!(rcu.cast_const(), pointer);
+        assert!(None::<Rcu<'_, Object<Thing>>>.into_abi().is_null());
+        assert_eq!(refs(&object), 3);
+
+        for _ in 0..2 {
+            // SAFETY: This is what the program has to give up.
+            drop(unsafe { arg::<ARef<Object<Thing>>>(pointer) });
+        }
+        assert_eq!(refs(&object), 1);
+        drop(object);
+        assert_eq!(drops(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn the_verifier_tells_null_from_the_suffix() {
+        assert_eq!(<&Object<Thing> as KfuncArg>::BTF, "*struct bpf_kunit_thing");
+        assert_eq!(<&Object<Thing> as KfuncArg>::SUFFIX, "");
+        assert_eq!(<Option<&Object<Thing>> as KfuncArg>::SUFFIX, "__nullable");
+    }
+}

@@ -160,3 +160,125 @@ impl<T: Send + Sync> Drop for StateGuard<T> {
 fn leaked() {
     pr_err!("a ModuleState is dropped while kfuncs can use it; its value is leaked\n");
 }
+
+#[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(rust_bpf_state)]
+mod tests {
+    use super::*;
+    use crate::kunit;
+
+    /// How many values were dropped.
+    static DROPS: Atomic<u32> = Atomic::new(0);
+
+    struct Value(u32);
+
+    impl Drop for Value {
+        fn drop(&mut self) {
+            DROPS.add(1, Relaxed);
+        }
+    }
+
+    /// What a kfunc sees.
+    fn seen(state: &'static ModuleState<Value>) -> Option<u32> {
+        // SAFETY: The value is not dropped meanwhile.
+        let call = unsafe { KfuncCall::get(&Call) };
+        state.get(call).map(|value| value.0)
+    }
+
+    #[test]
+    fn a_value_is_seen_while_there_is_one() -> Result {
+        static STATE: ModuleState<Value> = ModuleState::new();
+
+        DROPS.store(0, Relaxed);
+        assert_eq!(seen(&STATE), None);
+        let guard = STATE.init(&kunit::GOING, Value(1))?;
+        assert_eq!(seen(&STATE), Some(1));
+        assert_eq!(DROPS.load(Relaxed), 0);
+        drop(guard);
+        assert_eq!(seen(&STATE), None);
+        assert_eq!(DROPS.load(Relaxed), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn there_is_one_value_at_a_time() -> Result {
+        static STATE: ModuleState<Value> = ModuleState::new();
+
+        DROPS.store(0, Relaxed);
+        let guard = STATE.init(&kunit::COMING, Value(1))?;
+        assert_eq!(STATE.init(&kunit::COMING, Value(2)).err(), Some(EBUSY));
+        assert_eq!(seen(&STATE), Some(1));
+        // The one that was not needed.
+        assert_eq!(DROPS.load(Relaxed), 1);
+        // What follows in the module's `init` fails.
+        drop(guard);
+        assert_eq!(DROPS.load(Relaxed), 2);
+
+        let guard = STATE.init(&kunit::GOING, Value(3))?;
+        assert_eq!(seen(&STATE), Some(3));
+        drop(guard);
+        assert_eq!(DROPS.load(Relaxed), 3);
+        Ok(())
+    }
+
+    #[test]
+    fn an_init_can_fail_and_be_tried_again() -> Result {
+        static STATE: ModuleState<Value> = ModuleState::new();
+
+        let mut meanwhile = (None, None);
+        let failing = pin_init::pin_init_scope(|| {
+            meanwhile = (STATE.init(&kunit::COMING, Value(0)).err(), seen(&STATE));
+            Ok::<Result<Value>, Error>(Err(ENOENT))
+        });
+        assert_eq!(STATE.init(&kunit::COMING, failing).err(), Some(ENOENT));
+        assert_eq!(meanwhile, (Some(EBUSY), None));
+        assert_eq!(seen(&STATE), None);
+        let guard = STATE.init(&kunit::GOING, Value(4))?;
+        assert_eq!(seen(&STATE), Some(4));
+        drop(guard);
+        Ok(())
+    }
+
+    #[test]
+    fn a_value_that_goes_is_not_seen() -> Result {
+        static STATE: ModuleState<Looks> = ModuleState::new();
+        static SEEN: Atomic<u32> = Atomic::new(0);
+
+        /// Looks for itself when it is dropped.
+        struct Looks;
+
+        impl Drop for Looks {
+            fn drop(&mut self) {
+                // SAFETY: Nothing is done with the value.
+                let call = unsafe { KfuncCall::get(&Call) };
+                SEEN.store(if STATE.get(call).is_some() { 2 } else { 1 }, Relaxed);
+            }
+        }
+
+        drop(STATE.init(&kunit::GOING, Looks)?);
+        assert_eq!(SEEN.load(Relaxed), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn a_value_that_kfuncs_can_use_is_not_dropped() -> Result {
+        static STATE: ModuleState<Value> = ModuleState::new();
+
+        DROPS.store(0, Relaxed);
+        for module in [&kunit::LIVE, &kunit::BUILT_IN] {
+            drop(STATE.init(module, Value(5))?);
+            assert_eq!(DROPS.load(Relaxed), 0);
+            assert_eq!(seen(&STATE), Some(5));
+            assert_eq!(STATE.init(module, Value(6)).err(), Some(EBUSY));
+
+            // It is leaked only as far as others are concerned.
+            drop(StateGuard {
+                state: &STATE,
+                module: &kunit::GOING,
+            });
+            assert_eq!(seen(&STATE), None);
+            DROPS.store(0, Relaxed);
+        }
+        Ok(())
+    }
+}

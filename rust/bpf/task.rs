@@ -64,3 +64,62 @@ unsafe impl Referenced for Task {
         unsafe { rust_bpf_helper_task_inc_not_zero(object.as_ptr().cast()) }
     }
 }
+
+#[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(rust_bpf_task)]
+mod tests {
+    use super::*;
+    use crate::{
+        kfunc::{
+            Call,
+            KfuncArg, //
+        },
+        Rcu, //
+    };
+    use kernel::{
+        bindings,
+        prelude::*,
+        sync::rcu, //
+    };
+
+    fn usage(task: &bindings::task_struct) -> i32 {
+        task.usage.refs.counter
+    }
+
+    #[test]
+    fn the_declaration_has_the_size_of_the_kernel() {
+        let size = Task::DECLARATION.strip_prefix("struct task_struct ");
+        let size = size.and_then(|digits| digits.parse::<usize>().ok());
+        assert_eq!(size, Some(size_of::<bindings::task_struct>()));
+    }
+
+    #[test]
+    fn a_task_that_runs_can_be_held() {
+        let register = &raw const **current!() as u64;
+        let reader = rcu::read_lock();
+        // SAFETY: RCU keeps the task, as does that it runs.
+        let task = unsafe { Rcu::<'_, Task>::from_register(register, &Call) }.try_get();
+        drop(reader);
+        assert_eq!(task.map(|task| task.pid()), Some(current!().pid()));
+    }
+
+    #[test]
+    fn a_task_without_references_cannot() -> Result {
+        // Of this one nobody looks at more than its count.
+        let mut raw = KBox::init(pin_init::init_zeroed::<bindings::task_struct>(), GFP_KERNEL)?;
+        let register = &raw mut *raw as u64;
+        // SAFETY: It stays as long as `raw`.
+        let task = unsafe { Rcu::<'_, Task>::from_register(register, &Call) };
+        assert!(task.try_get().is_none());
+        assert_eq!(usage(&raw), 0);
+
+        raw.usage.refs.counter = 1;
+        // SAFETY: As above.
+        let task = unsafe { Rcu::<'_, Task>::from_register(&raw mut *raw as u64, &Call) };
+        let held = task.try_get();
+        assert_eq!(usage(&raw), 2);
+        drop(held);
+        assert_eq!(usage(&raw), 1);
+        Ok(())
+    }
+}

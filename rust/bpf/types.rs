@@ -243,3 +243,224 @@ unsafe impl<T: BtfType + IntoBytes> KfuncArg for Out<'_, T> {
         }
     }
 }
+
+#[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(rust_bpf_types)]
+mod tests {
+    use super::*;
+    use crate::{
+        kfunc::KfuncRet,
+        BtfType, //
+    };
+
+    /// What a field is called, if a word of Rust is its name in C, and an array of arrays.
+    #[derive(BtfType, Clone, Copy, FromBytes, IntoBytes, PartialEq, Eq)]
+    #[btf(name = "bpf_kunit_pair")]
+    #[repr(C)]
+    struct Pair {
+        r#type: u16,
+        table: [[u8; 3]; 2],
+    }
+
+    /// Without a name for BTF, and with gaps.
+    #[derive(BtfType)]
+    #[repr(C, align(32))]
+    struct BpfKunitGaps {
+        small: u8,
+        big: u64,
+        nested: Pair,
+        last: bool,
+    }
+
+    #[derive(BtfType)]
+    #[btf(name = "bpf_kunit_either")]
+    #[repr(C)]
+    union Either {
+        number: i64,
+        bytes: [i8; 12],
+    }
+
+    #[derive(BtfType)]
+    #[btf(name = "bpf_kunit_color")]
+    #[repr(u8)]
+    enum Color {
+        Red,
+        DarkBlue = 255,
+    }
+
+    #[derive(BtfType, Clone, Copy, Debug, PartialEq, Eq)]
+    #[btf(name = "bpf_kunit_level")]
+    #[repr(i64)]
+    enum Level {
+        Lowest = i64::MIN,
+        Low = -1,
+        Highest = i64::MAX,
+    }
+
+    #[derive(BtfType)]
+    #[btf(name = "bpf_kunit_bits")]
+    #[repr(u64)]
+    enum Bits {
+        None,
+        All = u64::MAX,
+    }
+
+    macro_rules! levels {
+        ($($name:ident: $btf:literal of $below:ty;)*) => {$(
+            #[derive(BtfType)]
+            #[btf(name = $btf)]
+            #[repr(C)]
+            struct $name {
+                beside: u32,
+                below: $below,
+            }
+        )*};
+    }
+
+    levels! {
+        One: "bpf_kunit_one" of Level;
+        Two: "bpf_kunit_two" of One;
+        Three: "bpf_kunit_three" of Two;
+        Four: "bpf_kunit_four" of Three;
+        Five: "bpf_kunit_five" of Four;
+        OfUnion: "bpf_kunit_of_union" of Either;
+        OfArray: "bpf_kunit_of_array" of [u64; 2];
+        OfNothing: "bpf_kunit_of_nothing" of [u64; 0];
+        OfStructs: "bpf_kunit_of_structs" of [One; 1];
+    }
+
+    #[test]
+    fn declarations_have_the_layout_of_the_compiler() {
+        assert_eq!(<Pair as BtfType>::BTF, "struct bpf_kunit_pair");
+        assert_eq!(
+            Pair::DECLARATION,
+            "struct bpf_kunit_pair 8 { type 0 u16, table 2 [2][3]u8 }"
+        );
+        assert_eq!(
+            BpfKunitGaps::DECLARATION,
+            "struct bpf_kunit_gaps 32 { small 0 u8, big 8 u64, \
+             nested 16 struct bpf_kunit_pair, last 24 bool }"
+        );
+        assert_eq!(
+            Either::DECLARATION,
+            "union bpf_kunit_either 16 { number 0 s64, bytes 0 [12]s8 }"
+        );
+        assert_eq!(
+            OfNothing::DECLARATION,
+            "struct bpf_kunit_of_nothing 8 { beside 0 u32, below 8 [0]u64 }"
+        );
+        assert_eq!(
+            OfStructs::DECLARATION,
+            "struct bpf_kunit_of_structs 24 { beside 0 u32, below 8 [1]struct bpf_kunit_one }"
+        );
+    }
+
+    #[test]
+    fn enums_have_their_numbers() {
+        assert_eq!(
+            Color::DECLARATION,
+            "enum bpf_kunit_color 1 unsigned { \
+             BPF_KUNIT_COLOR_RED = 0, BPF_KUNIT_COLOR_DARK_BLUE = 255 }"
+        );
+        assert_eq!(
+            Level::DECLARATION,
+            "enum bpf_kunit_level 8 signed { BPF_KUNIT_LEVEL_LOWEST = -9223372036854775808, \
+             BPF_KUNIT_LEVEL_LOW = -1, BPF_KUNIT_LEVEL_HIGHEST = 9223372036854775807 }"
+        );
+        assert_eq!(
+            Bits::DECLARATION,
+            "enum bpf_kunit_bits 8 unsigned { \
+             BPF_KUNIT_BITS_NONE = 0, BPF_KUNIT_BITS_ALL = 18446744073709551615 }"
+        );
+    }
+
+    #[test]
+    fn numbers_become_enums_and_back() {
+        for level in [Level::Lowest, Level::Low, Level::Highest] {
+            assert_eq!(Level::try_from(level as i64), Ok(level));
+            assert_eq!(level.into_abi(), level as i64);
+        }
+        for number in [i64::MIN + 1, -2, 0, i64::MAX - 1] {
+            assert_eq!(Level::try_from(number), Err(EINVAL));
+        }
+        assert!(matches!(Color::try_from(0), Ok(Color::Red)));
+        assert!(matches!(Color::try_from(255), Ok(Color::DarkBlue)));
+        assert_eq!(Color::try_from(1).err(), Some(EINVAL));
+        assert_eq!(Color::DarkBlue.into_abi(), 255);
+        assert!(matches!(Bits::try_from(0), Ok(Bits::None)));
+        assert!(matches!(Bits::try_from(u64::MAX), Ok(Bits::All)));
+        assert_eq!(Bits::try_from(u64::MAX - 1).err(), Some(EINVAL));
+    }
+
+    #[test]
+    fn the_verifier_looks_at_four_levels() {
+        assert_eq!(u8::SCALARS, Some(0));
+        assert_eq!(bool::SCALARS, Some(0));
+        assert_eq!(Level::SCALARS, Some(0));
+        assert_eq!(One::SCALARS, Some(1));
+        assert_eq!(Two::SCALARS, Some(2));
+        assert_eq!(Three::SCALARS, Some(3));
+        assert_eq!(Four::SCALARS, Some(4));
+        assert_eq!(Five::SCALARS, None);
+        assert_eq!(scalars(&[]), Some(1));
+        assert_eq!(scalars(&[Some(0), Some(2), Some(1)]), Some(3));
+        assert_eq!(scalars(&[Some(0), None, Some(0)]), None);
+    }
+
+    #[test]
+    fn unions_and_empty_arrays_are_no_scalars() {
+        assert_eq!(<[u8; 1]>::SCALARS, Some(0));
+        assert_eq!(<[[u8; 1]; 1]>::SCALARS, Some(0));
+        assert_eq!(<[u8; 0]>::SCALARS, None);
+        assert_eq!(<[[u8; 0]; 1]>::SCALARS, None);
+        assert_eq!(<[One; 1]>::SCALARS, None);
+        assert_eq!(Either::SCALARS, None);
+        assert_eq!(OfArray::SCALARS, Some(1));
+        assert_eq!(OfNothing::SCALARS, None);
+        assert_eq!(OfStructs::SCALARS, None);
+        assert_eq!(OfUnion::SCALARS, None);
+    }
+
+    #[test]
+    fn structs_are_passed_by_pointer() {
+        assert_eq!(<In<Pair> as KfuncArg>::BTF, "*struct bpf_kunit_pair");
+        assert_eq!(<Out<'_, Pair> as KfuncArg>::BTF, "*struct bpf_kunit_pair");
+        assert_eq!(Pointer::<[u64; 2]>::TEXT, "*[2]u64");
+    }
+
+    #[test]
+    fn what_comes_in_is_a_copy() {
+        // A program may pass memory that is not aligned.
+        let mut memory = [9_u8, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+        let register = memory[1..].as_ptr() as u64;
+        // SAFETY: The eight bytes are there.
+        let pair = unsafe { In::<Pair>::from_register(register, &Call) };
+        memory.fill(0);
+
+        let expected = Pair {
+            r#type: u16::from_ne_bytes([1, 2]),
+            table: [[3, 4, 5], [6, 7, 8]],
+        };
+        assert!(*pair == expected);
+        assert!(pair.into_inner() == expected);
+        assert_eq!(memory, [0; 10]);
+    }
+
+    #[test]
+    fn what_goes_out_is_what_was_written_last() {
+        const BEFORE: [u8; 10] = [9; 10];
+        let mut memory = BEFORE;
+        let register = memory[1..].as_mut_ptr() as u64;
+        let pair = |number: u8| Pair {
+            r#type: u16::from_ne_bytes([number; 2]),
+            table: [[number; 3]; 2],
+        };
+
+        // SAFETY: The eight bytes are there, and nobody else looks at them.
+        let mut out = unsafe { Out::<'_, Pair>::from_register(register, &Call) };
+        assert_eq!(memory, BEFORE);
+        out.write(pair(1));
+        out.write(pair(2));
+        assert_eq!(memory, [9, 2, 2, 2, 2, 2, 2, 2, 2, 9]);
+    }
+}

@@ -171,3 +171,100 @@ unsafe impl KfuncArg for &Map {
         unsafe { &*(register as *const Map) }
     }
 }
+
+#[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(rust_bpf_value)]
+mod tests {
+    use super::*;
+
+    /// What a function gets of a constant.
+    fn constant<T: Copy>(register: u64) -> T
+    where
+        Const<T>: for<'a> KfuncArg<Value<'a> = Const<T>>,
+    {
+        // SAFETY: The verifier accepts any number that it knows.
+        *unsafe { Const::<T>::from_register(register, &Call) }
+    }
+
+    #[test]
+    fn constants_are_cut_to_their_size() {
+        assert_eq!(constant::<u8>(0xdead_beef_dead_be80), 0x80);
+        assert_eq!(constant::<i8>(0xdead_beef_dead_be80), i8::MIN);
+        assert_eq!(constant::<u16>(0xdead_beef_dead_8000), 0x8000);
+        assert_eq!(constant::<i16>(0xdead_beef_dead_8000), i16::MIN);
+        assert_eq!(constant::<u32>(0xdead_beef_8000_0000), 0x8000_0000);
+        assert_eq!(constant::<i32>(0xdead_beef_8000_0000), i32::MIN);
+        assert_eq!(constant::<u64>(0x8000_0000_0000_0000), 1 << 63);
+        assert_eq!(constant::<i64>(0x8000_0000_0000_0000), i64::MIN);
+    }
+
+    #[test]
+    fn suffixes_tell_the_verifier() {
+        macro_rules! check {
+            ($($ty:ty as $btf:literal $suffix:literal,)*) => {$(
+                assert_eq!(<$ty as KfuncArg>::BTF, $btf);
+                assert_eq!(<$ty as KfuncArg>::SUFFIX, $suffix);
+            )*};
+        }
+
+        check! {
+            Const<u8> as "u8" "__k",
+            Const<i64> as "s64" "__k",
+            Ignored<u16> as "u16" "__ign",
+            Ignored<&Map> as "*void" "__ign",
+            &CStr as "*const char" "__str",
+            &Map as "*void" "__map",
+            &ProgAux as "*struct bpf_prog_aux" "",
+        }
+    }
+
+    #[test]
+    fn strings_end_before_their_nul() {
+        for text in [c"", c"a", c"gr\xc3\xb6\xc3\x9fe", c"not utf-8 \xff"] {
+            // SAFETY: The verifier accepts strings with a NUL.
+            let arg = unsafe { <&CStr>::from_register(text.as_char_ptr() as u64, &Call) };
+            assert!(arg == text);
+        }
+    }
+
+    #[test]
+    fn a_program_has_an_id_and_a_name() -> Result {
+        let mut raw = KBox::init(
+            pin_init::init_zeroed::<bindings::bpf_prog_aux>(),
+            GFP_KERNEL,
+        )?;
+        let mut check = |name: &[u8], shown: &[u8]| {
+            raw.id = u32::MAX;
+            raw.name = [0; 16];
+            for (to, from) in raw.name.iter_mut().zip(name) {
+                *to = *from;
+            }
+            // SAFETY: As far as it is looked at, it is that of a program, and lives long enough.
+            let prog = unsafe { <&ProgAux>::from_register(&raw const *raw as u64, &Call) };
+            prog.id() == u32::MAX && prog.name().to_bytes() == shown
+        };
+
+        assert!(check(b"", b""));
+        assert!(check(b"name", b"name"));
+        assert!(check(b"fifteen letters", b"fifteen letters"));
+        // The kernel writes no such name.
+        assert!(check(b"sixteen letters.", b""));
+        Ok(())
+    }
+
+    #[test]
+    fn a_map_has_sizes_and_an_id() -> Result {
+        let mut raw = KBox::init(pin_init::init_zeroed::<bindings::bpf_map>(), GFP_KERNEL)?;
+        raw.key_size = 1;
+        raw.value_size = 2;
+        raw.max_entries = u32::MAX;
+        raw.id = 4;
+        // SAFETY: As far as it is looked at, it is a map, and lives long enough.
+        let map = unsafe { <&Map>::from_register(&raw const *raw as u64, &Call) };
+        assert_eq!(map.key_size(), 1);
+        assert_eq!(map.value_size(), 2);
+        assert_eq!(map.max_entries(), u32::MAX);
+        assert_eq!(map.id(), 4);
+        Ok(())
+    }
+}

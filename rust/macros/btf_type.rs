@@ -315,7 +315,10 @@ fn object(input: &DeriveInput, btf_name: &str, fields: &Fields) -> Result<TokenS
              passed where a kfunc takes such a struct"
         );
         quote_spanned! { ty.span() =>
-            const _: () = assert!(matches!(<#ty as ::bpf::BtfType>::SCALARS, Some(0)), #why);
+            const _: () = ::core::assert!(
+                ::core::matches!(<#ty as ::bpf::BtfType>::SCALARS, Some(0)),
+                #why
+            );
         }
     });
 

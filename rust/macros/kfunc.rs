@@ -170,9 +170,18 @@ pub(crate) fn rules(symbol: &str, signature: &Signature) -> TokenStream {
                 const FLAGS: u32 = <#ty as ::bpf::kfunc::KfuncArg>::FLAGS;
                 const TRUSTS: bool = <#ty as ::bpf::kfunc::KfuncArg>::TRUSTS;
                 const ALL: u32 = <#name as ::bpf::kfunc::Kfunc>::FLAGS;
-                assert!(#first || FLAGS & ::kernel::bindings::KF_RELEASE == 0, #release);
-                assert!(#is_last || FLAGS & ::kernel::bindings::KF_IMPLICIT_ARGS == 0, #implicit);
-                assert!(!TRUSTS || ALL & ::kernel::bindings::KF_RCU == 0, #trusts);
+                ::core::assert!(
+                    #first || FLAGS & ::kernel::bindings::KF_RELEASE == 0,
+                    #release
+                );
+                ::core::assert!(
+                    #is_last || FLAGS & ::kernel::bindings::KF_IMPLICIT_ARGS == 0,
+                    #implicit
+                );
+                ::core::assert!(
+                    !TRUSTS || ALL & ::kernel::bindings::KF_RCU == 0,
+                    #trusts
+                );
             };
         }
     });

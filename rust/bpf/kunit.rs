@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What several of this crate's KUnit suites need.
+//!
+//! The suites are in the files that they test. Those in a module run when the module is loaded, and
+//! those in the kernel at boot; where the crate asks for a module and its state, both are told one
+//! of the modules below.
+
+use kernel::{
+    bindings,
+    prelude::*, //
+};
+
+/// A module that is nowhere but here.
+const fn module(state: bindings::module_state) -> bindings::module {
+    let mut module: bindings::module = pin_init::zeroed();
+    module.state = state;
+    module
+}
+
+macro_rules! modules {
+    ($($(#[$attr:meta])* $name:ident: $state:ident;)*) => {$(
+        $(#[$attr])*
+        pub(crate) static $name: ThisModule = {
+            static mut MODULE: bindings::module = module(bindings::$state);
+
+            // SAFETY: No code is in this module. All that is looked at are its address and its
+            // state, which does not change.
+            unsafe { ThisModule::from_ptr(&raw mut MODULE) }
+        };
+    )*};
+}
+
+modules! {
+    /// In its `init`.
+    COMING: module_state_MODULE_STATE_COMING;
+    /// Loaded, and not about to go.
+    LIVE: module_state_MODULE_STATE_LIVE;
+    /// In its `exit`, or after an `init` that failed.
+    GOING: module_state_MODULE_STATE_GOING;
+    /// Not that far.
+    UNFORMED: module_state_MODULE_STATE_UNFORMED;
+}
+
+/// What code that is built in is told.
+// SAFETY: Without `MODULE`, `THIS_MODULE` is null.
+pub(crate) static BUILT_IN: ThisModule = unsafe { ThisModule::from_ptr(core::ptr::null_mut()) };
