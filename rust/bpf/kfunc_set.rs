@@ -231,6 +231,18 @@ impl Prog {
         unsafe { &*prog.cast() }
     }
 
+    pub(crate) fn as_raw(&self) -> *const bindings::bpf_prog {
+        self.0.get()
+    }
+
+    /// Its name, as its author gave it; it may be cut off after 15 bytes.
+    pub fn name(&self) -> &CStr {
+        // SAFETY: The program and its auxiliary part are valid. The name is set before the program
+        // is verified, and does not change after that.
+        let name: &[u8] = unsafe { &*core::ptr::addr_of!((*(*self.0.get()).aux).name) };
+        CStr::from_bytes_until_nul(name).unwrap_or_default()
+    }
+
     /// Whether it is a program of this type.
     pub fn is(&self, prog_type: ProgType) -> bool {
         // SAFETY: The program is valid, and its type does not change.

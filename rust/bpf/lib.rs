@@ -82,6 +82,9 @@
 //! | `__kptr`, `register_btf_id_dtor_kfuncs()` | `kfunc_set! { ... with objects [T]; }` | a reference in a map |
 //! | a struct in BTF | [`#[derive(BtfType)]`](types) | |
 //!
+//! The other way round, programs implement tables of functions that a module calls: see
+//! [`struct_ops`](mod@struct_ops).
+//!
 //! Everything else does not compile; the error points at the argument and says what to write. More
 //! than five arguments (a slice counts as two) are passed on the stack, to twelve; the kernel can
 //! do that on x86-64 and arm64.
@@ -121,6 +124,7 @@ pub mod arena;
 #[doc(hidden)]
 pub mod describe;
 pub mod dynptr;
+pub mod insn;
 pub mod iterator;
 pub mod kfunc;
 #[doc(hidden)]
@@ -131,6 +135,7 @@ pub mod lent;
 pub mod mem;
 pub mod object;
 pub mod state;
+pub mod struct_ops;
 pub mod task;
 pub mod types;
 pub mod value;
@@ -140,6 +145,7 @@ pub use bpf_macros::{
     kfunc,
     kfunc_iterator,
     kfunc_set,
+    struct_ops,
     BtfType, //
 };
 pub use dynptr::Dynptr;

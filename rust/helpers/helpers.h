@@ -6,16 +6,33 @@
 #ifndef _RUST_BPF_HELPERS_H
 #define _RUST_BPF_HELPERS_H
 
+#include <linux/bpf.h>
 #include <linux/refcount_types.h>
 #include <linux/types.h>
+
+struct btf_member;
+struct btf_type;
 
 void rust_bpf_helper_free_begins(void);
 void rust_bpf_helper_free_ends(void);
 bool rust_bpf_helper_in_nmi(void);
+bool rust_bpf_helper_is_valid_access(int off, int size, enum bpf_access_type type,
+				     const struct bpf_prog *prog,
+				     struct bpf_insn_access_aux *info);
 void *rust_bpf_helper_kmalloc_nolock(size_t size);
+u32 rust_bpf_helper_member_offset(const struct btf_type *t, const struct btf_member *member);
 bool rust_bpf_helper_refcount_inc_not_zero(refcount_t *refs);
 int rust_bpf_helper_skb_copy_bits(const void *skb, u32 offset, void *to, u32 len);
 bool rust_bpf_helper_task_inc_not_zero(void *task);
 void *rust_bpf_helper_xdp_linear(const void *buff, u32 *len);
+
+/* For KUnit. */
+struct bpf_insn;
+
+typedef void rust_bpf_kunit_encode_t(struct bpf_insn *out, int op, int dst, int src, s16 off,
+				     s64 imm);
+
+unsigned long rust_bpf_kunit_call_base(void);
+int rust_bpf_kunit_run(const struct bpf_insn *insns, u32 len, const void *ctx, u32 *result);
 
 #endif /* _RUST_BPF_HELPERS_H */

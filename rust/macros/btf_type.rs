@@ -323,7 +323,12 @@ fn object(input: &DeriveInput, btf_name: &str, fields: &Fields) -> Result<TokenS
     });
 
     let dtor = format!("bpf_dtor_{btf_name}");
-    let describe = kfunc::describe(&dtor, &[quote! { "object *void" }], &quote! { "void" });
+    let describe = kfunc::describe(
+        "kfunc",
+        &dtor,
+        &[quote! { "object *void" }],
+        &quote! { "void" },
+    );
     let label = format!("rust_btf_dtor_{btf_name}");
     let ids = dtor_ids(btf_name, &dtor, &label);
     let module = format_ident!("__{btf_name}_btf");

@@ -290,7 +290,7 @@ impl Entry {
 fn description(symbol: &str, signature: &Signature) -> TokenStream {
     let ret = &signature.ret;
     let ret = quote_spanned! { ret.span() => <#ret as ::bpf::kfunc::KfuncRet>::BTF };
-    describe(symbol, &params(signature), &ret)
+    describe("kfunc", symbol, &params(signature), &ret)
 }
 
 /// The parameters in that description.
@@ -319,9 +319,14 @@ pub(crate) fn params(signature: &Signature) -> Vec<TokenStream> {
     params
 }
 
-/// The description of a function.
-pub(crate) fn describe(symbol: &str, params: &[TokenStream], ret: &TokenStream) -> TokenStream {
-    let begin = format!("kfunc {symbol}(");
+/// The description of a function, a `kfunc` or another `func`.
+pub(crate) fn describe(
+    what: &str,
+    symbol: &str,
+    params: &[TokenStream],
+    ret: &TokenStream,
+) -> TokenStream {
+    let begin = format!("{what} {symbol}(");
     let mut parts = vec![quote! { #begin }];
     for (index, param) in params.iter().enumerate() {
         if index > 0 {

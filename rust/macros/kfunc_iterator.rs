@@ -100,15 +100,21 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
     let it = quote! { #it };
     let mut params = vec![it.clone()];
     params.extend(kfunc::params(&signature));
-    let describe_new = kfunc::describe(&new_name.to_string(), &params, &quote! { "int" });
+    let describe_new = kfunc::describe("kfunc", &new_name.to_string(), &params, &quote! { "int" });
     let describe_next = kfunc::describe(
+        "kfunc",
         &next_name.to_string(),
         &[it.clone()],
         &quote_spanned! { next_item.span() =>
             <#next_item as ::bpf::iterator::IteratorItem>::BTF
         },
     );
-    let describe_destroy = kfunc::describe(&destroy_name.to_string(), &[it], &quote! { "void" });
+    let describe_destroy = kfunc::describe(
+        "kfunc",
+        &destroy_name.to_string(),
+        &[it],
+        &quote! { "void" },
+    );
     let declare = format!("struct bpf_iter_{name} ");
     let declare = modinfo::entry(&[
         quote! { #declare },

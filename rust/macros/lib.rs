@@ -18,6 +18,7 @@ mod kfunc_set;
 mod modinfo;
 mod names;
 mod signature;
+mod struct_ops;
 
 use proc_macro::TokenStream;
 use syn::parse_macro_input;
@@ -113,6 +114,24 @@ pub fn btf_type(input: TokenStream) -> TokenStream {
 pub fn kfunc_set(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as kfunc_set::KfuncSet);
     kfunc_set::expand(input)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}
+
+/// Declares a table of functions that BPF programs implement.
+///
+/// The `bpf` crate documents it in its module `struct_ops`. `#[struct_ops(bpf_my_ops)]` on a trait
+/// `MyOps` leaves the trait, whose methods the subsystem calls on a table that is attached, and
+/// defines
+///
+/// - the struct `MyOpsTable`, which is `struct bpf_my_ops` for BPF programs, and what describes it,
+///   and the value of its map, to the BTF step;
+/// - a stub for each function, by which the kernel knows its type;
+/// - the implementation of the trait on `bpf::struct_ops::Ops<MyOpsTable>`.
+#[proc_macro_attribute]
+pub fn struct_ops(attr: TokenStream, item: TokenStream) -> TokenStream {
+    let item = parse_macro_input!(item as syn::ItemTrait);
+    struct_ops::expand(attr.into(), item)
         .unwrap_or_else(syn::Error::into_compile_error)
         .into()
 }

@@ -1,0 +1,777 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Prologues and epilogues in safe Rust.
+//!
+//! They call functions with arguments of the program and with what other functions returned. A
+//! prologue can end the program before it begins, an epilogue can change what it returned.
+//!
+//! Nothing else: everything that a function can do is in functions. Writing to memory is; the stack
+//! is not offered, because its size is that of the program's own frame, to which neither can add.
+//!
+//! | register | in a prologue | in an epilogue |
+//! | --- | --- | --- |
+//! | `R6` | the context | what the program returned |
+//! | `R7` | a value | the context |
+//! | `R8`, `R9` | values | values |
+//!
+//! C: `gen_prologue` and `gen_epilogue` in `struct bpf_verifier_ops`, `bpf_convert_ctx_accesses()`.
+
+use super::{
+    call,
+    exit,
+    jump_if,
+    ld_imm64,
+    ldx,
+    mov64,
+    native::{
+        Kind,
+        Native, //
+    },
+    Builder,
+    Cond,
+    InsnError,
+    Problem,
+    Reg::{
+        self,
+        R0,
+        R1,
+        R2,
+        R3,
+        R4,
+        R5,
+        R6,
+        R7,
+        R8,
+        R9, //
+    },
+    Size::DW,
+    FP,
+    INSN_BUF_SIZE, //
+};
+use kernel::{
+    bindings::bpf_insn,
+    prelude::*, //
+};
+
+/// What the kernel passes to a member of a struct_ops table, and takes from it.
+#[derive(Clone, Copy, Debug)]
+pub struct Signature {
+    /// Its arguments.
+    pub args: &'static [Kind],
+    /// Whether it may return any number: not if it returns nothing, or a pointer. Neither if it is
+    /// given references, which a program that is stopped before it begins would not give up.
+    pub returns_any: bool,
+}
+
+/// What a function returned.
+#[derive(Clone, Copy, Debug)]
+pub struct Value(Reg);
+
+/// What is passed to a function, or returned to the kernel.
+#[derive(Clone, Copy, Debug)]
+pub enum Input {
+    /// The argument of the program with this number, from 0.
+    Arg(u8),
+    /// A number.
+    Const(u64),
+    /// What a function returned.
+    Value(Value),
+}
+
+impl From<Value> for Input {
+    fn from(value: Value) -> Self {
+        Self::Value(value)
+    }
+}
+
+/// What prologues and epilogues have in common.
+struct Code<'a> {
+    asm: Builder<'a>,
+    member: Signature,
+    ctx: Reg,
+    /// Registers that survive calls and are not used yet.
+    free: &'static [Reg],
+    /// Whether it is an epilogue.
+    program_has_run: bool,
+}
+
+impl<'a> Code<'a> {
+    fn new(
+        buf: &'a mut [bpf_insn],
+        member: Signature,
+        ctx: Reg,
+        free: &'static [Reg],
+        program_has_run: bool,
+    ) -> Self {
+        let len = buf.len().min(INSN_BUF_SIZE - 1);
+        Self {
+            asm: Builder::new(buf.split_at_mut(len).0),
+            member,
+            ctx,
+            free,
+            program_has_run,
+        }
+    }
+
+    /// Whether this can be passed to such a parameter.
+    fn fits(&self, input: Input, param: Kind) -> bool {
+        match input {
+            Input::Arg(index) => match self.member.args.get(usize::from(index)) {
+                Some(arg) => arg.can_be(param, self.program_has_run),
+                // Loading it is an error by itself.
+                None => true,
+            },
+            Input::Const(_) | Input::Value(_) => param == Kind::Number,
+        }
+    }
+
+    fn load(&mut self, dst: Reg, input: Input) {
+        match input {
+            Input::Arg(index) if usize::from(index) < self.member.args.len() => {
+                self.asm.push(ldx(DW, dst, self.ctx.arg(index)))
+            }
+            Input::Arg(_) => self.asm.fail(Problem::NoArgument),
+            Input::Const(imm) => match i32::try_from(imm as i64) {
+                Ok(imm) => self.asm.push(mov64(dst, imm)),
+                Err(_) => self.asm.push(ld_imm64(dst, imm)),
+            },
+            Input::Value(Value(reg)) => self.asm.push(mov64(dst, reg)),
+        };
+    }
+
+    fn call<const N: usize>(&mut self, native: &'static Native, inputs: [Input; N]) -> Value {
+        const { assert!(N <= 5, "a function has up to five arguments") };
+
+        let params = native.params();
+        let fit = |(&input, &param): (&Input, &Kind)| self.fits(input, param);
+        if params.len() != N || !inputs.iter().zip(params).all(fit) {
+            self.asm.fail(Problem::ArgumentType);
+        }
+        for (reg, input) in [R1, R2, R3, R4, R5].into_iter().zip(inputs) {
+            self.load(reg, input);
+        }
+        match native.function() {
+            Some(function) => self.asm.push(call(function)),
+            None => self.asm.fail(Problem::FunctionId),
+        };
+        if let [reg, free @ ..] = self.free {
+            self.free = free;
+            self.asm.push(mov64(*reg, R0));
+            Value(*reg)
+        } else {
+            self.asm.fail(Problem::TooManyValues);
+            Value(R0)
+        }
+    }
+}
+
+/// What runs before a program.
+///
+/// ```ignore
+/// // The program runs if `admit`, a function with its first argument, returns 0.
+/// let errno = prologue.call(&ADMIT, [Input::Arg(0)]);
+/// prologue.exit_unless(errno, Cond::Eq, 0, errno);
+/// ```
+#[must_use = "it is complete when it is finished"]
+pub struct Prologue<'a>(Code<'a>);
+
+impl<'a> Prologue<'a> {
+    /// Begins a prologue in the kernel's buffer.
+    ///
+    /// # Safety
+    ///
+    /// What comes to be in `buf` must be run for no programs but those that implement `member`,
+    /// and `member` must be true of them. Their context must be an array of `u64`. The
+    /// `get_func_proto` of the table must know the functions that are called; see
+    /// [`call`](super::call).
+    pub unsafe fn new(buf: &'a mut [bpf_insn], member: Signature) -> Self {
+        Self(Code::new(buf, member, R6, &[R7, R8, R9], false))
+    }
+
+    /// Has a function called with these arguments. The results of up to three functions are kept.
+    pub fn call<const N: usize>(&mut self, native: &'static Native, inputs: [Input; N]) -> Value {
+        self.begin();
+        self.0.call(native, inputs)
+    }
+
+    /// Lets the program run if the comparison holds; else it returns `result` at once, and does
+    /// not come to its epilogue.
+    pub fn exit_unless(&mut self, value: Value, cond: Cond, than: i32, result: impl Into<Input>) {
+        self.begin();
+        if !self.0.member.returns_any {
+            self.0.asm.fail(Problem::NoReturn);
+            return;
+        }
+        let run = self.0.asm.label();
+        self.0.asm.push(jump_if(value.0, cond, than, run));
+        self.0.load(R0, result.into());
+        self.0.asm.push(exit()).bind(run);
+    }
+
+    /// The list of instructions, to append any.
+    ///
+    /// # Safety
+    ///
+    /// When the appended instructions have run, `R6` to `R9` must be as the table above says, and
+    /// nothing that the verifier concluded about the program may have become untrue. In particular:
+    ///
+    /// - They access no memory but what they own or what the kernel's rules for it allow. They do
+    ///   not access the stack: that of the program may be smaller than they need.
+    /// - Functions are called as they allow it, and in a context that they allow. They are of the
+    ///   kernel, or of a module that cannot be unloaded before the program is.
+    /// - What they return is what the kernel expects of the member.
+    /// - References that they take they give up, as the verifier would have it.
+    /// - Their loops end.
+    pub unsafe fn raw(&mut self) -> &mut Builder<'a> {
+        self.begin();
+        &mut self.0.asm
+    }
+
+    /// Completes the prologue of a program that begins with `first`. Returns the number of
+    /// instructions, which is 0 if there is nothing to do.
+    pub fn finish(mut self, first: &bpf_insn) -> Result<usize, InsnError> {
+        if self.0.asm.is_empty() {
+            return self.0.asm.finish();
+        }
+        self.0.asm.push(mov64(R1, self.0.ctx));
+        self.0.asm.finish_before(first)
+    }
+
+    fn begin(&mut self) {
+        if self.0.asm.is_empty() {
+            self.0.asm.push(mov64(self.0.ctx, R1));
+        }
+    }
+}
+
+/// What runs when a program returns.
+///
+/// ```ignore
+/// // The kernel gets what `settle` makes of the program's first argument and its result.
+/// let result = epilogue.result();
+/// let settled = epilogue.call(&SETTLE, [Input::Arg(0), result.into()]);
+/// epilogue.set_result(settled);
+/// ```
+#[must_use = "it is complete when it is finished"]
+pub struct Epilogue<'a> {
+    code: Code<'a>,
+    ctx_off: i16,
+}
+
+impl<'a> Epilogue<'a> {
+    /// Begins an epilogue in the kernel's buffer.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Prologue::new`]. The kernel must have said that it saves the context at `ctx_off`.
+    pub unsafe fn new(buf: &'a mut [bpf_insn], member: Signature, ctx_off: i16) -> Self {
+        Self {
+            code: Code::new(buf, member, R7, &[R8, R9], true),
+            ctx_off,
+        }
+    }
+
+    /// What the program returned; if it returned nothing, any number.
+    pub fn result(&mut self) -> Value {
+        self.begin();
+        Value(R6)
+    }
+
+    /// Has a function called with these arguments. The results of up to two functions are kept.
+    pub fn call<const N: usize>(&mut self, native: &'static Native, inputs: [Input; N]) -> Value {
+        self.begin();
+        self.code.call(native, inputs)
+    }
+
+    /// Has the program return something else.
+    pub fn set_result(&mut self, result: impl Into<Input>) {
+        self.begin();
+        if self.code.member.returns_any {
+            self.code.load(R6, result.into());
+        } else {
+            self.code.asm.fail(Problem::NoReturn);
+        }
+    }
+
+    /// The list of instructions, to append any.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Prologue::raw`].
+    pub unsafe fn raw(&mut self) -> &mut Builder<'a> {
+        self.begin();
+        &mut self.code.asm
+    }
+
+    /// Completes the epilogue. Returns the number of instructions, which is 0 if there is nothing
+    /// to do.
+    pub fn finish(mut self) -> Result<usize, InsnError> {
+        if self.code.asm.is_empty() {
+            return self.code.asm.finish();
+        }
+        self.code.asm.push(mov64(R0, R6)).push(exit());
+        self.code.asm.finish()
+    }
+
+    fn begin(&mut self) {
+        if self.code.asm.is_empty() {
+            let saved = FP.at(self.ctx_off);
+            self.code
+                .asm
+                .push(mov64(R6, R0))
+                .push(ldx(DW, self.code.ctx, saved));
+        }
+    }
+}
+
+#[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(rust_bpf_insn_prologue)]
+mod tests {
+    use super::{
+        super::{
+            alu64,
+            atomic,
+            bswap,
+            jump,
+            movsx64,
+            store,
+            Alu,
+            Atomic,
+            Insn,
+            Size::{
+                B,
+                H,
+                W, //
+            }, //
+        },
+        *, //
+    };
+
+    extern "C" {
+        fn rust_bpf_kunit_run(
+            insns: *const bpf_insn,
+            len: u32,
+            ctx: *const u64,
+            result: *mut u32,
+        ) -> kernel::ffi::c_int;
+    }
+
+    /// Has the JIT compile instructions and runs them with `ctx` as the context.
+    ///
+    /// # Safety
+    ///
+    /// The instructions must do nothing bad.
+    unsafe fn run(insns: &[bpf_insn], ctx: &mut [u64; 4]) -> Result<u32> {
+        let mut result = 0;
+        // SAFETY: There are so many instructions, of which the caller vouches for the rest.
+        kernel::error::to_result(unsafe {
+            rust_bpf_kunit_run(
+                insns.as_ptr(),
+                insns.len() as u32,
+                ctx.as_mut_ptr(),
+                &mut result,
+            )
+        })?;
+        Ok(result)
+    }
+
+    const MEMBER: Signature = Signature {
+        args: &[Kind::Number; 4],
+        returns_any: true,
+    };
+
+    fn buffer() -> [bpf_insn; 40] {
+        [bpf_insn::default(); 40]
+    }
+
+    /// Writes a program to `buf`.
+    fn write(buf: &mut [bpf_insn], insns: &[Insn]) -> Result<usize> {
+        let mut code = Builder::new(buf);
+        for insn in insns {
+            code.push(*insn);
+        }
+        Ok(code.finish()?)
+    }
+
+    /// Runs a program that returns its argument 3, behind a prologue.
+    fn with_prologue(fill: impl FnOnce(&mut Prologue<'_>), mut ctx: [u64; 4]) -> Result<u32> {
+        let mut program = buffer();
+        let program_len = write(&mut program, &[ldx(DW, R0, R1.arg(3)), exit()])?;
+        let mut buf = buffer();
+        // SAFETY: The program has such a context.
+        let mut prologue = unsafe { Prologue::new(&mut buf, MEMBER) };
+        fill(&mut prologue);
+        let len = prologue.finish(&program[0])?;
+        assert!(len < INSN_BUF_SIZE);
+        // As the kernel puts it in the place of the first instruction.
+        let at = len.saturating_sub(1);
+        let end = at + program_len;
+        buf[at..end].copy_from_slice(&program[..program_len]);
+        // SAFETY: A prologue in safe Rust, and a program that reads its context.
+        unsafe { run(&buf[..end], &mut ctx) }
+    }
+
+    /// Runs a program that returns its argument 3, with an epilogue.
+    fn with_epilogue(fill: impl FnOnce(&mut Epilogue<'_>), mut ctx: [u64; 4]) -> Result<u32> {
+        let mut buf = buffer();
+        let saved = FP.at(-8);
+        let program = [store(DW, saved, R1), ldx(DW, R0, R1.arg(3)), exit()];
+        let mut end = write(&mut buf, &program)?;
+        // SAFETY: The program has such a context and saves it there.
+        let mut epilogue = unsafe { Epilogue::new(&mut buf[2..], MEMBER, -8) };
+        fill(&mut epilogue);
+        let len = epilogue.finish()?;
+        assert!(len < INSN_BUF_SIZE);
+        if len != 0 {
+            end = 2 + len;
+        }
+        // SAFETY: An epilogue in safe Rust, and a program that reads its context.
+        unsafe { run(&buf[..end], &mut ctx) }
+    }
+
+    fn prologue_error(member: Signature, fill: impl FnOnce(&mut Prologue<'_>)) -> Option<Problem> {
+        let mut buf = buffer();
+        // SAFETY: It is not run.
+        let mut prologue = unsafe { Prologue::new(&mut buf, member) };
+        fill(&mut prologue);
+        prologue
+            .finish(&bpf_insn::default())
+            .err()
+            .map(|err| err.problem)
+    }
+
+    fn epilogue_error(member: Signature, fill: impl FnOnce(&mut Epilogue<'_>)) -> Option<Problem> {
+        let mut buf = buffer();
+        // SAFETY: It is not run.
+        let mut epilogue = unsafe { Epilogue::new(&mut buf, member, -8) };
+        fill(&mut epilogue);
+        epilogue.finish().err().map(|err| err.problem)
+    }
+
+    crate::bpf_call! {
+        static DIGITS = fn(a: u64, b: u64, c: u64, d: u64, e: u64) -> u64 {
+            [a, b, c, d, e]
+                .iter()
+                .fold(0, |digits, digit| digits * 10 + digit)
+        };
+    }
+
+    crate::bpf_call! {
+        static TWO = fn(a: u64, b: u64) -> u64 {
+            a * 10 + b
+        };
+    }
+
+    crate::bpf_call! {
+        static NOTHING = fn() {};
+    }
+
+    fn call_native(native: &Native) -> Insn {
+        native.function().map_or(exit(), call)
+    }
+
+    crate::bpf_call! {
+        static UPPER = fn(a: u64) -> u64 {
+            a >> 32
+        };
+    }
+
+    /// What is executed is what the names say, and jumps go where they should.
+    #[test]
+    fn instructions_do_what_they_say() -> Result {
+        let mut buf = buffer();
+        let mut code = Builder::new(&mut buf);
+        let (again, done) = (code.label(), code.label());
+        // 5 + 4 + 3 + 2 + 1, in a word of the context.
+        code.push(mov64(R6, R1))
+            .push(mov64(R7, 5))
+            .bind(again)
+            .push(atomic(DW, Atomic::Add, R6.arg(0), R7))
+            .push(alu64(Alu::Sub, R7, 1))
+            .push(jump_if(R7, Cond::SGt, 0, again))
+            // The lowest byte of a word on the stack, with the sign.
+            .push(store(W, FP.at(-4), -2))
+            .push(ldx(B, R8, FP.at(-4)))
+            .push(movsx64(B, R8, R8))
+            .push(store(DW, R6.arg(1), R8))
+            .push(ld_imm64(R9, 0x0102_0304_0506_0708))
+            .push(bswap(DW, R9))
+            .push(store(DW, R6.arg(2), R9))
+            .push(mov64(R1, 6))
+            .push(mov64(R2, 7))
+            .push(mov64(R3, 8))
+            .push(mov64(R4, 9))
+            .push(mov64(R5, 0))
+            .push(call_native(&DIGITS))
+            .push(jump_if(R0, Cond::Eq, 67890, done))
+            .push(mov64(R0, 1))
+            .push(exit())
+            .bind(done)
+            .push(ldx(H, R0, R6.arg(3)))
+            .push(exit());
+        let len = code.finish()?;
+        let mut ctx = [100, 0, 0, 0x1_2345];
+        // SAFETY: It accesses the context, within its bounds, and the stack of the program.
+        let result = unsafe { run(&buf[..len], &mut ctx) };
+        assert_eq!(result, Ok(0x2345));
+        assert_eq!(ctx[0], 115);
+        if cfg!(target_endian = "little") {
+            assert_eq!(ctx[1], -2_i64 as u64);
+        }
+        assert_eq!(ctx[2], 0x0807_0605_0403_0201);
+        Ok(())
+    }
+
+    #[test]
+    fn nothing_to_do_is_nothing() {
+        assert_eq!(with_prologue(|_| (), [0, 0, 0, 7]), Ok(7));
+        assert_eq!(with_epilogue(|_| (), [0, 0, 0, 7]), Ok(7));
+    }
+
+    #[test]
+    fn functions_get_arguments() {
+        let inputs = [
+            Input::Arg(2),
+            Input::Const(2),
+            Input::Arg(1),
+            Input::Const(4),
+            Input::Arg(0),
+        ];
+        let prologue = |prologue: &mut Prologue<'_>| {
+            let value = prologue.call(&DIGITS, inputs);
+            prologue.exit_unless(value, Cond::Ne, 12345, Input::Const(1));
+        };
+        assert_eq!(with_prologue(prologue, [5, 3, 1, 7]), Ok(1));
+        assert_eq!(with_prologue(prologue, [5, 3, 2, 7]), Ok(7));
+
+        let epilogue = |epilogue: &mut Epilogue<'_>| {
+            let value = epilogue.call(&DIGITS, inputs);
+            epilogue.set_result(value);
+        };
+        assert_eq!(with_epilogue(epilogue, [5, 3, 1, 7]), Ok(12345));
+    }
+
+    #[test]
+    fn constants_have_64_bits() {
+        // Those that 32 bits can say, and those that they cannot.
+        for (imm, expected) in [
+            (0x7fff_ffff, 0),
+            (0x8000_0000, 0),
+            (0xffff_ffff, 0),
+            (u64::MAX, u32::MAX),
+            (0xffff_ffff_8000_0000, u32::MAX),
+            (0xffff_ffff_7fff_ffff, u32::MAX),
+            (0x1234_5678_9abc_def0, 0x1234_5678),
+        ] {
+            let result = with_epilogue(
+                |epilogue| {
+                    let value = epilogue.call(&UPPER, [Input::Const(imm)]);
+                    epilogue.set_result(value);
+                },
+                [0; 4],
+            );
+            assert_eq!(result, Ok(expected));
+        }
+    }
+
+    #[test]
+    fn values_are_kept() {
+        let result = with_prologue(
+            |prologue| {
+                let zero = Input::Const(0);
+                let one = prologue.call(&UPPER, [Input::Arg(0)]);
+                let two = prologue.call(&UPPER, [Input::Arg(1)]);
+                let inputs = [zero, zero, zero, one.into(), two.into()];
+                let both = prologue.call(&DIGITS, inputs);
+                prologue.exit_unless(both, Cond::Ne, 12, both);
+                prologue.exit_unless(one, Cond::Eq, 1, one);
+            },
+            [1 << 32, 2 << 32, 0, 7],
+        );
+        assert_eq!(result, Ok(12));
+
+        let result = with_epilogue(
+            |epilogue| {
+                let zero = Input::Const(0);
+                let result = epilogue.result();
+                let one = epilogue.call(&UPPER, [Input::Arg(0)]);
+                let inputs = [zero, zero, zero, one.into(), result.into()];
+                let both = epilogue.call(&DIGITS, inputs);
+                epilogue.set_result(both);
+            },
+            [1 << 32, 0, 0, 7],
+        );
+        assert_eq!(result, Ok(17));
+    }
+
+    #[test]
+    fn a_program_runs_unless_it_is_stopped() {
+        let stop = |prologue: &mut Prologue<'_>| {
+            let errno = prologue.call(&UPPER, [Input::Arg(0)]);
+            prologue.exit_unless(errno, Cond::Eq, 0, errno);
+        };
+        assert_eq!(with_prologue(stop, [0, 0, 0, 7]), Ok(7));
+        assert_eq!(with_prologue(stop, [9 << 32, 0, 0, 7]), Ok(9));
+    }
+
+    #[test]
+    fn the_result_of_a_program_stays() {
+        let only_call = |epilogue: &mut Epilogue<'_>| {
+            epilogue.call(&UPPER, [Input::Arg(0)]);
+        };
+        assert_eq!(with_epilogue(only_call, [9 << 32, 0, 0, 7]), Ok(7));
+    }
+
+    #[test]
+    fn other_instructions_are_unsafe() {
+        let result = with_prologue(
+            |prologue| {
+                let value = prologue.call(&UPPER, [Input::Arg(0)]);
+                // SAFETY: It counts, in a register that is free.
+                let code = unsafe { prologue.raw() };
+                let on = code.label();
+                code.push(jump(on))
+                    .push(mov64(R0, 99))
+                    .push(exit())
+                    .bind(on)
+                    .push(mov64(R2, 3));
+                prologue.exit_unless(value, Cond::Ne, 1, Input::Const(4));
+            },
+            [1 << 32, 0, 0, 7],
+        );
+        assert_eq!(result, Ok(4));
+    }
+
+    #[test]
+    fn as_bpf_qdisc() -> Result {
+        let mut buf = buffer();
+        // SAFETY: It is not run.
+        let mut prologue = unsafe { Prologue::new(&mut buf, MEMBER) };
+        let errno = prologue.call(&TWO, [Input::Arg(0), Input::Arg(2)]);
+        prologue.exit_unless(errno, Cond::Eq, 0, errno);
+        let len = prologue.finish(&bpf_insn::default())?;
+
+        let mut same = buffer();
+        let mut code = Builder::new(&mut same);
+        let run = code.label();
+        code.push(mov64(R6, R1))
+            .push(ldx(DW, R1, R6.arg(0)))
+            .push(ldx(DW, R2, R6.arg(2)))
+            .push(call_native(&TWO))
+            .push(mov64(R7, R0))
+            .push(jump_if(R7, Cond::Eq, 0, run))
+            .push(mov64(R0, R7))
+            .push(exit())
+            .bind(run)
+            .push(mov64(R1, R6));
+        assert_eq!(code.finish_before(&bpf_insn::default())?, len);
+        for (insn, same) in buf.iter().zip(&same) {
+            assert_eq!(insn.code, same.code);
+            assert_eq!(insn.dst_reg(), same.dst_reg());
+            assert_eq!(insn.src_reg(), same.src_reg());
+            assert_eq!(insn.off, same.off);
+            assert_eq!(insn.imm, same.imm);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn members_are_what_they_are() {
+        let member = Signature {
+            args: &[Kind::Number; 2],
+            returns_any: false,
+        };
+        let call = |prologue: &mut Prologue<'_>, inputs: [Input; 1]| {
+            prologue.call(&UPPER, inputs);
+        };
+        let error = prologue_error(member, |prologue| call(prologue, [Input::Arg(1)]));
+        assert_eq!(error, None);
+        let error = prologue_error(member, |prologue| call(prologue, [Input::Arg(2)]));
+        assert_eq!(error, Some(Problem::NoArgument));
+        let error = prologue_error(member, |prologue| {
+            let value = prologue.call(&NOTHING, []);
+            prologue.exit_unless(value, Cond::Eq, 0, value);
+        });
+        assert_eq!(error, Some(Problem::NoReturn));
+
+        let error = epilogue_error(member, |epilogue| {
+            epilogue.call(&UPPER, [Input::Arg(2)]);
+        });
+        assert_eq!(error, Some(Problem::NoArgument));
+        let error = epilogue_error(member, |epilogue| {
+            epilogue.set_result(Input::Const(0));
+        });
+        assert_eq!(error, Some(Problem::NoReturn));
+    }
+
+    #[test]
+    fn arguments_have_types() {
+        const A: Kind = Kind::Object("*struct a");
+        let can = |have: Kind, want: Kind| (have.can_be(want, false), have.can_be(want, true));
+        let (yes, no) = ((true, true), (false, false));
+        for have in [
+            A,
+            Kind::Number,
+            Kind::Nullable("*struct a"),
+            Kind::Reference("*struct a"),
+        ] {
+            assert_eq!(can(have, Kind::Number), yes);
+        }
+        assert_eq!(can(A, A), yes);
+        assert_eq!(can(A, Kind::Nullable("*struct a")), yes);
+        assert_eq!(can(A, Kind::Object("*struct b")), no);
+        assert_eq!(can(A, Kind::Object("*struct a2")), no);
+        assert_eq!(can(Kind::Number, A), no);
+        assert_eq!(can(Kind::Nullable("*struct a"), A), no);
+        assert_eq!(
+            can(Kind::Nullable("*struct a"), Kind::Nullable("*struct a")),
+            yes
+        );
+        assert_eq!(can(Kind::Reference("*struct a"), A), (true, false));
+        assert_eq!(can(Kind::Reference("*struct b"), A), no);
+
+        let number = Some(Problem::ArgumentType);
+        let error = prologue_error(MEMBER, |prologue| {
+            prologue.call(&TWO, [Input::Arg(0)]);
+        });
+        assert_eq!(error, number);
+    }
+
+    #[test]
+    fn values_are_bounded() {
+        let calls = |count| {
+            let prologue = prologue_error(MEMBER, |prologue| {
+                for _ in 0..count {
+                    prologue.call(&NOTHING, []);
+                }
+            });
+            let epilogue = epilogue_error(MEMBER, |epilogue| {
+                for _ in 0..count {
+                    epilogue.call(&NOTHING, []);
+                }
+            });
+            (prologue, epilogue)
+        };
+        let many = Some(Problem::TooManyValues);
+        assert_eq!(calls(2), (None, None));
+        assert_eq!(calls(3), (None, many));
+        assert_eq!(calls(4), (many, many));
+    }
+
+    #[test]
+    fn the_buffer_of_the_kernel_is_not_filled() {
+        // With the first and the last move, and the program.
+        let room = INSN_BUF_SIZE - 1 - 3;
+        let fill = |count| {
+            prologue_error(MEMBER, |prologue| {
+                // SAFETY: It is not run.
+                let code = unsafe { prologue.raw() };
+                for _ in 0..count {
+                    code.push(mov64(R0, 0));
+                }
+            })
+        };
+        assert_eq!(fill(room), None);
+        assert_eq!(fill(room + 1), Some(Problem::BufferFull));
+    }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the kernel puts around the programs of a table: asks the subsystem for it, checks it, and
+//! answers the verifier's questions about the functions that are called.
+//!
+//! The kernel asks for a prologue and an epilogue when the program is verified, and cannot be told
+//! of errors then. So all is made once before, when `check_member` can still refuse the program.
+//!
+//! C: `bpf_convert_ctx_accesses()` and `bpf_do_misc_fixups()` in `kernel/bpf/fixups.c`.
+
+use super::{
+    subsystem::Subsystem,
+    table::Member, //
+};
+use crate::{
+    insn::{
+        exit,
+        mov64,
+        Builder,
+        Epilogue,
+        Prologue,
+        Reg::R0,
+        INSN_BUF_SIZE, //
+    },
+    kfunc_set::Prog, //
+};
+use kernel::{
+    bindings::{
+        self,
+        bpf_insn, //
+    },
+    prelude::*,
+    str::CStr, //
+};
+
+/// A program that implements a member.
+pub struct MemberProg<'a> {
+    prog: &'a Prog,
+    member: &'static Member,
+}
+
+impl<'a> MemberProg<'a> {
+    pub(super) fn new(prog: &'a Prog, member: &'static Member) -> Self {
+        Self { prog, member }
+    }
+
+    /// The member.
+    pub fn member(&self) -> &'static Member {
+        self.member
+    }
+
+    /// The name of the program, as its author gave it; it may be cut off after 15 bytes.
+    pub fn name(&self) -> &CStr {
+        self.prog.name()
+    }
+
+    /// Whether the program may sleep.
+    pub fn is_sleepable(&self) -> bool {
+        self.prog.is_sleepable()
+    }
+}
+
+/// Whether an instruction calls a function of the kernel by its address, or a helper by its id.
+fn is_call(insn: &bpf_insn) -> bool {
+    u32::from(insn.code) == bindings::BPF_JMP | bindings::BPF_CALL && insn.src_reg() == 0
+}
+
+/// Whether the verifier will find all functions that are called; it does not ask whether it has.
+fn check_calls<S: Subsystem>(insns: &[bpf_insn], prog: &Prog) -> Result {
+    for insn in insns.iter().filter(|insn| is_call(insn)) {
+        // SAFETY: The program is valid.
+        if unsafe { func_proto::<S>(insn.imm, prog) }.is_null() {
+            pr_warn!(
+                "struct {}: a prologue or an epilogue calls a function that is not in NATIVES\n",
+                <S::Table as super::Table>::NAME
+            );
+            return Err(EINVAL);
+        }
+    }
+    Ok(())
+}
+
+/// The function behind the number in a call: one of the subsystem's, or a helper.
+///
+/// # Safety
+///
+/// The program must be valid.
+pub(super) unsafe fn func_proto<S: Subsystem>(
+    imm: i32,
+    prog: &Prog,
+) -> *const bindings::bpf_func_proto {
+    for native in S::NATIVES {
+        if native.imm() == Ok(imm) {
+            return native.proto();
+        }
+    }
+    // SAFETY: By the safety requirements. The function knows all numbers that are no helper's.
+    unsafe { bindings::bpf_base_func_proto(imm as bindings::bpf_func_id, prog.as_raw()) }
+}
+
+/// Writes the prologue of a program that begins with `first`.
+pub(super) fn prologue<S: Subsystem>(
+    buf: &mut [bpf_insn],
+    prog: &MemberProg<'_>,
+    first: &bpf_insn,
+) -> Result<usize> {
+    // SAFETY: The buffer is used for programs of this member only, whose context is an array of
+    // `u64`, as that of every trampoline. `func_proto` knows the functions, or it is not used.
+    let mut code = unsafe { Prologue::new(buf, prog.member.signature) };
+    S::prologue(prog, &mut code);
+    let len = code
+        .finish(first)
+        .inspect_err(|err| explain::<S>(prog, "prologue", err))?;
+    // The program's own first instruction is checked by the verifier.
+    check_calls::<S>(buf.get(..len.saturating_sub(1)).unwrap_or(&[]), prog.prog)?;
+    Ok(len)
+}
+
+/// Writes the epilogue of a program whose context is saved at `ctx_off` from the frame pointer.
+pub(super) fn epilogue<S: Subsystem>(
+    buf: &mut [bpf_insn],
+    prog: &MemberProg<'_>,
+    ctx_off: i16,
+) -> Result<usize> {
+    // SAFETY: As for the prologue; the kernel saves the context there.
+    let mut code = unsafe { Epilogue::new(buf, prog.member.signature, ctx_off) };
+    S::epilogue(prog, &mut code);
+    let len = code
+        .finish()
+        .inspect_err(|err| explain::<S>(prog, "epilogue", err))?;
+    check_calls::<S>(buf.get(..len).unwrap_or(&[]), prog.prog)?;
+    Ok(len)
+}
+
+fn explain<S: Subsystem>(prog: &MemberProg<'_>, what: &str, err: &crate::insn::InsnError) {
+    pr_warn!(
+        "struct {}: the {} of {} cannot be made: {}\n",
+        <S::Table as super::Table>::NAME,
+        what,
+        prog.member.name,
+        err
+    );
+}
+
+/// Makes both once, to see whether they can be made.
+pub(super) fn check<S: Subsystem>(prog: &MemberProg<'_>) -> Result {
+    let mut buf = [bpf_insn::default(); INSN_BUF_SIZE];
+    prologue::<S>(&mut buf, prog, &bpf_insn::default())?;
+    epilogue::<S>(&mut buf, prog, -8)?;
+    Ok(())
+}
+
+/// In place of what could be made once and now cannot: the program does not run, and returns 0.
+pub(super) fn refuse(buf: &mut [bpf_insn], first: Option<&bpf_insn>) -> usize {
+    let mut code = Builder::new(buf);
+    code.push(mov64(R0, 0)).push(exit());
+    match first {
+        Some(first) => code.finish_before(first),
+        None => code.finish(),
+    }
+    .unwrap_or(0)
+}

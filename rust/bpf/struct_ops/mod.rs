@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! struct_ops: tables of functions that BPF programs implement and a subsystem calls.
+//!
+//! A trait declares the table. Its signatures are the contract between the subsystem, which passes
+//! arguments, and the programs, which return:
+//!
+//! ```ignore
+//! /// What programs decide about requests. `struct bpf_admission_ops` for them.
+//! #[struct_ops(bpf_admission_ops)]
+//! pub trait AdmissionOps {
+//!     /// The queue that the table is for.
+//!     #[data]
+//!     fn queue(&self) -> u32;
+//!
+//!     /// Whether the request may enter.
+//!     fn admit(&self, request: &Object<Request>) -> bool;
+//!
+//!     /// A request has left.
+//!     fn left(&self, request: &Object<Request>, nanoseconds: u64) {}
+//! }
+//! ```
+//!
+//! - A function without a body must be implemented by every table. One with a body is optional, and
+//!   the body is what happens without it.
+//! - `#[sleepable]` before a function lets its program sleep. Only who owns the table
+//!   ([`Attached`]) can call members of such a table, because it must not be in an RCU read-side
+//!   critical section.
+//! - `#[data]` is a value that the table's author gives: an integer, or an array of them.
+//!
+//! | in C | in Rust | for the program |
+//! | --- | --- | --- |
+//! | `u32 n`, `bool b` | the same | a scalar |
+//! | `struct t *p` | `p: &Object<T>` | a trusted pointer |
+//! | `struct t *p__nullable` in the stub | `p: Option<&Object<T>>` | the same, or `NULL` |
+//! | `struct t *p__ref` in the stub | `p: ARef<Object<T>>` | a reference that it has to give up |
+//! | returns `void`, `u32`, `bool` | the same | any scalar |
+//! | returns `int`: 0 or errno | returns `Result<()>` | any scalar; what is no error number is `EINVAL` |
+//! | returns `struct t *` | returns `Option<ARef<Object<T>>>` | a reference that it holds, or `NULL` |
+//! | `struct bpf_struct_ops`, `cfi_stubs` | [`StructOps`] and [`Subsystem`] | |
+//! | `.reg`, `.unreg`, `.update`, `.validate`, `.init_member`, `.check_member` | methods of [`Subsystem`] | |
+//! | RCU and a pointer, or a mutex | [`Slot`] | |
+//!
+//! A subsystem implements [`Subsystem`], and has a static [`StructOps`] that its module registers:
+//!
+//! ```ignore
+//! struct Admission;
+//!
+//! static POLICY: Slot<AdmissionOpsTable> = Slot::new();
+//!
+//! impl Subsystem for Admission {
+//!     type Table = AdmissionOpsTable;
+//!
+//!     fn reg(ops: Attached<Self::Table>) -> Result {
+//!         POLICY.set(ops)
+//!     }
+//!
+//!     fn unreg(ops: &Ops<Self::Table>) {
+//!         POLICY.clear(ops);
+//!     }
+//! }
+//!
+//! static ADMISSION: StructOps<Admission> = StructOps::new();
+//!
+//! // In the module's init: ADMISSION.register(module)?
+//! // Where requests come in: POLICY.with(|policy| policy.admit(&request)).unwrap_or(true)
+//! ```
+//!
+//! # Prologues and epilogues
+//!
+//! A subsystem can have instructions of its own run before each program of a member, and when it
+//! returns: [`Subsystem::prologue`] and [`Subsystem::epilogue`]. They call functions that
+//! [`bpf_call!`](crate::bpf_call) makes, which get the program's arguments and may stop it or change
+//! what it returned; a program cannot leave them out. See [`insn`](crate::insn).
+//!
+//! ```ignore
+//! bpf_call! {
+//!     /// No request costs more than the bound, whatever the program says.
+//!     static BOUND = fn(request: &Object<Request>, cost: u32) -> u32 {
+//!         cost.min(request.bound())
+//!     };
+//! }
+//!
+//! impl Subsystem for Admission {
+//!     const NATIVES: &'static [&'static Native] = &[&BOUND];
+//!
+//!     fn epilogue(prog: &MemberProg<'_>, code: &mut Epilogue<'_>) {
+//!         if prog.member().name == "cost" {
+//!             let result = code.result();
+//!             let bounded = code.call(&BOUND, [Input::Arg(0), result.into()]);
+//!             code.set_result(bounded);
+//!         }
+//!     }
+//!     ...
+//! }
+//! ```
+//!
+//! # Lifetimes
+//!
+//! A struct_ops map keeps its programs and the module that declared the table
+//! (`bpf_struct_ops_map_alloc()`), and a program keeps that module too (`check_struct_ops_btf_id()`).
+//! An [`Attached`] is a reference to the map. What prologues and epilogues call is in the same
+//! module, or in one that it depends on. So no code that can still run goes away: neither a
+//! program's while the subsystem calls it, nor the subsystem's while a program does.
+//!
+//! # What it does not do
+//!
+//! - Pointers to structs that are no [`Object`](crate::Object), memory, and pointers into arenas as
+//!   arguments.
+//! - Writes of programs to the subsystem's objects; take a kfunc.
+//! - Tables of which one member is called by another's program.
+//!
+//! C header: [`include/linux/bpf.h`](srctree/include/linux/bpf.h)
+
+mod around;
+mod member;
+mod subsystem;
+mod table;
+
+pub use around::MemberProg;
+pub use member::{
+    MemberArg,
+    MemberRet, //
+};
+pub use subsystem::{
+    StructOps,
+    Subsystem, //
+};
+pub use table::{
+    signature,
+    value_size,
+    zero,
+    Attached,
+    Data,
+    Kind,
+    Member,
+    Ops,
+    Slot,
+    Stubs,
+    Table,
+    VALUE_OFFSET, //
+};

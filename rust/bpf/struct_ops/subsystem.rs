@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a subsystem does when a table is loaded, attached, replaced and detached, and how it says
+//! so to the kernel.
+//!
+//! A type of tables cannot be unregistered: the kernel forgets it with the module's BTF. While a
+//! program or a map of it exists, the module cannot be unloaded.
+//!
+//! C: `struct bpf_struct_ops` and `__register_bpf_struct_ops()` in `include/linux/bpf.h`.
+
+use super::{
+    around::{
+        self,
+        MemberProg, //
+    },
+    table::{
+        member,
+        Attached,
+        Kind,
+        Member,
+        Ops,
+        Table, //
+    }, //
+};
+use crate::{
+    insn::{
+        Epilogue,
+        Native,
+        Prologue,
+        INSN_BUF_SIZE, //
+    },
+    kfunc_set::Prog, //
+};
+use core::{
+    cell::UnsafeCell,
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+use kernel::{
+    bindings,
+    error::{
+        from_result,
+        to_result, //
+    },
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Full, //
+    }, //
+};
+
+extern "C" {
+    // In `rust/helpers/struct_ops.c`.
+    fn rust_bpf_helper_member_offset(
+        t: *const bindings::btf_type,
+        member: *const bindings::btf_member,
+    ) -> u32;
+    fn rust_bpf_helper_is_valid_access(
+        off: kernel::ffi::c_int,
+        size: kernel::ffi::c_int,
+        access: bindings::bpf_access_type,
+        prog: *const core::ffi::c_void,
+        info: *mut core::ffi::c_void,
+    ) -> bool;
+}
+
+/// A part of the kernel that calls tables.
+///
+/// All functions are called by the thread that loads, attaches or detaches, with a mutex of the
+/// kernel held that is of this map (`validate`, and `reg` of a map without a link) or of all links
+/// of struct_ops maps (`reg`, `update` and `unreg`). They may sleep.
+pub trait Subsystem: Sized + 'static {
+    /// The tables.
+    type Table: Table;
+
+    /// The functions that prologues and epilogues call.
+    const NATIVES: &'static [&'static Native] = &[];
+
+    /// Adds what runs before a program of a member.
+    ///
+    /// It is called more than once for a program, and must do the same each time. A program whose
+    /// prologue has an error is refused when it is loaded, and the kernel log says what it is.
+    fn prologue(prog: &MemberProg<'_>, code: &mut Prologue<'_>) {
+        let (_, _) = (prog, code);
+    }
+
+    /// Adds what runs when a program of a member returns. As for the prologue.
+    fn epilogue(prog: &MemberProg<'_>, code: &mut Epilogue<'_>) {
+        let (_, _) = (prog, code);
+    }
+
+    /// A table is attached. Whoever keeps it in a [`Slot`](super::Slot) can call it from then on.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is returned is what who attaches gets; the table is not attached.
+    fn reg(ops: Attached<Self::Table>) -> Result;
+
+    /// A table is detached; nobody should call it any more.
+    fn unreg(ops: &Ops<Self::Table>);
+
+    /// A table that is attached by a link is to be replaced by another.
+    ///
+    /// # Errors
+    ///
+    /// As for `reg`; the old one stays.
+    fn update(new: Attached<Self::Table>, old: &Ops<Self::Table>) -> Result {
+        let (_, _) = (new, old);
+        Err(EOPNOTSUPP)
+    }
+
+    /// Whether a table makes sense by itself, without regard to others.
+    ///
+    /// # Errors
+    ///
+    /// As for `reg`. That mandatory members are there is checked before.
+    fn validate(ops: &Ops<Self::Table>) -> Result {
+        let _ = ops;
+        Ok(())
+    }
+
+    /// Looks at the value of a data member, which may be changed, when a table is filled.
+    ///
+    /// # Errors
+    ///
+    /// As for `reg`.
+    fn init_member(member: &Member, value: &mut [u8]) -> Result {
+        let (_, _) = (member, value);
+        Ok(())
+    }
+
+    /// Whether a program may implement a member, when it is loaded. That one which sleeps may is
+    /// checked before.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is returned is what who loads the program gets.
+    fn check_member(member: &Member, prog: &Prog) -> Result {
+        let (_, _) = (member, prog);
+        Ok(())
+    }
+}
+
+/// A type of tables, as the kernel knows it: a static of a module.
+///
+/// # Invariants
+///
+/// `raw` is not written to by Rust code after `registered` is set and the kernel was told of it.
+pub struct StructOps<S: Subsystem> {
+    raw: UnsafeCell<bindings::bpf_struct_ops>,
+    registered: Atomic<bool>,
+    _subsystem: PhantomData<fn() -> S>,
+}
+
+// SAFETY: `raw` is written to once, by who sets `registered`.
+unsafe impl<S: Subsystem> Sync for StructOps<S> {}
+
+impl<S: Subsystem> StructOps<S> {
+    const VERIFIER_OPS: &'static bindings::bpf_verifier_ops = &bindings::bpf_verifier_ops {
+        get_func_proto: Some(Self::get_func_proto),
+        is_valid_access: Some(Self::is_valid_access),
+        gen_prologue: Some(Self::gen_prologue),
+        gen_epilogue: Some(Self::gen_epilogue),
+        gen_ld_abs: None,
+        convert_ctx_access: None,
+        btf_struct_access: None,
+    };
+
+    /// One that is not registered yet.
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Self {
+        // SAFETY: All members are integers, pointers and functions that may be absent.
+        let mut raw: bindings::bpf_struct_ops = unsafe { core::mem::zeroed() };
+        raw.verifier_ops = Self::VERIFIER_OPS;
+        raw.init = Some(Self::init);
+        raw.check_member = Some(Self::check_member);
+        raw.init_member = Some(Self::init_member);
+        raw.reg = Some(Self::reg);
+        raw.unreg = Some(Self::unreg);
+        raw.update = Some(Self::update);
+        raw.validate = Some(Self::validate);
+        raw.cfi_stubs = core::ptr::from_ref(S::Table::STUBS).cast_mut().cast();
+        raw.name = S::Table::NAME.to_bytes_with_nul().as_ptr().cast();
+        Self {
+            raw: UnsafeCell::new(raw),
+            registered: Atomic::new(false),
+            _subsystem: PhantomData,
+        }
+    }
+
+    /// Lets programs implement the table, once `module` is initialized.
+    ///
+    /// Call it from the module's `init`. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`EBUSY`]: it is registered already, or the module is not being initialized.
+    /// - [`EINVAL`]: the module's BTF does not have the table; the kernel log says what is missing.
+    /// - [`EEXIST`]: another table of this name is registered.
+    /// - [`ENOMEM`]: no memory.
+    /// - [`ERANGE`]: one of the functions that prologues and epilogues call is 2 GiB or more away
+    ///   from the kernel, so that an instruction cannot call it.
+    pub fn register(&'static self, module: &'static ThisModule) -> Result {
+        let owner = module.as_ptr();
+        // SAFETY: `owner` is null if the code is built in, else it is the module that the caller
+        // has a reference to. The state of a module in its `init` changes only after that.
+        let state = unsafe { owner.as_ref() }.map(|owner| owner.state);
+        if state.is_some_and(|state| state != bindings::module_state_MODULE_STATE_COMING) {
+            pr_err!(
+                "{}: register the table from the module's init\n",
+                S::Table::NAME
+            );
+            return Err(EBUSY);
+        }
+        for native in S::NATIVES {
+            native.imm().inspect_err(|_| {
+                pr_err!(
+                    "struct {}: {} is too far away for an instruction to call it\n",
+                    S::Table::NAME,
+                    native.name()
+                );
+            })?;
+        }
+        if self.registered.xchg(true, Full) {
+            return Err(EBUSY);
+        }
+        // SAFETY: `registered` was set just now, so nobody else writes or has told the kernel.
+        unsafe { (*self.raw.get()).owner = owner };
+        // SAFETY: The struct is a static of the module, or of the kernel, and complete: the
+        // functions below have the contracts that the kernel asks for, and the table is as the
+        // safety requirements of `Table` say.
+        to_result(unsafe { bindings::__register_bpf_struct_ops(self.raw.get()) })
+    }
+
+    /// # Safety
+    ///
+    /// To be called by the kernel.
+    unsafe extern "C" fn init(_btf: *mut bindings::btf) -> kernel::ffi::c_int {
+        0
+    }
+
+    /// # Safety
+    ///
+    /// To be called by the verifier, for a member of the table and a program.
+    unsafe extern "C" fn check_member(
+        t: *const bindings::btf_type,
+        btf_member: *const bindings::btf_member,
+        prog: *const bindings::bpf_prog,
+    ) -> kernel::ffi::c_int {
+        // SAFETY: By the safety requirements.
+        let offset = unsafe { rust_bpf_helper_member_offset(t, btf_member) };
+        // SAFETY: By the safety requirements; the program lives while it is checked.
+        let prog = unsafe { Prog::from_raw(prog) };
+        from_result(|| {
+            let member = member::<S::Table>(offset as usize).ok_or(EINVAL)?;
+            if prog.is_sleepable() && !member.sleepable {
+                return Err(EINVAL);
+            }
+            S::check_member(member, prog)?;
+            around::check::<S>(&MemberProg::new(prog, member))?;
+            Ok(0)
+        })
+    }
+
+    /// # Safety
+    ///
+    /// To be called by the kernel, for a member of the table, with the table that is being filled
+    /// and the one that user space gave.
+    unsafe extern "C" fn init_member(
+        t: *const bindings::btf_type,
+        btf_member: *const bindings::btf_member,
+        kdata: *mut core::ffi::c_void,
+        udata: *const core::ffi::c_void,
+    ) -> kernel::ffi::c_int {
+        // SAFETY: By the safety requirements.
+        let offset = unsafe { rust_bpf_helper_member_offset(t, btf_member) };
+        from_result(|| {
+            let member = member::<S::Table>(offset as usize).ok_or(EINVAL)?;
+            if member.kind != Kind::Data {
+                return Ok(0);
+            }
+            // SAFETY: The member is in both tables, which have the size of the struct, and nobody
+            // else uses them now (`st_map->lock`). They do not overlap.
+            let value = unsafe {
+                let from = udata.cast::<u8>().add(member.offset);
+                let to = kdata.cast::<u8>().add(member.offset);
+                core::ptr::copy_nonoverlapping(from, to, member.size);
+                core::slice::from_raw_parts_mut(to, member.size)
+            };
+            S::init_member(member, value)?;
+            // The member is done with.
+            Ok(1)
+        })
+    }
+
+    /// # Safety
+    ///
+    /// To be called by the kernel, with a table that is filled.
+    unsafe extern "C" fn validate(kdata: *mut core::ffi::c_void) -> kernel::ffi::c_int {
+        for member in S::Table::MEMBERS {
+            if member.kind != Kind::Mandatory {
+                continue;
+            }
+            // SAFETY: A function is in the table as a pointer, perhaps null, at that offset.
+            let function: *const core::ffi::c_void =
+                unsafe { *kdata.byte_add(member.offset).cast() };
+            if function.is_null() {
+                pr_warn!(
+                    "struct {}: no program implements {}, which every table must have\n",
+                    S::Table::NAME,
+                    member.name
+                );
+                return EINVAL.to_errno();
+            }
+        }
+        from_result(|| {
+            // SAFETY: The table is kept while this runs.
+            S::validate(unsafe { Ops::from_raw(kdata) })?;
+            Ok(0)
+        })
+    }
+
+    /// A reference to a table that the kernel is about to use.
+    ///
+    /// # Safety
+    ///
+    /// `kdata` must be a table that is filled, to whose map the caller has a reference.
+    unsafe fn attached(kdata: *mut core::ffi::c_void) -> Result<Attached<S::Table>> {
+        let ops = NonNull::new(kdata.cast()).ok_or(EINVAL)?;
+        // SAFETY: By the safety requirements.
+        unsafe { Attached::try_get(ops) }.ok_or(EINVAL)
+    }
+
+    /// # Safety
+    ///
+    /// As for `attached`; to be called by the kernel.
+    unsafe extern "C" fn reg(
+        kdata: *mut core::ffi::c_void,
+        _link: *mut bindings::bpf_link,
+    ) -> kernel::ffi::c_int {
+        from_result(|| {
+            // SAFETY: By the safety requirements.
+            S::reg(unsafe { Self::attached(kdata) }?)?;
+            Ok(0)
+        })
+    }
+
+    /// # Safety
+    ///
+    /// As for `attached`; to be called by the kernel, for a table that was attached.
+    unsafe extern "C" fn unreg(kdata: *mut core::ffi::c_void, _link: *mut bindings::bpf_link) {
+        // SAFETY: The kernel gives up its reference after this.
+        S::unreg(unsafe { Ops::from_raw(kdata) });
+    }
+
+    /// # Safety
+    ///
+    /// As for `attached`, for both tables; to be called by the kernel.
+    unsafe extern "C" fn update(
+        kdata: *mut core::ffi::c_void,
+        old_kdata: *mut core::ffi::c_void,
+        _link: *mut bindings::bpf_link,
+    ) -> kernel::ffi::c_int {
+        from_result(|| {
+            // SAFETY: By the safety requirements.
+            let new = unsafe { Self::attached(kdata) }?;
+            // SAFETY: The kernel gives up its reference after this.
+            S::update(new, unsafe { Ops::from_raw(old_kdata) })?;
+            Ok(0)
+        })
+    }
+
+    /// # Safety
+    ///
+    /// To be called by the verifier, with a valid program.
+    unsafe extern "C" fn get_func_proto(
+        func_id: bindings::bpf_func_id,
+        prog: *const bindings::bpf_prog,
+    ) -> *const bindings::bpf_func_proto {
+        // SAFETY: By the safety requirements.
+        unsafe { around::func_proto::<S>(func_id as i32, Prog::from_raw(prog)) }
+    }
+
+    /// The member that a program implements.
+    ///
+    /// # Safety
+    ///
+    /// The program must be valid, and the verifier have called `check_member` for it.
+    unsafe fn member_prog<'a>(prog: *const bindings::bpf_prog) -> Option<MemberProg<'a>> {
+        // SAFETY: By the safety requirements; the verifier wrote the offset after that.
+        let offset = unsafe { (*(*prog).aux).attach_st_ops_member_off };
+        let member = member::<S::Table>(offset as usize)?;
+        // SAFETY: By the safety requirements.
+        Some(MemberProg::new(unsafe { Prog::from_raw(prog) }, member))
+    }
+
+    /// # Safety
+    ///
+    /// To be called by the verifier, for a program that it checked, with a buffer for
+    /// [`INSN_BUF_SIZE`] instructions.
+    unsafe extern "C" fn gen_prologue(
+        buf: *mut bindings::bpf_insn,
+        _direct_write: bool,
+        prog: *const bindings::bpf_prog,
+    ) -> kernel::ffi::c_int {
+        // SAFETY: By the safety requirements. The buffer was cleared when it was allocated.
+        let buf = unsafe { core::slice::from_raw_parts_mut(buf, INSN_BUF_SIZE) };
+        // SAFETY: The union at the end of a program is its instructions, of which there is at least
+        // one, and nobody changes them now.
+        let first: bindings::bpf_insn = unsafe {
+            core::ptr::addr_of!((*prog).__bindgen_anon_2)
+                .cast::<bindings::bpf_insn>()
+                .read()
+        };
+        // SAFETY: By the safety requirements.
+        let len = unsafe { Self::member_prog(prog) }
+            .ok_or(EINVAL)
+            .and_then(|prog| around::prologue::<S>(buf, &prog, &first))
+            .unwrap_or_else(|_| around::refuse(buf, Some(&first)));
+        len as kernel::ffi::c_int
+    }
+
+    /// # Safety
+    ///
+    /// As for `gen_prologue`; the kernel will save the context at `ctx_off`.
+    unsafe extern "C" fn gen_epilogue(
+        buf: *mut bindings::bpf_insn,
+        prog: *const bindings::bpf_prog,
+        ctx_off: i16,
+    ) -> kernel::ffi::c_int {
+        // SAFETY: By the safety requirements. The buffer was cleared when it was allocated.
+        let buf = unsafe { core::slice::from_raw_parts_mut(buf, INSN_BUF_SIZE) };
+        // SAFETY: By the safety requirements.
+        let len = unsafe { Self::member_prog(prog) }
+            .ok_or(EINVAL)
+            .and_then(|prog| around::epilogue::<S>(buf, &prog, ctx_off))
+            .unwrap_or_else(|_| around::refuse(buf, None));
+        len as kernel::ffi::c_int
+    }
+
+    /// # Safety
+    ///
+    /// To be called by the verifier.
+    unsafe extern "C" fn is_valid_access(
+        off: kernel::ffi::c_int,
+        size: kernel::ffi::c_int,
+        access: bindings::bpf_access_type,
+        prog: *const bindings::bpf_prog,
+        info: *mut bindings::bpf_insn_access_aux,
+    ) -> bool {
+        // SAFETY: By the safety requirements.
+        unsafe { rust_bpf_helper_is_valid_access(off, size, access, prog.cast(), info.cast()) }
+    }
+}

@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `#[struct_ops]`: the trait that declares a table, and the code it becomes.
+
+use crate::{
+    kfunc,
+    modinfo, //
+};
+use proc_macro2::{
+    Ident,
+    TokenStream, //
+};
+use quote::{
+    format_ident,
+    quote,
+    quote_spanned, //
+};
+use syn::{
+    parse_quote,
+    spanned::Spanned,
+    Attribute,
+    Block,
+    Error,
+    FnArg,
+    ItemTrait,
+    Pat,
+    Result,
+    ReturnType,
+    TraitItem,
+    TraitItemFn,
+    Type, //
+};
+
+/// What a trampoline passes at most (`MAX_BPF_FUNC_ARGS`).
+const MAX_ARGS: usize = 12;
+
+/// As many members as a table can have (`BPF_STRUCT_OPS_MAX_NR_MEMBERS`).
+const MAX_MEMBERS: usize = 64;
+
+/// A function of a table.
+struct Function {
+    params: Vec<(Ident, Type)>,
+    ret: Type,
+    default: Option<Block>,
+    sleepable: bool,
+}
+
+enum Kind {
+    Data(Type),
+    Function(Function),
+}
+
+struct Member {
+    item: TraitItemFn,
+    name: Ident,
+    kind: Kind,
+}
+
+pub(crate) fn expand(attr: TokenStream, mut item: ItemTrait) -> Result<TokenStream> {
+    let ops: Ident = syn::parse2(attr).map_err(|_| {
+        Error::new(
+            item.ident.span(),
+            format!(
+                "{}: name the table as programs know it, `#[struct_ops(bpf_my_ops)]`",
+                item.ident
+            ),
+        )
+    })?;
+    let mut members = Vec::new();
+    for entry in &mut item.items {
+        let TraitItem::Fn(function) = entry else {
+            return Err(Error::new(
+                entry.span(),
+                format!(
+                    "{}: a table has functions and, with `#[data]`, values",
+                    item.ident
+                ),
+            ));
+        };
+        let member = parse_member(function)?;
+        members.push(member);
+    }
+    if members.is_empty() || members.len() > MAX_MEMBERS {
+        return Err(Error::new(
+            item.ident.span(),
+            format!("{}: a table has 1 to {MAX_MEMBERS} members", item.ident),
+        ));
+    }
+    // Defaults are in the implementation.
+    for entry in &mut item.items {
+        if let TraitItem::Fn(function) = entry {
+            function.default = None;
+            function.semi_token = Some(Default::default());
+        }
+    }
+    Ok(generate(&ops, &item, &members))
+}
+
+/// Takes the attribute of this name away. Whether it was there.
+fn take(attrs: &mut Vec<Attribute>, name: &str) -> bool {
+    let before = attrs.len();
+    attrs.retain(|attr| !attr.path().is_ident(name));
+    attrs.len() < before
+}
+
+fn parse_member(item: &mut TraitItemFn) -> Result<Member> {
+    let name = item.sig.ident.clone();
+    let refuse = |span, why: &str| Err(Error::new(span, format!("{name}: {why}")));
+
+    if let Some(token) = &item.sig.unsafety {
+        return refuse(
+            token.span(),
+            "a program cannot ask for promises; take it without `unsafe`",
+        );
+    }
+    if !item.sig.generics.params.is_empty() {
+        return refuse(
+            item.sig.generics.span(),
+            "a member of a table cannot be generic",
+        );
+    }
+    match item.sig.inputs.first() {
+        Some(FnArg::Receiver(this)) if this.reference.is_some() && this.mutability.is_none() => {}
+        _ => {
+            return refuse(
+                item.sig.span(),
+                "the first argument of a member is `&self`, the table",
+            )
+        }
+    }
+    let data = take(&mut item.attrs, "data");
+    let sleepable = take(&mut item.attrs, "sleepable");
+    let ret: Type = match &item.sig.output {
+        ReturnType::Default => parse_quote! { () },
+        ReturnType::Type(_, ty) => (**ty).clone(),
+    };
+    if data {
+        if sleepable || item.default.is_some() || item.sig.inputs.len() > 1 {
+            return refuse(
+                item.sig.span(),
+                "a value of a table is declared `#[data] fn name(&self) -> u32;`",
+            );
+        }
+        let kind = Kind::Data(ret);
+        return Ok(Member {
+            item: item.clone(),
+            name,
+            kind,
+        });
+    }
+
+    let mut params = Vec::new();
+    for (index, arg) in item.sig.inputs.iter().enumerate().skip(1) {
+        let FnArg::Typed(arg) = arg else { continue };
+        let Pat::Ident(param) = &*arg.pat else {
+            return refuse(arg.pat.span(), &format!("argument {index} needs a name"));
+        };
+        params.push((param.ident.clone(), (*arg.ty).clone()));
+    }
+    if params.len() > MAX_ARGS {
+        return refuse(
+            item.sig.inputs.span(),
+            &format!("a member takes at most {MAX_ARGS} arguments; put some into an object"),
+        );
+    }
+    let function = Function {
+        params,
+        ret,
+        default: item.default.clone(),
+        sleepable,
+    };
+    Ok(Member {
+        item: item.clone(),
+        name,
+        kind: Kind::Function(function),
+    })
+}
+
+fn generate(ops: &Ident, item: &ItemTrait, members: &[Member]) -> TokenStream {
+    let table = format_ident!("{}Table", item.ident);
+    let (vis, name) = (&item.vis, &item.ident);
+    let doc = format!("The table of [`{name}`]: `struct {ops}` for BPF programs.");
+    let fields = members.iter().map(field);
+    let methods = members.iter().map(method);
+    let infos = members.iter().map(|member| info(&table, member));
+    let stubs = members.iter().map(|member| stub(ops, member));
+    let stub_values = members.iter().map(|member| stub_value(ops, member));
+    let declare = declare(ops, &table, members);
+    let text = format!("{ops}\0");
+
+    quote! {
+        #item
+
+        #[doc = #doc]
+        #[repr(C)]
+        #vis struct #table {
+            #(#fields,)*
+        }
+
+        impl #name for ::bpf::struct_ops::Ops<#table> {
+            #(#methods)*
+        }
+
+        const _: () = {
+            #(#stubs)*
+
+            static STUBS: ::bpf::struct_ops::Stubs<#table> =
+                ::bpf::struct_ops::Stubs(#table { #(#stub_values,)* });
+
+            // SAFETY: The struct is described below as it is laid out, and so are the stubs.
+            unsafe impl ::bpf::struct_ops::Table for #table {
+                const NAME: &'static ::core::ffi::CStr =
+                    match ::core::ffi::CStr::from_bytes_with_nul(#text.as_bytes()) {
+                        Ok(name) => name,
+                        Err(_) => c"",
+                    };
+                const MEMBERS: &'static [::bpf::struct_ops::Member] = &[#(#infos),*];
+                const STUBS: &'static ::bpf::struct_ops::Stubs<Self> = &STUBS;
+            }
+        };
+
+        #declare
+    }
+}
+
+fn function_type(function: &Function) -> TokenStream {
+    let registers = function.params.iter().map(|_| quote! { u64 });
+    quote! { unsafe extern "C" fn(#(#registers),*) -> u64 }
+}
+
+fn field(member: &Member) -> TokenStream {
+    let name = &member.name;
+    match &member.kind {
+        Kind::Data(ty) => quote! { #name: #ty },
+        Kind::Function(function) => {
+            let ty = function_type(function);
+            quote! { #name: ::core::option::Option<#ty> }
+        }
+    }
+}
+
+fn method(member: &Member) -> TokenStream {
+    let (sig, name) = (&member.item.sig, &member.name);
+    let function = match &member.kind {
+        Kind::Data(_) => {
+            return quote! {
+                #[inline]
+                #sig {
+                    self.table().#name
+                }
+            };
+        }
+        Kind::Function(function) => function,
+    };
+    let ret = &function.ret;
+    let arguments = function.params.iter().map(|(name, ty)| {
+        quote_spanned! { ty.span() => ::bpf::struct_ops::MemberArg::into_register(#name) }
+    });
+    let from_register = quote_spanned! { ret.span() =>
+        <#ret as ::bpf::struct_ops::MemberRet>::from_register
+    };
+    let default = match &function.default {
+        Some(body) => quote! { #body },
+        // The table was checked; nothing is what a program returns that was not run.
+        None => quote! {
+            // SAFETY: Of 0, a value can be made.
+            unsafe { #from_register(0) }
+        },
+    };
+    quote! {
+        #[inline]
+        #sig {
+            if let ::core::option::Option::Some(__member) = self.table().#name {
+                // SAFETY: The table is kept, and with it the trampoline in it, which takes these
+                // registers. What it returns is the program's, for a member with this type.
+                return unsafe { #from_register(__member(#(#arguments),*)) };
+            }
+            #default
+        }
+    }
+}
+
+/// What `check_member()` and the like look up.
+fn info(table: &Ident, member: &Member) -> TokenStream {
+    let name = &member.name;
+    let text = name.to_string();
+    let (kind, sleepable) = match &member.kind {
+        Kind::Data(_) => (format_ident!("Data"), false),
+        Kind::Function(function) if function.default.is_some() => {
+            (format_ident!("Optional"), function.sleepable)
+        }
+        Kind::Function(function) => (format_ident!("Mandatory"), function.sleepable),
+    };
+    let ty = match &member.kind {
+        Kind::Data(ty) => quote! { #ty },
+        Kind::Function(_) => quote! { usize },
+    };
+    let (args, ret) = match &member.kind {
+        Kind::Data(_) => (TokenStream::new(), quote! { () }),
+        Kind::Function(function) => {
+            let kinds = function.params.iter().map(|(_, ty)| {
+                quote_spanned! { ty.span() => <#ty as ::bpf::struct_ops::MemberArg>::KIND }
+            });
+            let ret = &function.ret;
+            (quote! { #(#kinds),* }, quote! { #ret })
+        }
+    };
+    quote! {
+        ::bpf::struct_ops::Member {
+            name: #text,
+            offset: ::core::mem::offset_of!(#table, #name),
+            size: ::core::mem::size_of::<#ty>(),
+            kind: ::bpf::struct_ops::Kind::#kind,
+            sleepable: #sleepable,
+            signature: ::bpf::struct_ops::signature::<#ret>(&[#args]),
+        }
+    }
+}
+
+fn stub_name(ops: &Ident, member: &Member) -> Ident {
+    format_ident!("{ops}__{}", member.name)
+}
+
+/// The function whose name and prototype the kernel looks up for a member.
+fn stub(ops: &Ident, member: &Member) -> TokenStream {
+    let Kind::Function(function) = &member.kind else {
+        return TokenStream::new();
+    };
+    let name = stub_name(ops, member);
+    let registers = function.params.iter().map(|_| quote! { _: u64 });
+    let params: Vec<_> = function
+        .params
+        .iter()
+        .map(|(param, ty)| {
+            let param = format!("{param}");
+            quote_spanned! { ty.span() =>
+                #param, <#ty as ::bpf::struct_ops::MemberArg>::SUFFIX, " ",
+                <#ty as ::bpf::struct_ops::MemberArg>::BTF
+            }
+        })
+        .collect();
+    let ret = ret_btf(function);
+    let describe = kfunc::describe("func", &name.to_string(), &params, &ret);
+    let comment = format!("/* {name} */");
+    quote! {
+        #[no_mangle]
+        unsafe extern "C" fn #name(#(#registers),*) -> u64 {
+            // SAFETY: It is a comment. It keeps the compiler from making one of two equal
+            // functions, of which the kernel would find the wrong name.
+            unsafe { ::core::arch::asm!(#comment, options(nomem, nostack, preserves_flags)) };
+            0
+        }
+
+        #describe
+    }
+}
+
+fn ret_btf(function: &Function) -> TokenStream {
+    let ret = &function.ret;
+    quote_spanned! { ret.span() => <#ret as ::bpf::struct_ops::MemberRet>::BTF }
+}
+
+fn stub_value(ops: &Ident, member: &Member) -> TokenStream {
+    let name = &member.name;
+    match &member.kind {
+        Kind::Data(ty) => quote_spanned! { ty.span() => #name: ::bpf::struct_ops::zero::<#ty>() },
+        Kind::Function(_) => {
+            let stub = stub_name(ops, member);
+            quote! { #name: ::core::option::Option::Some(#stub) }
+        }
+    }
+}
+
+/// The table and the value of its map, for the BTF step.
+fn declare(ops: &Ident, table: &Ident, members: &[Member]) -> TokenStream {
+    let size = quote! { ::core::mem::size_of::<#table>() };
+    let begin = format!("struct {ops} ");
+    let mut parts = vec![
+        quote! { #begin },
+        quote! { ::bpf::describe::Number::<{ #size }>::TEXT },
+        quote! { " { " },
+    ];
+    for (index, member) in members.iter().enumerate() {
+        let name = &member.name;
+        let begin = format!("{}{name} ", if index == 0 { "" } else { ", " });
+        parts.push(quote! {
+            #begin, ::bpf::describe::Number::<{ ::core::mem::offset_of!(#table, #name) }>::TEXT, " "
+        });
+        match &member.kind {
+            Kind::Data(ty) => {
+                parts.push(quote_spanned! { ty.span() => <#ty as ::bpf::BtfType>::BTF });
+            }
+            Kind::Function(function) => {
+                parts.push(quote! { "*fn(" });
+                for (index, (param, ty)) in function.params.iter().enumerate() {
+                    let begin = format!("{}{param} ", if index == 0 { "" } else { ", " });
+                    parts.push(quote_spanned! { ty.span() =>
+                        #begin, <#ty as ::bpf::struct_ops::MemberArg>::BTF
+                    });
+                }
+                let ret = ret_btf(function);
+                parts.push(quote! { ") ", #ret });
+            }
+        }
+    }
+    parts.push(quote! { " }" });
+    let table = modinfo::entry(&parts);
+
+    let begin = format!("struct bpf_struct_ops_{ops} ");
+    let end = format!(" struct {ops} }}");
+    let value = modinfo::entry(&[
+        quote! { #begin },
+        quote! { ::bpf::describe::Number::<{ ::bpf::struct_ops::value_size(#size) }>::TEXT },
+        quote! { " { common 0 struct bpf_struct_ops_common_value, data " },
+        quote! { ::bpf::describe::Number::<{ ::bpf::struct_ops::VALUE_OFFSET }>::TEXT },
+        quote! { #end },
+    ]);
+    quote! {
+        #table
+        #value
+    }
+}

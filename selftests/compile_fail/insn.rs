@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the types of the instruction builder refuse.
+
+use bpf::insn::*;
+
+/// No instruction writes to the frame pointer.
+fn frame_pointer() -> [Insn; 6] {
+    [
+        mov64(FP, 0), //~ mismatched types | expected `Reg`, found `FramePointer`
+        alu64(Alu::Sub, FP, 8), //~ mismatched types | expected `Reg`, found `FramePointer`
+        ldx(DW, FP, R1.at(0)), //~ mismatched types | expected `Reg`, found `FramePointer`
+        ld_imm64(FP, 0), //~ mismatched types | expected `Reg`, found `FramePointer`
+        // It gets what was in memory.
+        atomic(DW, Atomic::FetchAdd, R1.at(0), FP), //~ mismatched types | expected `Reg`, found `FramePointer`
+        // It can be read.
+        mov64(R1, FP),
+    ]
+}
+
+unsafe extern "C" fn follows(pointer: u64, _: u64, _: u64, _: u64, _: u64) -> u64 {
+    // SAFETY: The caller passes a pointer.
+    unsafe { *(pointer as *const u64) }
+}
+
+fn prologue(prologue: &mut Prologue<'_>) {
+    prologue.call(follows, [Input::Arg(0)]); //~ mismatched types | expected safe fn, found unsafe fn
+}
+
+fn any_instruction(prologue: &mut Prologue<'_>) {
+    prologue.raw().push(store(DW, R1.arg(0), 0)); //~ call to unsafe function `bpf::insn::Prologue::<'a>::raw` is unsafe
+}
