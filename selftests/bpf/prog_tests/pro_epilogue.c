@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What selftests/modules/ops_test.rs has run around programs. Expects ops_test.ko
+ * to be loaded.
+ */
+#include <sys/klog.h>
+#include <test_progs.h>
+#include "pro_epilogue.skel.h"
+
+#define LOG_SIZE 8192
+
+/*
+ * Opens the programs so that this table will be created, with one program or,
+ * if none is named, all that have no table of their own to be refused with.
+ */
+static struct pro_epilogue *open_with(const char *table, const char *wanted, char *log)
+{
+	struct pro_epilogue *skel = pro_epilogue__open();
+	struct bpf_program *prog;
+	struct bpf_map *map;
+
+	if (!ASSERT_OK_PTR(skel, "open"))
+		return NULL;
+	bpf_object__for_each_map(map, skel->obj) {
+		if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS)
+			bpf_map__set_autocreate(map, !strcmp(bpf_map__name(map), table));
+	}
+	bpf_object__for_each_program(prog, skel->obj) {
+		if (!wanted) {
+			if (*bpf_program__section_name(prog) == '?')
+				bpf_program__set_autoload(prog, false);
+		} else if (strcmp(bpf_program__name(prog), wanted)) {
+			bpf_program__set_autoload(prog, false);
+		} else {
+			bpf_program__set_autoload(prog, true);
+			bpf_program__set_log_buf(prog, log, LOG_SIZE);
+			bpf_program__set_log_level(prog, 1);
+		}
+	}
+	return skel;
+}
+
+static void subtest_around(void)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	struct pro_epilogue *skel;
+	struct bpf_link *link;
+
+	skel = open_with("around", NULL, NULL);
+	if (!skel)
+		return;
+	if (!ASSERT_OK(pro_epilogue__load(skel), "load"))
+		goto out;
+	link = bpf_map__attach_struct_ops(skel->maps.around);
+	if (!ASSERT_OK_PTR(link, "attach"))
+		goto out;
+	ASSERT_OK(bpf_prog_test_run_opts(bpf_program__fd(skel->progs.call), &opts), "test_run");
+	ASSERT_EQ(opts.retval, 0, "line of the first failure");
+	bpf_link__destroy(link);
+out:
+	pro_epilogue__destroy(skel);
+}
+
+/* Whether the kernel's log has a text in its last part. */
+static bool klog_has(const char *text)
+{
+	enum { READ_ALL = 3, SIZE = 1 << 17 };
+	char *log = calloc(1, SIZE);
+	bool has;
+
+	if (!log || klogctl(READ_ALL, log, SIZE - 1) < 0) {
+		free(log);
+		return false;
+	}
+	has = strstr(log, text);
+	free(log);
+	return has;
+}
+
+static const struct {
+	const char *prog;
+	/* What the verifier or, if it has nothing to say, the kernel's log says. */
+	const char *verifier;
+	const char *klog;
+} refusals[] = {
+	{ "too_long", "attach to unsupported member lengthy",
+	  "the prologue of lengthy cannot be made: instruction 31: the buffer has no room for it" },
+	{ "stranger", "attach to unsupported member broken",
+	  "calls a function that is not in NATIVES" },
+	{ "no_argument", "attach to unsupported member broken",
+	  "the prologue of broken cannot be made: instruction 2: there is no such argument" },
+	{ "no_object", "attach to unsupported member broken",
+	  "it passes something else than the function takes" },
+	{ "leaves_ref", "attach to unsupported member broken",
+	  "the member cannot return any number" },
+	{ "after_release", "attach to unsupported member broken",
+	  "the epilogue of broken cannot be made: instruction 2: it passes something else" },
+	{ "writes_ctx", "invalid bpf_context access off=8 size=8", NULL },
+	{ "nothing_wrong", NULL, NULL },
+};
+
+static void subtest_refusal(int i)
+{
+	char log[LOG_SIZE] = {}, table[64];
+	struct pro_epilogue *skel;
+	int err;
+
+	snprintf(table, sizeof(table), "table_%s", refusals[i].prog);
+	skel = open_with(table, refusals[i].prog, log);
+	if (!skel)
+		return;
+	err = pro_epilogue__load(skel);
+	if (!refusals[i].verifier) {
+		/* Its table lacks what every one must have, which is seen later. */
+		ASSERT_NULL(strstr(log, "unsupported member"), "log");
+	} else {
+		ASSERT_ERR(err, "load");
+		ASSERT_HAS_SUBSTR(log, refusals[i].verifier, "log");
+		if (refusals[i].klog)
+			ASSERT_TRUE(klog_has(refusals[i].klog), refusals[i].klog);
+	}
+	pro_epilogue__destroy(skel);
+}
+
+void serial_test_pro_epilogue(void)
+{
+	if (test__start_subtest("around"))
+		subtest_around();
+	for (int i = 0; i < ARRAY_SIZE(refusals); i++) {
+		if (test__start_subtest(refusals[i].prog))
+			subtest_refusal(i);
+	}
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tables that programs implement, and selftests/modules/ops_test.rs calls.
+ * Expects ops_test.ko to be loaded.
+ */
+#include <fcntl.h>
+#include <test_progs.h>
+#include "testing_helpers.h"
+#include "struct_ops.skel.h"
+#include "struct_ops_bad.skel.h"
+
+static int run(struct bpf_program *prog)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	int err;
+
+	err = bpf_prog_test_run_opts(bpf_program__fd(prog), &opts);
+	return ASSERT_OK(err, "test_run") ? (int)opts.retval : -1000;
+}
+
+static int add(struct struct_ops *skel, int slot)
+{
+	skel->bss->slot = slot;
+	return run(skel->progs.call_add);
+}
+
+static struct struct_ops *load(void)
+{
+	struct struct_ops *skel = struct_ops__open_and_load();
+
+	ASSERT_OK_PTR(skel, "open_and_load");
+	return skel;
+}
+
+/* All members, and arguments and results of all kinds. */
+static void subtest_members(void)
+{
+	struct struct_ops *skel = load();
+	struct bpf_link *link;
+
+	if (!skel)
+		return;
+	ASSERT_EQ(add(skel, 0), -1, "not attached");
+	link = bpf_map__attach_struct_ops(skel->maps.whole);
+	if (ASSERT_OK_PTR(link, "attach")) {
+		ASSERT_EQ(run(skel->progs.call_all), 0, "line of the first failure");
+		bpf_link__destroy(link);
+	}
+	ASSERT_EQ(add(skel, 0), -1, "detached");
+	struct_ops__destroy(skel);
+}
+
+static void subtest_defaults(void)
+{
+	struct struct_ops *skel = load();
+	struct bpf_link *link;
+
+	if (!skel)
+		return;
+	link = bpf_map__attach_struct_ops(skel->maps.few);
+	if (ASSERT_OK_PTR(link, "attach")) {
+		ASSERT_EQ(run(skel->progs.call_few), 0, "line of the first failure");
+		bpf_link__destroy(link);
+	}
+	struct_ops__destroy(skel);
+}
+
+/* The id in the table picks the slot; a slot takes one. */
+static void subtest_slots(void)
+{
+	struct bpf_link *whole = NULL, *few = NULL, *next;
+	struct struct_ops *skel = load();
+
+	if (!skel)
+		return;
+	whole = bpf_map__attach_struct_ops(skel->maps.whole);
+	few = bpf_map__attach_struct_ops(skel->maps.few);
+	if (!ASSERT_OK_PTR(whole, "attach whole") || !ASSERT_OK_PTR(few, "attach few"))
+		goto out;
+	ASSERT_EQ(add(skel, 0), 3, "slot 0");
+	ASSERT_EQ(add(skel, 1), 103, "slot 1");
+	next = bpf_map__attach_struct_ops(skel->maps.next);
+	ASSERT_ERR_PTR(next, "attach a second one");
+	ASSERT_EQ(errno, EBUSY, "errno");
+	bpf_link__destroy(few);
+	few = NULL;
+	ASSERT_EQ(add(skel, 0), 3, "slot 0 stays");
+	ASSERT_EQ(add(skel, 1), -1, "slot 1 is empty");
+out:
+	bpf_link__destroy(whole);
+	bpf_link__destroy(few);
+	struct_ops__destroy(skel);
+}
+
+static void subtest_update(void)
+{
+	struct struct_ops *skel = load();
+	struct bpf_link *link;
+
+	if (!skel)
+		return;
+	link = bpf_map__attach_struct_ops(skel->maps.whole);
+	if (!ASSERT_OK_PTR(link, "attach"))
+		goto out;
+	ASSERT_EQ(add(skel, 0), 3, "before");
+	ASSERT_OK(bpf_link__update_map(link, skel->maps.next), "update");
+	ASSERT_EQ(add(skel, 0), 103, "after");
+	ASSERT_EQ(bpf_link__update_map(link, skel->maps.few), -EINVAL, "update to another slot");
+	ASSERT_EQ(bpf_link__update_map(link, skel->maps.sleep), -EINVAL, "update to another type");
+	ASSERT_EQ(add(skel, 0), 103, "it stays");
+	bpf_link__destroy(link);
+	ASSERT_EQ(add(skel, 0), -1, "detached");
+
+	link = bpf_map__attach_struct_ops(skel->maps.sleep);
+	if (ASSERT_OK_PTR(link, "attach")) {
+		ASSERT_EQ(bpf_link__update_map(link, skel->maps.sleep), -EOPNOTSUPP, "no update");
+		bpf_link__destroy(link);
+	}
+out:
+	struct_ops__destroy(skel);
+}
+
+/* Attached by the value of the map, until it is deleted. */
+static void subtest_map(void)
+{
+	struct struct_ops *skel = load();
+	struct bpf_link *link;
+	int zero = 0;
+
+	if (!skel)
+		return;
+	link = bpf_map__attach_struct_ops(skel->maps.by_map);
+	if (ASSERT_OK_PTR(link, "attach")) {
+		ASSERT_EQ(add(skel, 2), 3, "attached");
+		bpf_link__destroy(link);
+		ASSERT_EQ(add(skel, 2), -1, "detached");
+		ASSERT_ERR(bpf_map_delete_elem(bpf_map__fd(skel->maps.by_map), &zero), "again");
+	}
+	struct_ops__destroy(skel);
+}
+
+static void subtest_sleepable(void)
+{
+	struct struct_ops *skel = load();
+	struct bpf_link *link;
+
+	if (!skel)
+		return;
+	ASSERT_EQ(run(skel->progs.call_work), -1, "not attached");
+	link = bpf_map__attach_struct_ops(skel->maps.sleep);
+	if (ASSERT_OK_PTR(link, "attach")) {
+		ASSERT_EQ(run(skel->progs.call_work), 42, "work");
+		bpf_link__destroy(link);
+	}
+	struct_ops__destroy(skel);
+}
+
+/* A program, a table, or one that is attached keeps the module. */
+static void subtest_module_stays(void)
+{
+	struct struct_ops *skel = load();
+	struct bpf_link *link;
+	int err;
+
+	if (!skel)
+		return;
+	link = bpf_map__attach_struct_ops(skel->maps.whole);
+	if (ASSERT_OK_PTR(link, "attach")) {
+		err = delete_module("ops_test", O_NONBLOCK);
+		ASSERT_EQ(err ? errno : 0, EAGAIN, "attached");
+		bpf_link__destroy(link);
+	}
+	err = delete_module("ops_test", O_NONBLOCK);
+	ASSERT_EQ(err ? errno : 0, EAGAIN, "loaded");
+	struct_ops__destroy(skel);
+
+	ASSERT_OK(unload_module("ops_test", false), "unload");
+	ASSERT_OK(load_module("ops_test.ko", false), "load again");
+}
+
+static void subtest_none_left(void)
+{
+	struct struct_ops *skel = load();
+
+	if (!skel)
+		return;
+	kern_sync_rcu();
+	usleep(100000);
+	ASSERT_EQ(run(skel->progs.alive), 0, "objects alive");
+	struct_ops__destroy(skel);
+}
+
+struct refusal {
+	const char *map;
+	const char *prog;
+	/* What loading says, or nothing if attaching fails. */
+	const char *message;
+	int err;
+};
+
+static const struct refusal refusals[] = {
+	{ "nothing", NULL, NULL, EINVAL },
+	{ "refused", "add", NULL, ERANGE },
+	{ "no_slot", "add", NULL, EINVAL },
+	{ "sleeper", "sleeps", "attach to unsupported member add of struct bpf_test_ops" },
+	{ "nullable", "null_not_tested", "invalid mem access 'trusted_ptr_or_null_'" },
+	{ "leak", "not_released", "Unreleased reference id=1" },
+	{ "forged", "made_up", "At program exit the register R0 has smin=4096" },
+	{ "writer", "writes", "only read is supported" },
+	{ "reader", "past_the_end", "func 'key' doesn't have 2-th argument" },
+};
+
+static void subtest_refusal(const struct refusal *refusal)
+{
+	struct bpf_map *map, *other;
+	struct struct_ops_bad *skel;
+	struct bpf_program *prog;
+	struct bpf_link *link;
+	char log[8192] = {};
+	int err;
+
+	skel = struct_ops_bad__open();
+	if (!ASSERT_OK_PTR(skel, "open"))
+		return;
+	map = bpf_object__find_map_by_name(skel->obj, refusal->map);
+	if (!ASSERT_OK_PTR(map, "map"))
+		goto out;
+	bpf_object__for_each_map(other, skel->obj)
+		bpf_map__set_autocreate(other, other == map);
+	bpf_object__for_each_program(prog, skel->obj) {
+		bool wanted = refusal->prog && !strcmp(bpf_program__name(prog), refusal->prog);
+
+		bpf_program__set_autoload(prog, wanted);
+		if (wanted) {
+			bpf_program__set_log_buf(prog, log, sizeof(log));
+			bpf_program__set_log_level(prog, 1);
+		}
+	}
+	err = struct_ops_bad__load(skel);
+	if (refusal->message) {
+		ASSERT_ERR(err, "load");
+		ASSERT_HAS_SUBSTR(log, refusal->message, "log");
+		goto out;
+	}
+	/* A table for a link is filled when it is loaded. */
+	if (!err) {
+		link = bpf_map__attach_struct_ops(map);
+		err = link ? 0 : -errno;
+		bpf_link__destroy(link);
+	}
+	ASSERT_EQ(err, -refusal->err, "attach");
+out:
+	struct_ops_bad__destroy(skel);
+}
+
+void serial_test_struct_ops(void)
+{
+	if (test__start_subtest("members"))
+		subtest_members();
+	if (test__start_subtest("defaults"))
+		subtest_defaults();
+	if (test__start_subtest("slots"))
+		subtest_slots();
+	if (test__start_subtest("update"))
+		subtest_update();
+	if (test__start_subtest("map"))
+		subtest_map();
+	if (test__start_subtest("sleepable"))
+		subtest_sleepable();
+	if (test__start_subtest("module_stays"))
+		subtest_module_stays();
+	for (int i = 0; i < ARRAY_SIZE(refusals); i++) {
+		if (test__start_subtest(refusals[i].map))
+			subtest_refusal(&refusals[i]);
+	}
+	if (test__start_subtest("none_left"))
+		subtest_none_left();
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Tables and programs for ops_test.ko that are refused. */
+#include <vmlinux.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include "bpf_misc.h"
+
+char _license[] SEC("license") = "GPL";
+
+SEC("?struct_ops/add")
+u64 BPF_PROG(add, u32 a, u64 b)
+{
+	return a + b;
+}
+
+/* Without its mandatory member. */
+SEC("?.struct_ops.link")
+struct bpf_test_ops nothing = {
+	.id = 3,
+};
+
+/* With an id that validate() refuses. */
+SEC("?.struct_ops.link")
+struct bpf_test_ops refused = {
+	.id = 99,
+	.add = (void *)add,
+};
+
+/* With an id that reg() has no slot for. */
+SEC("?.struct_ops.link")
+struct bpf_test_ops no_slot = {
+	.id = 4,
+	.add = (void *)add,
+};
+
+/* A slot of its own, so that it cannot replace one of slot 0. */
+SEC("?.struct_ops.link")
+struct bpf_test_ops elsewhere = {
+	.id = 3,
+	.add = (void *)add,
+};
+
+/* A program that may sleep, for a member that must not. */
+SEC("?struct_ops.s/add")
+u64 BPF_PROG(sleeps, u32 a, u64 b)
+{
+	return a + b;
+}
+
+SEC("?.struct_ops.link")
+struct bpf_test_ops sleeper = {
+	.id = 3,
+	.add = (void *)sleeps,
+};
+
+SEC("?struct_ops/key_or")
+u64 BPF_PROG(null_not_tested, struct bpf_ops_item *item, u64 otherwise)
+{
+	return item->key;
+}
+
+SEC("?.struct_ops.link")
+struct bpf_test_ops nullable = {
+	.id = 3,
+	.key_or = (void *)null_not_tested,
+};
+
+SEC("?struct_ops/consume")
+bool BPF_PROG(not_released, struct bpf_ops_item *item)
+{
+	return true;
+}
+
+SEC("?.struct_ops.link")
+struct bpf_test_ops leak = {
+	.id = 3,
+	.consume = (void *)not_released,
+};
+
+SEC("?struct_ops/exchange")
+struct bpf_ops_item *BPF_PROG(made_up, struct bpf_ops_item *item)
+{
+	bpf_ops_item_release(item);
+	return (void *)0x1000;
+}
+
+SEC("?.struct_ops.link")
+struct bpf_test_ops forged = {
+	.id = 3,
+	.exchange = (void *)made_up,
+};
+
+SEC("?struct_ops/key")
+u64 BPF_PROG(writes, struct bpf_ops_item *item)
+{
+	item->key = 1;
+	return 0;
+}
+
+SEC("?.struct_ops.link")
+struct bpf_test_ops writer = {
+	.id = 3,
+	.key = (void *)writes,
+};
+
+SEC("?struct_ops/key")
+u64 BPF_PROG(past_the_end, struct bpf_ops_item *item)
+{
+	/* There is one argument. */
+	return ctx[1];
+}
+
+SEC("?.struct_ops.link")
+struct bpf_test_ops reader = {
+	.id = 3,
+	.key = (void *)past_the_end,
+};

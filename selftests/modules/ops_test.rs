@@ -1,0 +1,519 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tables that BPF programs implement, and kfuncs by which the tests call their members.
+//!
+//! Each table has an id, which picks the slot that it is put into.
+
+use bpf::{
+    bpf_call,
+    insn::{
+        Cond,
+        Epilogue,
+        Input,
+        Native,
+        Prologue, //
+    },
+    prelude::*,
+    struct_ops,
+    struct_ops::{
+        Attached,
+        Member,
+        MemberProg,
+        Ops,
+        Slot,
+        StructOps,
+        Subsystem, //
+    },
+    Prog,
+    ProgType, //
+};
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    }, //
+};
+
+module! {
+    type: OpsTest,
+    name: "ops_test",
+    description: "struct_ops for the BPF selftests",
+    license: "GPL",
+}
+
+/// As many tables can be attached, each with another id.
+const SLOTS: usize = 4;
+
+/// An id for which no table is attached.
+const REFUSED: u32 = 99;
+
+/// Objects that are not freed yet.
+static ALIVE: Atomic<u32> = Atomic::new(0);
+
+/// What members get. Programs can read `key`.
+#[derive(BtfType)]
+#[btf(object, name = "bpf_ops_item")]
+struct Item {
+    #[btf]
+    key: u64,
+}
+
+impl Drop for Item {
+    fn drop(&mut self) {
+        ALIVE.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Item {
+    fn new(key: u64) -> Result<ARef<Object<Item>>> {
+        let item = Object::new(Self { key }, GFP_ATOMIC)?;
+        ALIVE.fetch_add(1, Relaxed);
+        Ok(item)
+    }
+}
+
+/// A table whose members must not sleep.
+#[struct_ops(bpf_test_ops)]
+trait TestOps {
+    /// Where the table is put.
+    #[data]
+    fn id(&self) -> u32;
+
+    /// Values are passed and returned.
+    fn add(&self, a: u32, b: u64) -> u64;
+
+    /// An object that the program can look at.
+    fn key(&self, item: &Object<Item>) -> u64 {
+        item.key + 1000
+    }
+
+    /// The same, which may be missing.
+    fn key_or(&self, item: Option<&Object<Item>>, otherwise: u64) -> u64 {
+        item.map_or(otherwise + 1000, |item| item.key)
+    }
+
+    /// A reference that the program has to give up.
+    fn consume(&self, item: ARef<Object<Item>>) -> bool {
+        drop(item);
+        false
+    }
+
+    /// A reference that the program may give back.
+    fn exchange(&self, item: ARef<Object<Item>>) -> Option<ARef<Object<Item>>> {
+        Some(item)
+    }
+
+    /// An error.
+    fn check(&self, value: i32) -> Result<()> {
+        let _ = value;
+        Ok(())
+    }
+
+    /// Nothing.
+    fn notify(&self, value: i8) {
+        let _ = value;
+    }
+
+    /// More arguments than there are registers.
+    // As many are what is tested.
+    #[allow(clippy::too_many_arguments)]
+    fn many(&self, a: u64, b: u64, c: u64, d: u64, e: u64, f: u64, g: u64) -> u64 {
+        let _ = (a, b, c, d, e, f, g);
+        0
+    }
+}
+
+struct Test;
+
+static SLOT: [Slot<TestOpsTable>; SLOTS] = [const { Slot::new() }; SLOTS];
+
+fn slot(id: u32) -> Result<&'static Slot<TestOpsTable>> {
+    SLOT.get(id as usize).ok_or(EINVAL)
+}
+
+impl Subsystem for Test {
+    type Table = TestOpsTable;
+
+    fn reg(ops: Attached<Self::Table>) -> Result {
+        slot(ops.id())?.set(ops)
+    }
+
+    fn unreg(ops: &Ops<Self::Table>) {
+        if let Ok(slot) = slot(ops.id()) {
+            slot.clear(ops);
+        }
+    }
+
+    fn update(new: Attached<Self::Table>, old: &Ops<Self::Table>) -> Result {
+        if new.id() != old.id() {
+            return Err(EINVAL);
+        }
+        slot(old.id())?.replace(old, new)
+    }
+
+    fn validate(ops: &Ops<Self::Table>) -> Result {
+        if ops.id() == REFUSED {
+            return Err(ERANGE);
+        }
+        Ok(())
+    }
+
+    fn check_member(member: &Member, prog: &Prog) -> Result {
+        // A member for programs of which the verifier says no more than that.
+        if member.name == "notify" && !prog.is(ProgType::StructOps) {
+            return Err(EINVAL);
+        }
+        Ok(())
+    }
+}
+
+static TEST: StructOps<Test> = StructOps::new();
+
+/// A table that may sleep, and cannot be replaced.
+#[struct_ops(bpf_test_sleep_ops)]
+trait TestSleepOps {
+    /// May sleep.
+    #[sleepable]
+    fn work(&self, value: u32) -> u32;
+
+    /// Must not.
+    fn peek(&self, value: u32) -> u32 {
+        value
+    }
+}
+
+struct TestSleep;
+
+static SLEEP_SLOT: Slot<TestSleepOpsTable> = Slot::new();
+
+impl Subsystem for TestSleep {
+    type Table = TestSleepOpsTable;
+
+    fn reg(ops: Attached<Self::Table>) -> Result {
+        SLEEP_SLOT.set(ops)
+    }
+
+    fn unreg(ops: &Ops<Self::Table>) {
+        SLEEP_SLOT.clear(ops);
+    }
+}
+
+static TEST_SLEEP: StructOps<TestSleep> = StructOps::new();
+
+/// A table whose programs run between a prologue and an epilogue.
+#[struct_ops(bpf_test_around_ops)]
+trait TestAroundOps {
+    /// With nothing around it.
+    fn plain(&self, item: &Object<Item>, value: u32) -> u32;
+
+    /// With a prologue: the program does not run for a value over 1000.
+    fn before(&self, item: &Object<Item>, value: u32) -> u32 {
+        let _ = item;
+        value
+    }
+
+    /// With an epilogue: it returns at most the key of the item.
+    fn after(&self, item: &Object<Item>, value: u32) -> u32 {
+        let _ = item;
+        value
+    }
+
+    /// With both, and it may sleep.
+    #[sleepable]
+    fn both(&self, item: &Object<Item>, value: u32) -> u32 {
+        let _ = item;
+        value
+    }
+
+    /// With both, which only count.
+    fn quiet(&self, value: u32) {
+        let _ = value;
+    }
+
+    /// Its prologue is too long.
+    fn lengthy(&self, value: u32) -> u32 {
+        value
+    }
+
+    /// What is around it cannot be made; which error it is depends on the program's name.
+    fn broken(&self, item: ARef<Object<Item>>) -> u32 {
+        drop(item);
+        0
+    }
+}
+
+/// How often prologues and epilogues called.
+static BEFORE: Atomic<u32> = Atomic::new(0);
+static AFTER: Atomic<u32> = Atomic::new(0);
+
+bpf_call! {
+    /// 0 if the program may run, else what is returned in its place.
+    static GATE = fn(item: &Object<Item>, value: u32) -> u32 {
+        BEFORE.fetch_add(1, Relaxed);
+        if value > 1000 { item.key as u32 } else { 0 }
+    };
+}
+
+bpf_call! {
+    /// The result of the program, but not more than the key.
+    static BOUND = fn(item: &Object<Item>, value: u32, result: u32) -> u32 {
+        let _ = value;
+        AFTER.fetch_add(1, Relaxed);
+        result.min(item.key as u32)
+    };
+}
+
+bpf_call! {
+    static COUNT_BEFORE = fn() {
+        BEFORE.fetch_add(1, Relaxed);
+    };
+}
+
+bpf_call! {
+    static COUNT_AFTER = fn(value: u32) {
+        AFTER.fetch_add(value, Relaxed);
+    };
+}
+
+bpf_call! {
+    /// Not in the list of functions that may be called.
+    static STRANGER = fn() {};
+}
+
+struct TestAround;
+
+static AROUND_SLOT: Slot<TestAroundOpsTable> = Slot::new();
+
+impl Subsystem for TestAround {
+    type Table = TestAroundOpsTable;
+
+    const NATIVES: &'static [&'static Native] = &[&GATE, &BOUND, &COUNT_BEFORE, &COUNT_AFTER];
+
+    fn prologue(prog: &MemberProg<'_>, code: &mut Prologue<'_>) {
+        match prog.member().name {
+            "before" | "both" => {
+                let result = code.call(&GATE, [Input::Arg(0), Input::Arg(1)]);
+                code.exit_unless(result, Cond::Eq, 0, result);
+            }
+            "quiet" => {
+                code.call(&COUNT_BEFORE, []);
+            }
+            "lengthy" => {
+                let zero = code.call(&COUNT_BEFORE, []);
+                for _ in 0..20 {
+                    code.exit_unless(zero, Cond::Eq, 0, Input::Const(1));
+                }
+            }
+            "broken" => match prog.name().to_bytes() {
+                b"stranger" => {
+                    code.call(&STRANGER, []);
+                }
+                b"no_argument" => {
+                    code.call(&GATE, [Input::Arg(0), Input::Arg(1)]);
+                }
+                b"no_object" => {
+                    code.call(&GATE, [Input::Const(0), Input::Const(0)]);
+                }
+                b"leaves_ref" => {
+                    let result = code.call(&GATE, [Input::Arg(0), Input::Const(0)]);
+                    code.exit_unless(result, Cond::Eq, 0, result);
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    fn epilogue(prog: &MemberProg<'_>, code: &mut Epilogue<'_>) {
+        match prog.member().name {
+            "after" | "both" => {
+                let result = code.result();
+                let inputs = [Input::Arg(0), Input::Arg(1), result.into()];
+                let result = code.call(&BOUND, inputs);
+                code.set_result(result);
+            }
+            "quiet" => {
+                code.call(&COUNT_AFTER, [Input::Arg(0)]);
+            }
+            // The program has given the object up.
+            "broken" if prog.name().to_bytes() == b"after_release" => {
+                code.call(&GATE, [Input::Arg(0), Input::Const(0)]);
+            }
+            _ => {}
+        }
+    }
+
+    fn reg(ops: Attached<Self::Table>) -> Result {
+        AROUND_SLOT.set(ops)
+    }
+
+    fn unreg(ops: &Ops<Self::Table>) {
+        AROUND_SLOT.clear(ops);
+    }
+}
+
+static TEST_AROUND: StructOps<TestAround> = StructOps::new();
+
+/// What a kfunc returns if no table is attached.
+const NOBODY: u64 = u64::MAX;
+
+fn with(id: u32, call: impl FnOnce(&Ops<TestOpsTable>) -> u64) -> u64 {
+    let slot = slot(id);
+    slot.ok().and_then(|slot| slot.with(call)).unwrap_or(NOBODY)
+}
+
+/// Calls `add` of table @id.
+#[kfunc]
+fn bpf_ops_test_add(id: u32, a: u32, b: u64) -> u64 {
+    with(id, |ops| ops.add(a, b))
+}
+
+/// Calls `key` of table @id, with a new object.
+#[kfunc]
+fn bpf_ops_test_key(id: u32, key: u64) -> u64 {
+    let Ok(item) = Item::new(key) else {
+        return NOBODY;
+    };
+    with(id, |ops| ops.key(&item))
+}
+
+/// Calls `key_or` of table @id, without an object if @key is 0.
+#[kfunc]
+fn bpf_ops_test_key_or(id: u32, key: u64, otherwise: u64) -> u64 {
+    let item = if key == 0 { None } else { Item::new(key).ok() };
+    with(id, |ops| ops.key_or(item.as_deref(), otherwise))
+}
+
+/// Calls `consume` of table @id with the only reference to an object.
+#[kfunc]
+fn bpf_ops_test_consume(id: u32, key: u64) -> u64 {
+    let Ok(item) = Item::new(key) else {
+        return NOBODY;
+    };
+    with(id, |ops| u64::from(ops.consume(item)))
+}
+
+/// Calls `exchange` of table @id; returns the key of what came back, or 0.
+#[kfunc]
+fn bpf_ops_test_exchange(id: u32, key: u64) -> u64 {
+    let Ok(item) = Item::new(key) else {
+        return NOBODY;
+    };
+    with(id, |ops| ops.exchange(item).map_or(0, |item| item.key))
+}
+
+/// Calls `check` of table @id; returns 0 or a positive error number.
+#[kfunc]
+fn bpf_ops_test_check(id: u32, value: i32) -> u64 {
+    with(id, |ops| match ops.check(value) {
+        Ok(()) => 0,
+        Err(err) => u64::from(err.to_errno().unsigned_abs()),
+    })
+}
+
+/// Calls `notify` of table @id.
+#[kfunc]
+fn bpf_ops_test_notify(id: u32, value: i8) -> u64 {
+    with(id, |ops| {
+        ops.notify(value);
+        0
+    })
+}
+
+/// Calls `many` of table @id with 1, 2, 3 and so on.
+#[kfunc]
+fn bpf_ops_test_many(id: u32) -> u64 {
+    with(id, |ops| ops.many(1, 2, 3, 4, 5, 6, 7))
+}
+
+/// Calls `work` of the table that may sleep.
+#[kfunc(sleepable)]
+fn bpf_ops_test_work(value: u32) -> u64 {
+    SLEEP_SLOT
+        .get()
+        .map_or(NOBODY, |ops| u64::from(ops.work(value)))
+}
+
+/// Calls a member of the table with prologues and epilogues, with an item that has @key: 0 for
+/// `plain`, 1 for `before`, 2 for `after`, 3 for `both`, 4 for `quiet`.
+#[kfunc(sleepable)]
+fn bpf_ops_test_around(member: u32, key: u64, value: u32) -> u64 {
+    let (Ok(item), Some(ops)) = (Item::new(key), AROUND_SLOT.get()) else {
+        return NOBODY;
+    };
+    u64::from(match member {
+        0 => ops.plain(&item, value),
+        1 => ops.before(&item, value),
+        2 => ops.after(&item, value),
+        3 => ops.both(&item, value),
+        _ => {
+            ops.quiet(value);
+            0
+        }
+    })
+}
+
+/// Returns how often prologues counted, in the upper half, and what epilogues did; from then on
+/// they begin at 0.
+#[kfunc]
+fn bpf_ops_test_counts() -> u64 {
+    let (before, after) = (BEFORE.xchg(0, Relaxed), AFTER.xchg(0, Relaxed));
+    u64::from(before) << 32 | u64::from(after)
+}
+
+/// Returns the number of objects that are not freed.
+#[kfunc]
+fn bpf_ops_test_alive() -> u32 {
+    ALIVE.load(Relaxed)
+}
+
+/// Gives up a reference.
+#[kfunc]
+fn bpf_ops_item_release(item: ARef<Object<Item>>) {
+    drop(item);
+}
+
+/// Makes an object.
+#[kfunc]
+fn bpf_ops_item_new(key: u64) -> Option<ARef<Object<Item>>> {
+    Item::new(key).ok()
+}
+
+kfunc_set! {
+    static CALLS for [Syscall] = [
+        bpf_ops_test_add,
+        bpf_ops_test_key,
+        bpf_ops_test_key_or,
+        bpf_ops_test_consume,
+        bpf_ops_test_exchange,
+        bpf_ops_test_check,
+        bpf_ops_test_notify,
+        bpf_ops_test_many,
+        bpf_ops_test_work,
+        bpf_ops_test_around,
+        bpf_ops_test_counts,
+        bpf_ops_test_alive,
+    ];
+}
+
+kfunc_set! {
+    static ITEMS for [StructOps] = [bpf_ops_item_release, bpf_ops_item_new];
+}
+
+struct OpsTest {
+    _calls: bpf::Registration,
+    _items: bpf::Registration,
+}
+
+impl kernel::Module for OpsTest {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        TEST.register(module)?;
+        TEST_SLEEP.register(module)?;
+        TEST_AROUND.register(module)?;
+        Ok(Self {
+            _calls: CALLS.register(module)?,
+            _items: ITEMS.register(module)?,
+        })
+    }
+}
