@@ -12,7 +12,6 @@ use kernel::prelude::*;
 module! {
     type: DnsNames,
     name: "dns_names",
-    authors: ["Seed df3aa2d1 maintainers"],
     description: "Rust sample: parses DNS packets for BPF programs",
     license: "GPL",
 }

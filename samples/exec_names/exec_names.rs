@@ -17,7 +17,6 @@ use kernel::prelude::*;
 module! {
     type: ExecNames,
     name: "exec_names",
-    authors: ["Seed df3aa2d1 maintainers"],
     description: "Rust sample: parses file names for BPF programs",
     license: "GPL",
 }

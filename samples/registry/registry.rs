@@ -27,7 +27,6 @@ use kernel::{
 module! {
     type: Registry,
     name: "registry",
-    authors: ["Seed df3aa2d1 maintainers"],
     description: "Rust sample: counters that BPF programs share",
     license: "GPL",
 }

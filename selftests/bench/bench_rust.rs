@@ -8,7 +8,6 @@ use kernel::prelude::*;
 module! {
     type: Bench,
     name: "bench_rust",
-    authors: ["Seed df3aa2d1 maintainers"],
     description: "Kfuncs of the benchmark, in Rust",
     license: "GPL",
 }

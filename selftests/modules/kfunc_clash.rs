@@ -8,7 +8,6 @@ use kernel::prelude::*;
 module! {
     type: KfuncClash,
     name: "kfunc_clash",
-    authors: ["Seed df3aa2d1 maintainers"],
     description: "A module that must not load beside kfunc_test",
     license: "GPL",
 }

@@ -9,7 +9,6 @@ use kernel::prelude::*;
 module! {
     type: KfuncLate,
     name: "kfunc_late",
-    authors: ["Seed df3aa2d1 maintainers"],
     description: "A module that registers kfuncs after its init",
     license: "GPL",
 }

@@ -15,7 +15,6 @@ use kernel::prelude::*;
 module! {
     type: KfuncTest,
     name: "kfunc_test",
-    authors: ["Seed df3aa2d1 maintainers"],
     description: "Kfuncs for the BPF selftests",
     license: "GPL",
 }

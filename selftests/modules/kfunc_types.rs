@@ -18,7 +18,6 @@ use kernel::{
 module! {
     type: KfuncTypes,
     name: "kfunc_types",
-    authors: ["Seed df3aa2d1 maintainers"],
     description: "Kfuncs with types of their own for the BPF selftests",
     license: "GPL",
 }

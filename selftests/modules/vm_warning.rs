@@ -7,7 +7,6 @@ use kernel::prelude::*;
 module! {
     type: VmWarning,
     name: "vm_warning",
-    authors: ["Seed df3aa2d1 maintainers"],
     description: "Makes the kernel print a warning",
     license: "GPL",
 }
