@@ -19,7 +19,8 @@ help:
 	@echo '  make distclean    remove the tools and the kernel as well'
 	@echo
 	@echo 'demo, test and shell take KERNEL=stock, test or debug: Debian'"'"'s own kernel, one'
-	@echo 'with this tree built in, or the same with all checks (scripts/configs).'
+	@echo 'with this tree built in, or the same with all checks (scripts/configs). test, shell'
+	@echo 'and kernel take KERNEL=arm64 as well: the test kernel for that machine, emulated.'
 	@echo
 	@echo 'Everything goes to $${XDG_CACHE_HOME:-~/.cache}/bpf-rust (9 GB).'
 	@echo 'Needs a Debian-based system with make, mmdebstrap and bubblewrap.'

@@ -12,6 +12,9 @@
 #   MODULE_BTF   modules that the programs call. Their types and the prototypes
 #                of their kfuncs come from their own BTF, into the same vmlinux.h
 #                as the kernel's.
+#
+# For another machine than this one: ARCH, as the kernel calls it, and the CC,
+# LD and AR that make programs for it.
 
 absolute = $(if $(filter-out /%,$(or $($1),-)),$(error $1="$($1)" must be the absolute path of $2))
 exists   = $(foreach f,$($1),$(if $(wildcard $f$2),,$(error $1=$f: there is no $f$2, $3)))
@@ -43,8 +46,9 @@ tools	 := $(srctree)/tools
 upstream := $(tools)/testing/selftests/bpf
 
 BPFTOOL	  := $(TOOLS)/bpftool/bootstrap/bpftool
-LIBBPF	  := $(TOOLS)/bpftool/bootstrap/libbpf/libbpf.a
-INCLUDES  := -I$(CURDIR) -I$(OUTPUT) -I$(dir $(LIBBPF))include
+HOSTLIB	  := $(TOOLS)/bpftool/bootstrap/libbpf/libbpf.a
+LIBBPF	  := $(if $(filter $(HOSTARCH),$(SRCARCH)),$(HOSTLIB),$(TOOLS)/libbpf-$(SRCARCH)/libbpf.a)
+INCLUDES  := -I$(CURDIR) -I$(OUTPUT) -I$(dir $(HOSTLIB))include
 
 # The flags of upstream's selftests, as far as they matter here.
 BPF_CFLAGS  = -Wp,-MMD,$(depfile) -g -O2 -std=gnu11 -Wall -Werror	\
@@ -53,7 +57,7 @@ BPF_CFLAGS  = -Wp,-MMD,$(depfile) -g -O2 -std=gnu11 -Wall -Werror	\
 	      -Wno-microsoft-anon-tag -Wno-compare-distinct-pointer-types \
 	      -Wno-initializer-overrides $(INCLUDES) $(BPF_INCLUDES)	\
 	      -idirafter /usr/include/$(MULTIARCH)
-MULTIARCH  := $(shell $(CC) -print-multiarch)
+MULTIARCH  := $(shell $(HOSTCC) -print-multiarch)
 
 quiet_cmd_skel = GEN-SKEL $(@F)
       cmd_skel = $(BPFTOOL) gen object $(@:.skel.h=.linked.o) $<;	\
@@ -78,10 +82,17 @@ $(OUTPUT)/vmlinux.h: $(BPFTOOL) $(VMLINUX_BTF) $(MODULE_BTF) FORCE
 	$(call filechk,vmlinux)
 
 # "bootstrap" is the bpftool that knows btf and gen; it builds libbpf for itself.
-$(BPFTOOL) $(LIBBPF) &: $(wildcard $(tools)/bpf/bpftool/*.[ch] $(tools)/lib/bpf/*.[ch])
+$(BPFTOOL) $(HOSTLIB) &: $(wildcard $(tools)/bpf/bpftool/*.[ch] $(tools)/lib/bpf/*.[ch])
 	$(Q)mkdir -p $(TOOLS)/bpftool
 	$(Q)$(MAKE) -C $(tools)/bpf/bpftool OUTPUT=$(TOOLS)/bpftool/	\
-		HOSTCC="$(CC)" SKIP_CRYPTO=1 bootstrap
+		HOSTCC="$(HOSTCC)" SKIP_CRYPTO=1 bootstrap
+
+ifneq ($(LIBBPF),$(HOSTLIB))
+# Its headers are those of the other one.
+$(LIBBPF): $(wildcard $(tools)/lib/bpf/*.[ch]) | $(HOSTLIB)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(MAKE) -C $(tools)/lib/bpf OUTPUT=$(@D)/ $@
+endif
 
 .PRECIOUS: $(OUTPUT)/%.bpf.o $(OUTPUT)/%.skel.h
 PHONY := all FORCE

@@ -25,13 +25,25 @@ BUILD=$CACHE/build/$(printf %s "$TOP" | cksum | cut -d' ' -f1)
 # The kernel that is booted: the distribution's own (stock), with the modules of
 # an external build, or one that scripts/test-kernel built with this tree in it.
 KERNEL=${KERNEL:-stock}
+ARCH=x86
+BOOT=arch/x86/boot/bzImage
+PROGRAMS=$BUILD
+SYSROOT=
+# The test kernel for another machine, with programs and a C library of its own.
+if [ "$KERNEL" = arm64 ]; then
+	ARCH=arm64
+	BOOT=arch/arm64/boot/Image
+	PROGRAMS=$BUILD/$ARCH
+	SYSROOT=$CACHE/sysroot-$ARCH
+	TRIPLE=aarch64-linux-gnu
+fi
 if [ "$KERNEL" = stock ]; then
 	IMAGE=$KERNELS/unpacked/vmlinuz
 	CONFIG=$KERNELS/unpacked/.config
 	MODULES=$BUILD/modules
 	BUILTIN=/dev/null
 else
-	IMAGE=$KERNELS/out/$KERNEL/arch/x86/boot/bzImage
+	IMAGE=$KERNELS/out/$KERNEL/$BOOT
 	CONFIG=$KERNELS/out/$KERNEL/.config
 	MODULES=$KERNELS/out/$KERNEL/kernel/bpf/rust
 	BUILTIN=$KERNELS/out/$KERNEL/modules.builtin
@@ -115,5 +127,6 @@ vm()
 
 	# KASAN and kmemleak keep books.
 	[ "$KERNEL" != debug ] || memory=3G
-	"$TOP/scripts/run" "$TOP/scripts/vm" --kernel "$IMAGE" --memory "$memory" "$@"
+	"$TOP/scripts/run" "$TOP/scripts/vm" --kernel "$IMAGE" --memory "$memory" \
+		${SYSROOT:+--sysroot "$SYSROOT"} "$@"
 }

@@ -19,5 +19,6 @@ fi
 
 "$TOP/scripts/root"
 "$TOP/scripts/kernel"
+[ -z "$SYSROOT" ] || "$TOP/scripts/sysroot"
 
 [ "$KERNEL" = stock ] || "$TOP/scripts/test-kernel"

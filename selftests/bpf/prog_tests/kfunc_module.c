@@ -30,18 +30,60 @@ static struct kfunc_module *load_and_call(void)
 	return skel;
 }
 
-/*
- * The JIT's code calls the symbol of the Rust function itself: one of its
- * call instructions (e8, 32 bits relative to the next one) leads there.
- */
+/* How many call instructions of the JIT's code, which lies at image, lead to target. */
+#if defined(__x86_64__)
+static __u32 count_calls(const unsigned char *code, __u32 len, __u64 image, __u64 target)
+{
+	__u32 i, calls = 0;
+	__s32 offset;
+
+	/* call: e8, and 32 bits relative to the next instruction */
+	for (i = 0; i + 5 <= len; i++) {
+		if (code[i] != 0xe8)
+			continue;
+		memcpy(&offset, &code[i + 1], sizeof(offset));
+		if (image + i + 5 + offset == target)
+			calls++;
+	}
+	return calls;
+}
+#elif defined(__aarch64__)
+static __u32 count_calls(const unsigned char *code, __u32 len, __u64 image, __u64 target)
+{
+	__u32 insn[1024], i, calls = 0;
+	__u64 address;
+
+	if (len > sizeof(insn))
+		len = sizeof(insn);
+	memcpy(insn, code, len);
+	for (i = 0; i < len / 4; i++) {
+		if ((insn[i] & 0xfc000000) == 0x94000000) {
+			/* bl: 26 bits, in words, relative to itself */
+			address = image + i * 4 + (((__s32)insn[i] << 6) >> 4);
+		} else if (i >= 3 && (insn[i] & 0xfffffc1f) == 0xd63f0000) {
+			/* blr, for what is far: movn, movk and movk load 48 bits before it */
+			address = ~(__u64)0xffffffffffff |
+				  (__u64)(insn[i - 1] >> 5 & 0xffff) << 32 |
+				  (__u64)(insn[i - 2] >> 5 & 0xffff) << 16 |
+				  (~insn[i - 3] >> 5 & 0xffff);
+		} else {
+			continue;
+		}
+		if (address == target)
+			calls++;
+	}
+	return calls;
+}
+#endif
+
+/* The JIT's code calls the symbol of the Rust function itself. */
 static void subtest_direct_call(void)
 {
 	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info), i, calls = 0;
+	__u32 len = sizeof(info), calls;
 	unsigned char code[4096];
 	struct kfunc_module *skel;
-	__u64 image, target;
-	__s32 offset;
+	__u64 image = 0, target;
 	int fd;
 
 	skel = load_and_call();
@@ -58,13 +100,7 @@ static void subtest_direct_call(void)
 		goto out;
 	if (!ASSERT_GT(info.jited_prog_len, 5, "jited_prog_len"))
 		goto out;
-	for (i = 0; i <= info.jited_prog_len - 5; i++) {
-		if (code[i] != 0xe8)
-			continue;
-		memcpy(&offset, &code[i + 1], sizeof(offset));
-		if (image + i + 5 + offset == target)
-			calls++;
-	}
+	calls = count_calls(code, info.jited_prog_len, image, target);
 	ASSERT_EQ(calls, 1, "calls of the function itself");
 out:
 	kfunc_module__destroy(skel);
