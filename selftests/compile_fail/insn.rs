@@ -23,9 +23,8 @@ unsafe extern "C" fn follows(pointer: u64, _: u64, _: u64, _: u64, _: u64) -> u6
     unsafe { *(pointer as *const u64) }
 }
 
-fn prologue(prologue: &mut Prologue<'_>) {
-    prologue.call(follows, [Input::Arg(0)]); //~ mismatched types | expected safe fn, found unsafe fn
-}
+/// Only `bpf_call!`, which looks at the types, makes one.
+static FOLLOWS: Native = Native::new("follows", follows, &[Kind::Number]); //~ call to unsafe function `bpf::insn::Native::new` is unsafe
 
 fn any_instruction(prologue: &mut Prologue<'_>) {
     prologue.raw().push(store(DW, R1.arg(0), 0)); //~ call to unsafe function `bpf::insn::Prologue::<'a>::raw` is unsafe

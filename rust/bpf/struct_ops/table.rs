@@ -238,7 +238,7 @@ impl<T: Table> Drop for Attached<T> {
 ///
 /// # Invariants
 ///
-/// `ops` is null or comes from [`Attached::into_raw`]. Who takes it away drops it; the kernel frees
+/// `ops` is null or comes from `Attached::into_raw`. Who takes it away drops it; the kernel frees
 /// a table only after RCU readers (`bpf_struct_ops_map_free()`).
 pub struct Slot<T: Table> {
     ops: Atomic<*mut Ops<T>>,

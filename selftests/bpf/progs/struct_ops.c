@@ -167,7 +167,7 @@ int call_few(void *ctx)
 	return 0;
 }
 
-__u32 slot = 0;
+__u32 slot;
 
 SEC("syscall")
 int call_add(void *ctx)

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tables that cannot be declared, and calls that cannot be made.
+
+use bpf::{
+    bpf_call,
+    struct_ops, //
+};
+use kernel::prelude::*;
+
+#[struct_ops]
+trait NoName { //~ NoName: name the table as programs know it, `#[struct_ops(bpf_my_ops)]`
+    fn member(&self) -> u32;
+}
+
+#[struct_ops(bpf_fail_const_ops)]
+trait Const {
+    const VALUE: u32; //~ Const: a table has functions and, with `#[data]`, values
+}
+
+#[struct_ops(bpf_fail_empty_ops)]
+trait Empty {} //~ Empty: a table has 1 to 64 members
+
+#[struct_ops(bpf_fail_self_ops)]
+trait NoSelf {
+    fn member(value: u32) -> u32; //~ member: the first argument of a member is `&self`, the table
+}
+
+#[struct_ops(bpf_fail_unsafe_ops)]
+trait Unsafe {
+    unsafe fn member(&self); //~ member: a program cannot ask for promises; take it without `unsafe`
+}
+
+#[struct_ops(bpf_fail_generic_ops)]
+trait Generic {
+    fn member<T>(&self); //~ member: a member of a table cannot be generic
+}
+
+#[struct_ops(bpf_fail_data_ops)]
+trait DataWithBody {
+    #[data]
+    fn id(&self) -> u32 { //~ id: a value of a table is declared `#[data] fn name(&self) -> u32;`
+        0
+    }
+}
+
+#[struct_ops(bpf_fail_slice_ops)]
+trait Slice {
+    fn member(&self, bytes: &[u8]); //~ `&[u8]` means nothing to the BPF verifier as an argument of a struct_ops member
+} //~^ `&[u8]` means nothing to the BPF verifier as an argument of a struct_ops member
+
+#[struct_ops(bpf_fail_return_ops)]
+trait Return {
+    fn member(&self) -> &'static str { //~ `&'static str` means nothing to the BPF verifier as what a struct_ops member returns
+        ""
+    }
+}
+
+bpf_call! { //~ a function that BPF calls has up to five arguments
+    static SIX = fn(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8) {};
+}
+
+bpf_call! {
+    static BYTES = fn(bytes: &[u8]) {}; //~ `&[u8]` cannot be passed by a prologue or an epilogue
+} //~^^ `&[u8]` cannot be passed by a prologue or an epilogue
