@@ -46,7 +46,8 @@ use core::{
 };
 use kernel::{
     bindings,
-    prelude::*, //
+    prelude::*,
+    sync::atomic::Atomic, //
 };
 
 /// A type that has a name in BTF.
@@ -86,6 +87,18 @@ scalar! {
     i8 as "s8", i16 as "s16", i32 as "s32", i64 as "s64",
     bool as "bool",
 }
+
+macro_rules! atomic {
+    ($($ty:ty),* $(,)?) => {$(
+        // SAFETY: An atomic has the layout of what is in it. Programs read it as C code does.
+        unsafe impl BtfType for Atomic<$ty> {
+            const BTF: &'static str = <$ty as BtfType>::BTF;
+            const SCALARS: Option<u32> = Some(0);
+        }
+    )*};
+}
+
+atomic!(u32, u64, i32, i64);
 
 impl<T: BtfType, const N: usize> Array<T, N> {
     const TEXT: Composed = Composed::new(&["[", Number::<N>::TEXT, "]", T::BTF]);
