@@ -12,6 +12,7 @@ help:
 	@echo '  make test         run all tests'
 	@echo '  make test T=name  run ./test_progs -t name'
 	@echo '  make bench        count instructions of Rust kfuncs, beside C'
+	@echo '  make upstream     the kernel'"'"'s own BPF tests, with and without the patches'
 	@echo '  make shell        a shell in the virtual machine, everything loaded'
 	@echo '  make kernel       build the test kernel, with this tree in it'
 	@echo '  make doc          the documentation of the crate'
@@ -25,10 +26,10 @@ help:
 	@echo 'Everything goes to $${XDG_CACHE_HOME:-~/.cache}/bpf-rust (9 GB).'
 	@echo 'Needs a Debian-based system with make, mmdebstrap and bubblewrap.'
 
-demo test bench shell doc clean distclean:
+demo test bench upstream shell doc clean distclean:
 	@scripts/$@
 
 kernel:
 	@KERNEL=$(or $(KERNEL),test) bash scripts/setup.sh
 
-.PHONY: help kernel demo test bench shell doc clean distclean
+.PHONY: help kernel demo test bench upstream shell doc clean distclean
