@@ -235,6 +235,19 @@ impl Prog {
         self.0.get()
     }
 
+    /// Its instructions, while the verifier looks at it.
+    pub(crate) fn insns(&self) -> &[bindings::bpf_insn] {
+        let prog = self.0.get();
+        // SAFETY: The program is valid. Its instructions follow it, and are not changed while the
+        // caller looks at them, in a callback of the verifier.
+        unsafe {
+            core::slice::from_raw_parts(
+                core::ptr::addr_of!((*prog).__bindgen_anon_2).cast(),
+                (*prog).len as usize,
+            )
+        }
+    }
+
     /// Its name, as its author gave it; it may be cut off after 15 bytes.
     pub fn name(&self) -> &CStr {
         // SAFETY: The program and its auxiliary part are valid. The name is set before the program

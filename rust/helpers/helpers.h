@@ -24,6 +24,7 @@ u32 rust_bpf_helper_member_offset(const struct btf_type *t, const struct btf_mem
 bool rust_bpf_helper_refcount_inc_not_zero(refcount_t *refs);
 int rust_bpf_helper_skb_copy_bits(const void *skb, u32 offset, void *to, u32 len);
 bool rust_bpf_helper_task_inc_not_zero(void *task);
+u32 rust_bpf_helper_throw_id(void);
 void *rust_bpf_helper_xdp_linear(const void *buff, u32 *len);
 
 /* For KUnit. */

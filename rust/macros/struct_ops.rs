@@ -155,6 +155,16 @@ fn parse_member(item: &mut TraitItemFn) -> Result<Member> {
         let Pat::Ident(param) = &*arg.pat else {
             return refuse(arg.pat.span(), &format!("argument {index} needs a name"));
         };
+        if param.ident.to_string().contains("__") {
+            return refuse(
+                param.ident.span(),
+                &format!(
+                    "argument {index} ({}): the verifier gives ends of names after `__` a meaning; \
+                     the type says it, not the name",
+                    param.ident
+                ),
+            );
+        }
         params.push((param.ident.clone(), (*arg.ty).clone()));
     }
     if params.len() > MAX_ARGS {
@@ -204,8 +214,9 @@ fn generate(ops: &Ident, item: &ItemTrait, members: &[Member]) -> TokenStream {
         const _: () = {
             #(#stubs)*
 
+            // SAFETY: The table has a stub for each function.
             static STUBS: ::bpf::struct_ops::Stubs<#table> =
-                ::bpf::struct_ops::Stubs(#table { #(#stub_values,)* });
+                unsafe { ::bpf::struct_ops::Stubs::new(#table { #(#stub_values,)* }) };
 
             // SAFETY: The struct is described below as it is laid out, and so are the stubs.
             unsafe impl ::bpf::struct_ops::Table for #table {
@@ -215,7 +226,10 @@ fn generate(ops: &Ident, item: &ItemTrait, members: &[Member]) -> TokenStream {
                         Err(_) => c"",
                     };
                 const MEMBERS: &'static [::bpf::struct_ops::Member] = &[#(#infos),*];
-                const STUBS: &'static ::bpf::struct_ops::Stubs<Self> = &STUBS;
+
+                fn stubs() -> &'static ::bpf::struct_ops::Stubs<Self> {
+                    &STUBS
+                }
             }
         };
 

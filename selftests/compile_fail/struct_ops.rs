@@ -44,6 +44,11 @@ trait DataWithBody {
     }
 }
 
+#[struct_ops(bpf_fail_name_ops)]
+trait Name {
+    fn member(&self, item__ref: u64); //~ member: argument 1 (item__ref): the verifier gives ends of names after `__` a meaning; the type says it, not the name
+}
+
 #[struct_ops(bpf_fail_slice_ops)]
 trait Slice {
     fn member(&self, bytes: &[u8]); //~ `&[u8]` means nothing to the BPF verifier as an argument of a struct_ops member

@@ -33,6 +33,11 @@ use kernel::{
     str::CStr, //
 };
 
+extern "C" {
+    // In `rust/helpers/struct_ops.c`.
+    fn rust_bpf_helper_throw_id() -> u32;
+}
+
 /// A program that implements a member.
 pub struct MemberProg<'a> {
     prog: &'a Prog,
@@ -94,6 +99,11 @@ pub(super) unsafe fn func_proto<S: Subsystem>(
             return native.proto();
         }
     }
+    // The callee of a tail call may be of another table, whose arguments have the same types but
+    // other rules.
+    if imm == bindings::bpf_func_id_BPF_FUNC_tail_call as i32 {
+        return core::ptr::null();
+    }
     // SAFETY: By the safety requirements. The function knows all numbers that are no helper's.
     unsafe { bindings::bpf_base_func_proto(imm as bindings::bpf_func_id, prog.as_raw()) }
 }
@@ -142,12 +152,38 @@ fn explain<S: Subsystem>(prog: &MemberProg<'_>, what: &str, err: &crate::insn::I
     );
 }
 
-/// Makes both once, to see whether they can be made.
+/// Makes both once, to see whether they can be made, and the program have them around it.
 pub(super) fn check<S: Subsystem>(prog: &MemberProg<'_>) -> Result {
     let mut buf = [bpf_insn::default(); INSN_BUF_SIZE];
-    prologue::<S>(&mut buf, prog, &bpf_insn::default())?;
-    epilogue::<S>(&mut buf, prog, -8)?;
-    Ok(())
+    let before = prologue::<S>(&mut buf, prog, &bpf_insn::default())?;
+    let after = epilogue::<S>(&mut buf, prog, -8)?;
+    if before == 0 && after == 0 {
+        return Ok(());
+    }
+    match prog.prog.insns().iter().find(|insn| evades(insn)) {
+        None => Ok(()),
+        Some(_) => {
+            pr_warn!(
+                "struct {}: a program for {} must not throw, nor jump through a table: it could \
+                 evade its prologue or epilogue\n",
+                <S::Table as super::Table>::NAME,
+                prog.member.name
+            );
+            Err(EINVAL)
+        }
+    }
+}
+
+/// Whether an instruction can leave the program without its epilogue (`bpf_throw()`), or come to
+/// its prologue again: the kernel moves the targets of jumps, but not those in tables.
+fn evades(insn: &bpf_insn) -> bool {
+    let code = u32::from(insn.code);
+    let throws = code == bindings::BPF_JMP | bindings::BPF_CALL
+        && u32::from(insn.src_reg()) == bindings::BPF_PSEUDO_KFUNC_CALL
+        && insn.off == 0
+        // SAFETY: The function returns a number.
+        && insn.imm == unsafe { rust_bpf_helper_throw_id() } as i32;
+    throws || code == bindings::BPF_JMP | bindings::BPF_JA | bindings::BPF_X
 }
 
 /// In place of what could be made once and now cannot: the program does not run, and returns 0.

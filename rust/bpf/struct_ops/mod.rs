@@ -98,7 +98,8 @@
 //! # Lifetimes
 //!
 //! A struct_ops map keeps its programs and the module that declared the table
-//! (`bpf_struct_ops_map_alloc()`), and a program keeps that module too (`check_struct_ops_btf_id()`).
+//! (`bpf_struct_ops_map_alloc()`); a program runs only from a map, and only from one of the table
+//! that it was verified for, which is checked when the map is filled.
 //! An [`Attached`] is a reference to the map. What prologues and epilogues call is in the same
 //! module, or in one that it depends on. So no code that can still run goes away: neither a
 //! program's while the subsystem calls it, nor the subsystem's while a program does.
@@ -107,6 +108,11 @@
 //!
 //! - Pointers to structs that are no [`Object`](crate::Object), memory, and pointers into arenas as
 //!   arguments.
+//! - Tables that are attached by a map without a link: if such a one is refused, the kernel frees
+//!   its trampolines while they may be in use.
+//! - Tail calls between programs of tables: the kernel does not tell all kinds of arguments apart.
+//! - In programs with a prologue or an epilogue: `bpf_throw()`, which would leave the epilogue out,
+//!   and jumps through tables (`gotox`), which could run the prologue again.
 //! - Writes of programs to the subsystem's objects; take a kfunc.
 //! - Tables of which one member is called by another's program.
 //!

@@ -3,8 +3,11 @@
 //! What a subsystem does when a table is loaded, attached, replaced and detached, and how it says
 //! so to the kernel.
 //!
-//! A type of tables cannot be unregistered: the kernel forgets it with the module's BTF. While a
-//! program or a map of it exists, the module cannot be unloaded.
+//! A type of tables cannot be unregistered: the kernel forgets it with the module's BTF. While a map
+//! of it exists, the module cannot be unloaded. A program alone does not keep the module; it cannot
+//! be put into a map when the module is gone, nor into one of a module that was loaded later.
+//!
+//! Tables are attached by links only.
 //!
 //! C: `struct bpf_struct_ops` and `__register_bpf_struct_ops()` in `include/linux/bpf.h`.
 
@@ -66,9 +69,9 @@ extern "C" {
 
 /// A part of the kernel that calls tables.
 ///
-/// All functions are called by the thread that loads, attaches or detaches, with a mutex of the
-/// kernel held that is of this map (`validate`, and `reg` of a map without a link) or of all links
-/// of struct_ops maps (`reg`, `update` and `unreg`). They may sleep.
+/// All functions are called by a thread that loads, attaches or detaches, and may sleep. `reg` and
+/// `update` are called with a mutex of the kernel held that is of all links of struct_ops maps;
+/// `unreg` may be called without it, when the last user of a link goes.
 pub trait Subsystem: Sized + 'static {
     /// The tables.
     type Table: Table;
@@ -179,7 +182,6 @@ impl<S: Subsystem> StructOps<S> {
         raw.unreg = Some(Self::unreg);
         raw.update = Some(Self::update);
         raw.validate = Some(Self::validate);
-        raw.cfi_stubs = core::ptr::from_ref(S::Table::STUBS).cast_mut().cast();
         raw.name = S::Table::NAME.to_bytes_with_nul().as_ptr().cast();
         Self {
             raw: UnsafeCell::new(raw),
@@ -225,7 +227,10 @@ impl<S: Subsystem> StructOps<S> {
             return Err(EBUSY);
         }
         // SAFETY: `registered` was set just now, so nobody else writes or has told the kernel.
-        unsafe { (*self.raw.get()).owner = owner };
+        unsafe {
+            (*self.raw.get()).owner = owner;
+            (*self.raw.get()).cfi_stubs = core::ptr::from_ref(S::Table::stubs()).cast_mut().cast();
+        }
         // SAFETY: The struct is a static of the module, or of the kernel, and complete: the
         // functions below have the contracts that the kernel asks for, and the table is as the
         // safety requirements of `Table` say.
@@ -234,9 +239,28 @@ impl<S: Subsystem> StructOps<S> {
 
     /// # Safety
     ///
-    /// To be called by the kernel.
-    unsafe extern "C" fn init(_btf: *mut bindings::btf) -> kernel::ffi::c_int {
+    /// To be called by the kernel, with the BTF that has the table.
+    unsafe extern "C" fn init(btf: *mut bindings::btf) -> kernel::ffi::c_int {
+        S::Table::stubs().set_btf(btf);
         0
+    }
+
+    /// Whether a program was verified for this table. The kernel compares the number of the type,
+    /// and another module, or this one before it was loaded again, may have the same.
+    ///
+    /// # Safety
+    ///
+    /// To be called by the kernel, with a valid program.
+    unsafe extern "C" fn is_for_table(
+        prog: *mut bindings::bpf_prog,
+        _data: *mut core::ffi::c_void,
+    ) -> kernel::ffi::c_int {
+        // SAFETY: By the safety requirements. The program holds a reference to that BTF.
+        if unsafe { (*(*prog).aux).attach_btf } == S::Table::stubs().btf() {
+            0
+        } else {
+            EINVAL.to_errno()
+        }
     }
 
     /// # Safety
@@ -314,6 +338,14 @@ impl<S: Subsystem> StructOps<S> {
             }
         }
         from_result(|| {
+            // SAFETY: The table is that of a struct_ops map, and its programs are there.
+            to_result(unsafe {
+                bindings::bpf_struct_ops_for_each_prog(
+                    kdata,
+                    Some(Self::is_for_table),
+                    core::ptr::null_mut(),
+                )
+            })?;
             // SAFETY: The table is kept while this runs.
             S::validate(unsafe { Ops::from_raw(kdata) })?;
             Ok(0)
@@ -336,8 +368,17 @@ impl<S: Subsystem> StructOps<S> {
     /// As for `attached`; to be called by the kernel.
     unsafe extern "C" fn reg(
         kdata: *mut core::ffi::c_void,
-        _link: *mut bindings::bpf_link,
+        link: *mut bindings::bpf_link,
     ) -> kernel::ffi::c_int {
+        // If a table without a link were refused after the subsystem has kept it, the kernel would
+        // free its trampolines at once, whoever has references or reads under RCU.
+        if link.is_null() {
+            pr_warn!(
+                "struct {}: attach it by a link, SEC(\".struct_ops.link\")\n",
+                S::Table::NAME
+            );
+            return EOPNOTSUPP.to_errno();
+        }
         from_result(|| {
             // SAFETY: By the safety requirements.
             S::reg(unsafe { Self::attached(kdata) }?)?;

@@ -29,7 +29,8 @@ use kernel::{
         atomic::{
             Acquire,
             Atomic,
-            Full, //
+            Full,
+            Release, //
         },
         rcu, //
     },
@@ -68,7 +69,7 @@ pub struct Member {
 ///
 /// `Self` must have the layout of the struct `NAME` in the module's BTF, whose members are
 /// `MEMBERS`. Functions are `Option`s of pointers to functions with registers for arguments; any
-/// bytes must be a value of the others. `STUBS` must have for each function one with the prototype
+/// bytes must be a value of the others. `stubs` must have for each function one with the prototype
 /// in BTF that the crate's documentation asks for.
 pub unsafe trait Table: Sized + 'static {
     /// The name of the struct in BTF.
@@ -76,7 +77,7 @@ pub unsafe trait Table: Sized + 'static {
     /// Its members.
     const MEMBERS: &'static [Member];
     /// For each function, one that does nothing: with its type, trampolines are made.
-    const STUBS: &'static Stubs<Self>;
+    fn stubs() -> &'static Stubs<Self>;
 
     /// Whether a member may sleep.
     const SLEEPS: bool = {
@@ -90,12 +91,39 @@ pub unsafe trait Table: Sized + 'static {
     };
 }
 
-/// A table of stubs. For the code that `#[struct_ops]` generates.
+/// A table of stubs, and the BTF by which the kernel knows it. For the code that `#[struct_ops]`
+/// generates.
 #[doc(hidden)]
-pub struct Stubs<T>(pub T);
+#[repr(C)]
+pub struct Stubs<T: Table> {
+    // First, because the kernel takes a pointer to this for one to the table.
+    table: T,
+    btf: Atomic<*mut bindings::btf>,
+}
 
-// SAFETY: Nobody writes to stubs.
-unsafe impl<T> Sync for Stubs<T> {}
+// SAFETY: Nobody writes to the stubs, and `btf` is atomic.
+unsafe impl<T: Table> Sync for Stubs<T> {}
+
+impl<T: Table> Stubs<T> {
+    /// # Safety
+    ///
+    /// The table must have a stub for each function, as [`Table`] asks for.
+    pub const unsafe fn new(table: T) -> Self {
+        Self {
+            table,
+            btf: Atomic::new(core::ptr::null_mut()),
+        }
+    }
+
+    pub(super) fn set_btf(&self, btf: *mut bindings::btf) {
+        self.btf.store(btf, Release);
+    }
+
+    /// The BTF that has the table; null before the kernel was told of it.
+    pub(super) fn btf(&self) -> *mut bindings::btf {
+        self.btf.load(Acquire)
+    }
+}
 
 /// A value in a table: whatever its author writes is one.
 pub trait Data: BtfType + FromBytes + Copy {}
@@ -118,6 +146,12 @@ pub const fn signature<R: MemberRet>(args: &'static [insn::Kind]) -> Signature {
 /// The value of a table of stubs. For the code that `#[struct_ops]` generates.
 #[doc(hidden)]
 pub const fn zero<T: Data>() -> T {
+    const {
+        assert!(
+            align_of::<T>() <= 8 && size_of::<T>() > 0,
+            "a value in a table has a size, and no more than the alignment of integers"
+        )
+    };
     // SAFETY: Any bytes are a value.
     unsafe { core::mem::zeroed() }
 }
@@ -154,7 +188,8 @@ impl<T: Table> Ops<T> {
     /// `kdata` must be the table of a struct_ops map that is kept for `'a`.
     pub(super) unsafe fn from_raw<'a>(kdata: *const core::ffi::c_void) -> &'a Self {
         // SAFETY: By the safety requirements; `Ops` is transparent. The kernel does not write to a
-        // table after it was checked, and before that on no other thread.
+        // table after it was checked, but for one that is attached without a link and refused;
+        // those are not handed out. Before that it writes on no other thread.
         unsafe { &*kdata.cast() }
     }
 }

@@ -95,6 +95,9 @@ static const struct {
 	  "the member cannot return any number" },
 	{ "after_release", "attach to unsupported member broken",
 	  "the epilogue of broken cannot be made: instruction 2: it passes something else" },
+	{ "throws", "attach to unsupported member after",
+	  "a program for after must not throw, nor jump through a table" },
+	{ "tail_call", "program of this type cannot use helper bpf_tail_call#12", NULL },
 	{ "writes_ctx", "invalid bpf_context access off=8 size=8", NULL },
 	{ "nothing_wrong", NULL, NULL },
 };

@@ -143,6 +143,40 @@ struct bpf_test_around_ops table_too_long = {
 	.lengthy = (void *)too_long,
 };
 
+/* The epilogue would be left out. */
+SEC("?struct_ops/after")
+u32 BPF_PROG(throws, struct bpf_ops_item *item, u32 value)
+{
+	if (value == 77)
+		bpf_throw(1000000);
+	return value;
+}
+
+SEC("?.struct_ops.link")
+struct bpf_test_around_ops table_throws = {
+	.after = (void *)throws,
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+} progs SEC(".maps");
+
+/* A program of another table may take the arguments for something else. */
+SEC("?struct_ops/plain")
+u32 BPF_PROG(tail_call, struct bpf_ops_item *item, u32 value)
+{
+	bpf_tail_call(ctx, &progs, 0);
+	return value;
+}
+
+SEC("?.struct_ops.link")
+struct bpf_test_around_ops table_tail_call = {
+	.plain = (void *)tail_call,
+};
+
 /* The epilogue looks at the arguments; a program cannot change them. */
 SEC("?struct_ops/after")
 u32 BPF_PROG(writes_ctx, struct bpf_ops_item *item, u32 value)

@@ -111,7 +111,7 @@ struct bpf_test_ops next = {
 	.add = (void *)add_100,
 };
 
-/* Attached by the update of the map. */
+/* Without a link, which is refused. */
 SEC(".struct_ops")
 struct bpf_test_ops by_map = {
 	.id = 2,
