@@ -173,8 +173,9 @@ impl Names {
     }
 }
 
+/// The members of a struct come in any order, because rustc chooses it.
 fn members(lexer: &mut Lexer<'_>, tag: Tag) -> Result<Body> {
-    let mut members: Vec<Member> = Vec::new();
+    let mut members: Vec<(usize, String, Member)> = Vec::new();
     let mut names = Names::default();
 
     lexer.expect(Token::Mark('{'))?;
@@ -191,34 +192,31 @@ fn members(lexer: &mut Lexer<'_>, tag: Tag) -> Result<Body> {
             let why = format!("{label}: offset {offset} in a union; it is always 0");
             return fail(at, why);
         }
-        if let (Tag::Struct, Some(last)) = (tag, members.last()) {
-            if offset < last.offset {
-                let why = format!(
-                    "{label}: offset {offset} comes before that of the member before it ({}); put \
-                     members in the order of their offsets",
-                    last.offset
-                );
-                return fail(at, why);
-            }
-            if last.ty.array_len() == Some(0) {
-                let why = format!(
-                    "{label} comes after an array without length ({}), which only the last member \
-                     may be",
-                    last.name
-                );
-                return fail(start, why);
-            }
-        }
         let (at, _) = lexer.peek();
         let ty = ty(lexer, 0)?;
         if ty.is_void() {
             let why = format!("{label}: 'void' is no type of a member; '*void' is one");
             return fail(at, why);
         }
-        members.push(Member { name, offset, ty });
+        members.push((start, label, Member { name, offset, ty }));
         Ok(())
     })?;
-    Ok(Body::Members(members))
+    if tag == Tag::Struct {
+        members.sort_by_key(|(_, _, member)| member.offset);
+        for (before, after) in members.iter().zip(members.iter().skip(1)) {
+            let ((_, _, before), (start, label, _)) = (before, after);
+            if before.ty.array_len() == Some(0) {
+                let why = format!(
+                    "{label} comes after an array without length ({}), which only the last member \
+                     may be",
+                    before.name
+                );
+                return fail(*start, why);
+            }
+        }
+    }
+    let members = members.into_iter().map(|(_, _, member)| member);
+    Ok(Body::Members(members.collect()))
 }
 
 /// What an enum of some size can hold; `None` if there is no enum of that size.

@@ -56,8 +56,8 @@
 //! only for people to read. As in C, they need no names, and types that differ in nothing else are
 //! the same. Functions may be parameters and results of others, up to three inside of each other.
 //!
-//! `SIZE` and `OFFSET` count bytes. All members have names. Those of a struct come in the order of
-//! their offsets, and only the last may be an array of length 0; those of a union are at 0.
+//! `SIZE` and `OFFSET` count bytes. All members have names. Those of a struct are put into the order
+//! of their offsets, and only the last may be an array of length 0; those of a union are at 0.
 //!
 //! Everything is ASCII, numbers are decimal, and spaces (any number of them) separate what would
 //! otherwise be one word.

@@ -64,6 +64,15 @@ fn example() {
     );
 }
 
+/// The compiler arranges the fields of an object as it likes, and `__opaque` stays behind them.
+#[test]
+fn members_are_put_in_order() {
+    let declared = "struct a 16 { b 12 u32, c 0 u64, d 8 u16, e 8 u16, __opaque 16 [0]u8 }";
+    let ordered = "struct a 16 { c 0 u64, d 8 u16, e 8 u16, b 12 u32, __opaque 16 [0]u8 }";
+    assert!(parse(ordered).is_ok());
+    assert_eq!(parse(declared), parse(ordered));
+}
+
 #[test]
 fn struct_ops_examples() {
     let request = || named(Tag::Struct, "bpf_request");
@@ -480,9 +489,9 @@ fn malformed_types() {
             "member 2 (b) has the name of member 1; give it another",
         ),
         (
-            "struct a 8 { b 4 u8, c 3 u8 }",
-            24,
-            "member 2 (c): offset 3 comes before that of the member before it (4)",
+            "struct a 8 { b 4 u8, c 3 [0]u8 }",
+            14,
+            "member 1 (b) comes after an array without length (c)",
         ),
         (
             "struct a 8 { b 4 const [0]u8, c 4 u8 }",
