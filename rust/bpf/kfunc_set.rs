@@ -10,7 +10,10 @@
 //!
 //! C header: [`include/linux/btf.h`](srctree/include/linux/btf.h)
 
-use crate::object::BtfObject;
+use crate::{
+    init,
+    object::BtfObject, //
+};
 use kernel::{
     bindings,
     error::to_result,
@@ -153,15 +156,10 @@ impl KfuncSet {
     ///   name exists; else the module's BTF does not describe it.
     /// - [`ENOMEM`], [`E2BIG`]: no memory, or over 256 kfuncs for one type of program.
     pub fn register(&'static self, module: &'static ThisModule) -> Result<Registration> {
-        let owner = module.as_ptr();
-        // SAFETY: `owner` is null if the code is built in, else it is the module that the caller
-        // has a reference to. The state of a module in its `init` changes only after that.
-        let state = unsafe { owner.as_ref() }.map(|owner| owner.state);
-        if state.is_some_and(|state| state != bindings::module_state_MODULE_STATE_COMING) {
+        init::check(module).inspect_err(|_| {
             pr_err!("{}: register the set from the module's init\n", self.name);
-            return Err(EBUSY);
-        }
-
+        })?;
+        let owner = module.as_ptr();
         let set = bindings::btf_kfunc_id_set {
             owner,
             set: self.ids.cast_mut(),
@@ -537,7 +535,8 @@ mod tests {
     fn the_kernel_has_a_hook_for_each_type() {
         static SET: KfuncSet = set_of(&EMPTY, ALL);
 
-        assert!(SET.register(&kunit::BUILT_IN).is_ok());
+        let result = SET.register(&kunit::BUILT_IN).map(|_| ());
+        assert_eq!(result, kunit::if_built_in(Ok(())));
     }
 
     #[test]
@@ -545,8 +544,10 @@ mod tests {
         static FIRST: KfuncSet = set_of(&UNRESOLVED, &[ProgType::Syscall]);
         static SECOND: KfuncSet = set_of(&NO_FUNCTION, &[ProgType::Syscall]);
 
-        assert_eq!(FIRST.register(&kunit::BUILT_IN).err(), Some(EINVAL));
-        assert_eq!(SECOND.register(&kunit::BUILT_IN).err(), Some(EINVAL));
+        for set in [&FIRST, &SECOND] {
+            let result = set.register(&kunit::BUILT_IN).map(|_| ());
+            assert_eq!(result, kunit::if_built_in(Err(EINVAL)));
+        }
     }
 
     #[test]

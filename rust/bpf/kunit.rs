@@ -42,6 +42,16 @@ modules! {
     UNFORMED: module_state_MODULE_STATE_UNFORMED;
 }
 
+/// What registration from `BUILT_IN` returns in place of `result`: it is too late for it when these
+/// suites are in a module.
+pub(crate) fn if_built_in(result: Result) -> Result {
+    if cfg!(MODULE) {
+        Err(EBUSY)
+    } else {
+        result
+    }
+}
+
 /// What code that is built in is told.
 // SAFETY: Without `MODULE`, `THIS_MODULE` is null.
 pub(crate) static BUILT_IN: ThisModule = unsafe { ThisModule::from_ptr(core::ptr::null_mut()) };

@@ -124,6 +124,7 @@ pub mod arena;
 #[doc(hidden)]
 pub mod describe;
 pub mod dynptr;
+mod init;
 pub mod insn;
 pub mod iterator;
 pub mod kfunc;
