@@ -12,6 +12,7 @@
 #   MODULE_BTF   modules that the programs call. Their types and the prototypes
 #                of their kfuncs come from their own BTF, into the same vmlinux.h
 #                as the kernel's.
+#   BPF_CFLAGS_X more flags for X alone.
 #
 # For another machine than this one: ARCH, as the kernel calls it, and the CC,
 # LD and AR that make programs for it.
@@ -67,7 +68,7 @@ $(OUTPUT)/%.skel.h: $(OUTPUT)/%.bpf.o $(BPFTOOL) FORCE
 	$(call if_changed,skel)
 
 quiet_cmd_bpf = CLNG-BPF $(@F)
-      cmd_bpf = $(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+      cmd_bpf = $(CLANG) $(BPF_CFLAGS) $(BPF_CFLAGS_$*) -c -o $@ $<
 $(OUTPUT)/%.bpf.o: $(BPF_SRC)/%$(BPF_SUFFIX) FORCE | $(LIBBPF) $(OUTPUT)/vmlinux.h
 	$(call if_changed_dep,bpf)
 

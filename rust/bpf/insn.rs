@@ -9,8 +9,9 @@
 //!
 //! So there are two layers:
 //!
-//! - [`Prologue`] and [`Epilogue`] do what can be done in safe Rust: call functions with arguments
-//!   of the program, look at what they return, end the program. Take these.
+//! - [`Prologue`] and [`Epilogue`] do what can be done in safe Rust: call functions of the module
+//!   ([`Native`]) with arguments of the program, and functions of the kernel ([`Kfunc`]), look at
+//!   what they return, end the program. Take these.
 //! - [`Builder`] takes any instruction. To make a list of instructions is safe: it is data. To give
 //!   it to the kernel is not; that is what [`Prologue::raw`] and [`Epilogue::raw`] are `unsafe`
 //!   for, and where the rules are.
@@ -62,6 +63,7 @@
 //! Reference: <https://docs.kernel.org/bpf/standardization/instruction-set.html>
 
 mod builder;
+pub mod kfunc;
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
 mod kunit;
 mod native;
@@ -74,6 +76,7 @@ pub use builder::{
     Label,
     Problem, //
 };
+pub use kfunc::Kfunc;
 pub use native::{
     Kind,
     Native,

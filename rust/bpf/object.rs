@@ -19,7 +19,9 @@
 //! Of the types of the kernel, there is `Rcu<'_, Task>`; see [`task`](crate::task).
 //!
 //! `T` derives [`BtfType`] with `#[btf(object)]`. Fields marked `#[btf]` can be
-//! read by programs that have a pointer; the rest of `T` is not in BTF. A program can keep a
+//! read by programs that have a pointer; the rest of `T` is not in BTF. Those marked
+//! `#[btf(write)]`, which are atomics, can also be written by programs of the module's struct_ops
+//! tables that are passed the object (see [`struct_ops`](mod@crate::struct_ops)). A program can keep a
 //! reference in a map (`struct t __kptr *`), if the type is named in
 //! [`kfunc_set!`](crate::kfunc_set).
 //!
@@ -74,10 +76,12 @@ use crate::{
     },
     types::{
         BtfType,
-        Pointer, //
+        Pointer,
+        Writable, //
     }, //
 };
 use core::{
+    any::TypeId,
     cell::UnsafeCell,
     marker::PhantomData,
     mem::{
@@ -115,11 +119,74 @@ extern "C" {
 ///
 /// The declaration of the type must name none but scalar fields, and have a member that is none.
 /// `DTOR` must lead to the ids of the struct and of a function that drops a reference to an
-/// `Object<Self>`.
+/// `Object<Self>`. `WRITABLE` must name fields of it.
 pub unsafe trait BtfObject: BtfType + Send + Sync + 'static {
     /// For the kernel, to drop references that maps hold.
     const DTOR: *const bindings::btf_id_dtor_kfunc;
+
+    /// The fields that programs of struct_ops tables may write.
+    const WRITABLE: &'static [Field];
 }
+
+/// A field of an object that programs may write.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Where it is, in bytes.
+    offset: usize,
+    /// How long it is, in bytes.
+    size: usize,
+}
+
+impl Field {
+    /// For the code that `#[derive(BtfType)]` generates.
+    ///
+    /// # Safety
+    ///
+    /// There must be a `T` at `offset`.
+    #[doc(hidden)]
+    pub const unsafe fn new<T: Writable>(offset: usize) -> Self {
+        Self {
+            offset,
+            size: size_of::<T>(),
+        }
+    }
+}
+
+/// A type of objects, where types are compared at run time.
+#[derive(Clone, Copy, Debug)]
+pub struct ObjectType {
+    id: fn() -> TypeId,
+    writable: &'static [Field],
+}
+
+impl ObjectType {
+    pub(crate) const fn new<T: 'static>(writable: &'static [Field]) -> Self {
+        Self {
+            id: TypeId::of::<T>,
+            writable,
+        }
+    }
+
+    /// Whether there is any field that programs may write.
+    pub(crate) const fn is_writable(&self) -> bool {
+        !self.writable.is_empty()
+    }
+
+    /// Whether a program may write `size` bytes at `offset`: a field that is marked, all of it.
+    pub(crate) fn may_write(&self, offset: usize, size: usize) -> bool {
+        let mut fields = self.writable.iter();
+        fields.any(|field| field.offset == offset && field.size == size)
+    }
+}
+
+// Two types of one name, in two modules, are not the same.
+impl PartialEq for ObjectType {
+    fn eq(&self, other: &Self) -> bool {
+        (self.id)() == (other.id)()
+    }
+}
+
+impl Eq for ObjectType {}
 
 /// A counted `T`.
 ///
@@ -143,6 +210,9 @@ unsafe impl<T: Sync> Sync for Object<T> {}
 unsafe impl<T: Send> Send for Object<T> {}
 
 impl<T: BtfObject> Object<T> {
+    /// This type.
+    pub(crate) const TYPE: &'static ObjectType = &ObjectType::new::<T>(T::WRITABLE);
+
     /// Makes an object of `data` and returns the first reference to it.
     ///
     /// # Errors
@@ -504,6 +574,34 @@ mod tests {
     unsafe fn arg<'a, T: KfuncArg>(pointer: *const Object<Thing>) -> T::Value<'a> {
         // SAFETY: By the safety requirements.
         unsafe { T::from_register(pointer as u64, &Call) }
+    }
+
+    #[test]
+    fn fields_are_written_whole() {
+        const TYPE: ObjectType = ObjectType::new::<u8>(&[
+            Field { offset: 8, size: 4 },
+            Field {
+                offset: 16,
+                size: 8,
+            },
+        ]);
+        assert!(TYPE.is_writable());
+        for (offset, size) in [(8, 4), (16, 8)] {
+            assert!(TYPE.may_write(offset, size));
+        }
+        for (offset, size) in [
+            (0, 4),
+            (8, 1),
+            (8, 2),
+            (8, 8),
+            (9, 4),
+            (12, 4),
+            (16, 4),
+            (20, 4),
+        ] {
+            assert!(!TYPE.may_write(offset, size));
+        }
+        assert!(!Object::<Thing>::TYPE.is_writable());
     }
 
     #[test]

@@ -24,7 +24,8 @@
 //! ```
 //!
 //! A [`KfuncCall`] is no argument for a program. It shows that the code runs in a kfunc, so that
-//! the module stays loaded: the program that calls has a reference to it.
+//! the module stays loaded: the program that calls has a reference to it. A
+//! [`Subsystem`](crate::struct_ops::Subsystem) gets one where the map of a table has the reference.
 //!
 //! This module does not lock: a value that changes brings its lock.
 
@@ -44,7 +45,7 @@ use kernel::{
     }, //
 };
 
-/// Shows that the code runs in a kfunc that a BPF program called.
+/// Shows that the code runs in a kfunc that a BPF program called, or for a struct_ops map.
 pub struct KfuncCall(());
 
 impl KfuncCall {
@@ -52,7 +53,8 @@ impl KfuncCall {
     ///
     /// # Safety
     ///
-    /// For the life of the call, the code must run in a kfunc of its module that a program called.
+    /// For the life of the call, the code must run in a kfunc of its module that a program called,
+    /// or the caller must have a struct_ops map of a table of the module.
     #[doc(hidden)]
     pub unsafe fn get(_: &Call) -> &Self {
         &Self(())

@@ -100,6 +100,28 @@ macro_rules! atomic {
 
 atomic!(u32, u64, i32, i64);
 
+/// A type of fields that programs may write while Rust code uses them.
+///
+/// # Safety
+///
+/// Whatever a program stores must be a value, at any time and from any CPU, without more
+/// synchronization than that the store is aligned and of the whole field.
+#[diagnostic::on_unimplemented(
+    message = "programs cannot write a `{Self}`",
+    label = "programs write whenever they like; use `Atomic<u32>`, or one of `u64`, `i32`, `i64`"
+)]
+pub unsafe trait Writable: BtfType {}
+
+macro_rules! writable {
+    ($($ty:ty),* $(,)?) => {$(
+        // SAFETY: An aligned store of this size is one access for the machine, and Rust code reads
+        // the field by the kernel's atomics, for which such stores of C code are `WRITE_ONCE()`.
+        unsafe impl Writable for Atomic<$ty> {}
+    )*};
+}
+
+writable!(u32, u64, i32, i64);
+
 impl<T: BtfType, const N: usize> Array<T, N> {
     const TEXT: Composed = Composed::new(&["[", Number::<N>::TEXT, "]", T::BTF]);
 }

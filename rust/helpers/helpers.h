@@ -10,18 +10,24 @@
 #include <linux/refcount_types.h>
 #include <linux/types.h>
 
+struct bpf_reg_state;
+struct btf;
 struct btf_member;
 struct btf_type;
 
+u32 rust_bpf_helper_arg_struct(const struct btf *btf, const struct btf_type *t, u32 member,
+			       u32 arg);
 void rust_bpf_helper_free_begins(void);
 void rust_bpf_helper_free_ends(void);
 bool rust_bpf_helper_in_nmi(void);
 bool rust_bpf_helper_is_valid_access(int off, int size, enum bpf_access_type type,
 				     const struct bpf_prog *prog,
 				     struct bpf_insn_access_aux *info);
+u32 rust_bpf_helper_kfunc_id(const char *name, u32 params, u32 result_size);
 void *rust_bpf_helper_kmalloc_nolock(size_t size);
 u32 rust_bpf_helper_member_offset(const struct btf_type *t, const struct btf_member *member);
 bool rust_bpf_helper_refcount_inc_not_zero(refcount_t *refs);
+u32 rust_bpf_helper_reg_struct(const struct bpf_reg_state *reg, const struct btf **btf);
 int rust_bpf_helper_skb_copy_bits(const void *skb, u32 offset, void *to, u32 len);
 bool rust_bpf_helper_task_inc_not_zero(void *task);
 u32 rust_bpf_helper_throw_id(void);

@@ -3,6 +3,8 @@
 #include <linux/bpf.h>
 #include <linux/btf.h>
 
+#include <linux/bpf_verifier.h>
+
 #include "helpers.h"
 
 u32 rust_bpf_helper_member_offset(const struct btf_type *t, const struct btf_member *member)
@@ -10,24 +12,100 @@ u32 rust_bpf_helper_member_offset(const struct btf_type *t, const struct btf_mem
 	return __btf_member_bit_offset(t, member) / 8;
 }
 
-/*
- * 0 if there is none. BTF_ID() of the kernel's functions is for built-in code.
- * It is asked once, because a module cannot give the reference up; it is to
- * vmlinux's BTF, which stays.
- */
-u32 rust_bpf_helper_throw_id(void)
+/* The struct that a register points to, by its id in BTF. */
+u32 rust_bpf_helper_reg_struct(const struct bpf_reg_state *reg, const struct btf **btf)
 {
+	*btf = reg->btf;
+	return reg->btf_id;
+}
+
+/* The struct that an argument of a member points to; 0 if it does not. */
+u32 rust_bpf_helper_arg_struct(const struct btf *btf, const struct btf_type *t, u32 member,
+			       u32 arg)
+{
+	if (member >= btf_type_vlen(t))
+		return 0;
+	t = btf_type_by_id(btf, btf_type_member(t)[member].type);
+	if (!t || !btf_type_is_ptr(t))
+		return 0;
+	t = btf_type_by_id(btf, t->type);
+	if (!t || !btf_type_is_func_proto(t) || arg >= btf_type_vlen(t))
+		return 0;
+	t = btf_type_by_id(btf, btf_params(t)[arg].type);
+	if (!t || !btf_type_is_ptr(t))
+		return 0;
+	return t->type;
+}
+
+/*
+ * The id of bpf_throw(), and with it the kernel's own BTF, for which a module
+ * has no other name. 0 if there is none. BTF_ID() of the kernel's functions is
+ * for built-in code. A module cannot give the reference to the BTF up, and need
+ * not, because it stays.
+ */
+static u32 find_throw(struct btf **vmlinux)
+{
+	static struct btf *cached;
 	static u32 throw_id;
 	struct btf *btf;
 	s32 id;
 
-	if (READ_ONCE(throw_id))
-		return READ_ONCE(throw_id);
+	/* Pairs with the release below. */
+	*vmlinux = smp_load_acquire(&cached);
+	if (*vmlinux)
+		return throw_id;
 	id = bpf_find_btf_id("bpf_throw", BTF_KIND_FUNC, &btf);
 	if (id <= 0)
 		return 0;
 	WRITE_ONCE(throw_id, id);
+	/* Who sees the BTF sees the id. */
+	smp_store_release(&cached, btf);
+	*vmlinux = btf;
 	return id;
+}
+
+u32 rust_bpf_helper_throw_id(void)
+{
+	struct btf *vmlinux;
+
+	return find_throw(&vmlinux);
+}
+
+/* The size of a number in bytes; 0 for what is none. */
+static u32 number_size(const struct btf *btf, u32 id)
+{
+	const struct btf_type *t = btf_type_by_id(btf, id);
+
+	while (t && (btf_type_is_typedef(t) || BTF_INFO_KIND(t->info) == BTF_KIND_CONST))
+		t = btf_type_by_id(btf, t->type);
+	return t && btf_type_is_scalar(t) ? t->size : 0;
+}
+
+/*
+ * The id of a function of the kernel itself that takes so many numbers and
+ * returns one of this size in bytes; 0 if there is none. If a module has one of
+ * that name, the reference to its BTF is lost.
+ */
+u32 rust_bpf_helper_kfunc_id(const char *name, u32 params, u32 result_size)
+{
+	struct btf *vmlinux, *btf;
+	const struct btf_type *t;
+	s32 id;
+	u32 i;
+
+	if (!find_throw(&vmlinux))
+		return 0;
+	id = bpf_find_btf_id(name, BTF_KIND_FUNC, &btf);
+	if (id <= 0 || btf != vmlinux)
+		return 0;
+	t = btf_type_by_id(btf, id);
+	t = t ? btf_type_by_id(btf, t->type) : NULL;
+	if (!t || !btf_type_is_func_proto(t) || btf_type_vlen(t) != params)
+		return 0;
+	for (i = 0; i < params; i++)
+		if (!number_size(btf, btf_params(t)[i].type))
+			return 0;
+	return number_size(btf, t->type) == result_size ? id : 0;
 }
 
 /* The arguments of a member, as its BTF has them; they are read-only. */

@@ -29,6 +29,7 @@ use syn::{
     Field,
     Fields,
     LitStr,
+    Meta,
     Result, //
 };
 
@@ -296,10 +297,23 @@ fn enumeration(input: &DeriveInput, btf_name: &str, data: &DataEnum) -> Result<T
 /// is no scalar, so that no memory of a program passes for it.
 fn object(input: &DeriveInput, btf_name: &str, fields: &Fields) -> Result<TokenStream> {
     let name = &input.ident;
-    let shown: Vec<_> = fields
-        .iter()
-        .filter(|field| field.attrs.iter().any(|attr| attr.path().is_ident("btf")))
-        .collect();
+    let mut shown = Vec::new();
+    let mut writable = Vec::new();
+    for field in fields {
+        let Some(access) = access(field)? else {
+            continue;
+        };
+        shown.push(field);
+        if let (Access::Write, Some(ident)) = (access, &field.ident) {
+            let ty = &field.ty;
+            writable.push(quote_spanned! { ty.span() =>
+                // SAFETY: The field is there, and has this type.
+                unsafe {
+                    ::bpf::object::Field::new::<#ty>(::core::mem::offset_of!(#name, #ident))
+                }
+            });
+        }
+    }
     let btf = format!("struct {btf_name}");
     let size = size(name);
     let mut parts = vec![quote! { #btf, " ", #size, " { " }];
@@ -360,12 +374,41 @@ fn object(input: &DeriveInput, btf_name: &str, fields: &Fields) -> Result<TokenS
         #describe
 
         // SAFETY: The fields in the declaration are scalars, as was asserted, and `__opaque` is
-        // not. The ids are those of the struct and of the function above.
+        // not. The ids are those of the struct and of the function above. The fields are its own.
         unsafe impl ::bpf::object::BtfObject for #name {
             const DTOR: *const ::kernel::bindings::btf_id_dtor_kfunc =
                 ::core::ptr::addr_of!(#module::IDS);
+            const WRITABLE: &'static [::bpf::object::Field] = &[#(#writable),*];
         }
     })
+}
+
+/// What programs can do with a field of an object.
+enum Access {
+    Read,
+    Write,
+}
+
+fn access(field: &Field) -> Result<Option<Access>> {
+    let mut access = None;
+    for attr in field
+        .attrs
+        .iter()
+        .filter(|attr| attr.path().is_ident("btf"))
+    {
+        access = Some(Access::Read);
+        if matches!(attr.meta, Meta::Path(_)) {
+            continue;
+        }
+        attr.parse_nested_meta(|meta| {
+            if !meta.path.is_ident("write") {
+                return Err(meta.error("`#[btf]` on a field has the option `write`"));
+            }
+            access = Some(Access::Write);
+            Ok(())
+        })?;
+    }
+    Ok(access)
 }
 
 /// What `BTF_ID_LIST` with `BTF_ID(struct, ...)` and `BTF_ID(func, ...)` writes.

@@ -28,7 +28,8 @@ use syn::{
     ReturnType,
     TraitItem,
     TraitItemFn,
-    Type, //
+    Type,
+    Visibility, //
 };
 
 /// What a trampoline passes at most (`MAX_BPF_FUNC_ARGS`).
@@ -190,7 +191,7 @@ fn generate(ops: &Ident, item: &ItemTrait, members: &[Member]) -> TokenStream {
     let table = format_ident!("{}Table", item.ident);
     let (vis, name) = (&item.vis, &item.ident);
     let doc = format!("The table of [`{name}`]: `struct {ops}` for BPF programs.");
-    let fields = members.iter().map(field);
+    let fields = members.iter().map(|member| field(vis, member));
     let methods = members.iter().map(method);
     let infos = members.iter().map(|member| info(&table, member));
     let stubs = members.iter().map(|member| stub(ops, member));
@@ -242,13 +243,16 @@ fn function_type(function: &Function) -> TokenStream {
     quote! { unsafe extern "C" fn(#(#registers),*) -> u64 }
 }
 
-fn field(member: &Member) -> TokenStream {
+fn field(vis: &Visibility, member: &Member) -> TokenStream {
     let name = &member.name;
+    let attrs = &member.item.attrs;
+    let docs = attrs.iter().filter(|attr| attr.path().is_ident("doc"));
+    let docs = quote! { #(#docs)* };
     match &member.kind {
-        Kind::Data(ty) => quote! { #name: #ty },
+        Kind::Data(ty) => quote! { #docs #vis #name: #ty },
         Kind::Function(function) => {
             let ty = function_type(function);
-            quote! { #name: ::core::option::Option<#ty> }
+            quote! { #docs #vis #name: ::core::option::Option<#ty> }
         }
     }
 }

@@ -21,9 +21,7 @@ use bpf::{
     prelude::*,
     struct_ops,
     struct_ops::{
-        Attached,
         MemberProg,
-        Ops,
         Slot,
         StructOps,
         Subsystem, //
@@ -120,6 +118,7 @@ struct Policy;
 
 impl Subsystem for Policy {
     type Table = AdmissionOpsTable;
+    type Slot = &'static Slot<Self::Table>;
 
     const NATIVES: &'static [&'static Native] = &[&FACTS, &GRANT];
 
@@ -133,16 +132,8 @@ impl Subsystem for Policy {
         code.set_result(granted);
     }
 
-    fn reg(ops: Attached<Self::Table>) -> Result {
-        POLICY.set(ops)
-    }
-
-    fn unreg(ops: &Ops<Self::Table>) {
-        POLICY.clear(ops);
-    }
-
-    fn update(new: Attached<Self::Table>, old: &Ops<Self::Table>) -> Result {
-        POLICY.replace(old, new)
+    fn slot(_table: &Self::Table, _call: &KfuncCall) -> Result<Self::Slot> {
+        Ok(&POLICY)
     }
 }
 

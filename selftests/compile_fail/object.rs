@@ -15,6 +15,20 @@ struct Thing {
     id: u64,
 }
 
+#[derive(BtfType)]
+#[btf(object, name = "compile_fail_writable")]
+struct Writable {
+    #[btf(write)]
+    number: u32, //~ programs cannot write a `u32` | programs write whenever they like; use `Atomic<u32>`
+}
+
+#[derive(BtfType)]
+#[btf(object, name = "compile_fail_readable")]
+struct Readable {
+    #[btf(read)] //~ `#[btf]` on a field has the option `write`
+    number: u32,
+}
+
 #[kfunc]
 fn bpf_release_second(id: u64, thing: ARef<Object<Thing>>) {} //~ evaluation of constant value failed | bpf_release_second: argument 2 (thing): the verifier takes a reference away only if it is the first argument
 

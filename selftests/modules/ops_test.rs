@@ -7,6 +7,10 @@
 use bpf::{
     bpf_call,
     insn::{
+        kfunc::{
+            SCX_BPF_NOW,
+            SCX_BPF_NR_CPU_IDS, //
+        },
         Cond,
         Epilogue,
         Input,
@@ -16,7 +20,6 @@ use bpf::{
     prelude::*,
     struct_ops,
     struct_ops::{
-        Attached,
         Member,
         MemberProg,
         Ops,
@@ -25,13 +28,20 @@ use bpf::{
         Subsystem, //
     },
     Prog,
-    ProgType, //
+    ProgType,
+    StateGuard, //
 };
+use core::ops::Deref;
 use kernel::{
+    new_mutex,
     prelude::*,
-    sync::atomic::{
-        Atomic,
-        Relaxed, //
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc,
+        Mutex, //
     }, //
 };
 
@@ -57,6 +67,12 @@ static ALIVE: Atomic<u32> = Atomic::new(0);
 struct Item {
     #[btf]
     key: u64,
+    /// What programs may write.
+    #[btf(write)]
+    mark: Atomic<u32>,
+    /// What they may only read.
+    #[btf]
+    count: Atomic<u32>,
 }
 
 impl Drop for Item {
@@ -67,7 +83,8 @@ impl Drop for Item {
 
 impl Item {
     fn new(key: u64) -> Result<ARef<Object<Item>>> {
-        let item = Object::new(Self { key }, GFP_ATOMIC)?;
+        let (mark, count) = (Atomic::new(0), Atomic::new(0));
+        let item = Object::new(Self { key, mark, count }, GFP_ATOMIC)?;
         ALIVE.fetch_add(1, Relaxed);
         Ok(item)
     }
@@ -128,32 +145,46 @@ struct Test;
 
 static SLOT: [Slot<TestOpsTable>; SLOTS] = [const { Slot::new() }; SLOTS];
 
+/// How often `reg` and `update` have accepted a table, less how often there was an `unreg`, and how
+/// often there was an `update`.
+static REGISTERED: Atomic<u32> = Atomic::new(0);
+static UPDATED: Atomic<u32> = Atomic::new(0);
+
 fn slot(id: u32) -> Result<&'static Slot<TestOpsTable>> {
     SLOT.get(id as usize).ok_or(EINVAL)
 }
 
 impl Subsystem for Test {
     type Table = TestOpsTable;
+    type Slot = &'static Slot<Self::Table>;
 
-    fn reg(ops: Attached<Self::Table>) -> Result {
-        slot(ops.id())?.set(ops)
+    fn slot(table: &Self::Table, _call: &KfuncCall) -> Result<Self::Slot> {
+        slot(table.id)
     }
 
-    fn unreg(ops: &Ops<Self::Table>) {
-        if let Ok(slot) = slot(ops.id()) {
-            slot.clear(ops);
+    fn reg(ops: &Ops<Self::Table>) -> Result {
+        // Programs can be called.
+        if ops.add(1, 1) == 0 {
+            return Err(EDOM);
         }
+        REGISTERED.fetch_add(1, Relaxed);
+        Ok(())
     }
 
-    fn update(new: Attached<Self::Table>, old: &Ops<Self::Table>) -> Result {
-        if new.id() != old.id() {
-            return Err(EINVAL);
+    fn unreg(_ops: &Ops<Self::Table>) {
+        REGISTERED.fetch_sub(1, Relaxed);
+    }
+
+    fn update(new: &Ops<Self::Table>, old: &Ops<Self::Table>) -> Result {
+        if new.add(1, 1) == old.add(1, 1) {
+            return Err(EALREADY);
         }
-        slot(old.id())?.replace(old, new)
+        UPDATED.fetch_add(1, Relaxed);
+        Ok(())
     }
 
-    fn validate(ops: &Ops<Self::Table>) -> Result {
-        if ops.id() == REFUSED {
+    fn validate(table: &Self::Table) -> Result {
+        if table.id == REFUSED {
             return Err(ERANGE);
         }
         Ok(())
@@ -170,9 +201,13 @@ impl Subsystem for Test {
 
 static TEST: StructOps<Test> = StructOps::new();
 
-/// A table that may sleep, and cannot be replaced.
+/// A table that may sleep, and cannot be replaced. It belongs to an object that comes and goes.
 #[struct_ops(bpf_test_sleep_ops)]
 trait TestSleepOps {
+    /// The id of the object.
+    #[data]
+    fn id(&self) -> u32;
+
     /// May sleep.
     #[sleepable]
     fn work(&self, value: u32) -> u32;
@@ -183,19 +218,44 @@ trait TestSleepOps {
     }
 }
 
-struct TestSleep;
+/// What a table can be attached to.
+struct Instance {
+    id: u32,
+    slot: Slot<TestSleepOpsTable>,
+}
 
-static SLEEP_SLOT: Slot<TestSleepOpsTable> = Slot::new();
+/// Keeps an instance while its slot is used.
+struct InstanceSlot(Arc<Instance>);
+
+impl Deref for InstanceSlot {
+    type Target = Slot<TestSleepOpsTable>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0.slot
+    }
+}
+
+static INSTANCES: ModuleState<Mutex<KVec<Arc<Instance>>>> = ModuleState::new();
+
+fn instance(id: u32, call: &KfuncCall) -> Result<Arc<Instance>> {
+    let instances = INSTANCES.get(call).ok_or(ENODEV)?.lock();
+    let mut instances = instances.iter();
+    let instance = instances.find(|instance| instance.id == id);
+    instance.cloned().ok_or(ENODEV)
+}
+
+struct TestSleep;
 
 impl Subsystem for TestSleep {
     type Table = TestSleepOpsTable;
+    type Slot = InstanceSlot;
 
-    fn reg(ops: Attached<Self::Table>) -> Result {
-        SLEEP_SLOT.set(ops)
+    fn slot(table: &Self::Table, call: &KfuncCall) -> Result<Self::Slot> {
+        Ok(InstanceSlot(instance(table.id, call)?))
     }
 
-    fn unreg(ops: &Ops<Self::Table>) {
-        SLEEP_SLOT.clear(ops);
+    fn update(_new: &Ops<Self::Table>, _old: &Ops<Self::Table>) -> Result {
+        Err(EOPNOTSUPP)
     }
 }
 
@@ -229,6 +289,11 @@ trait TestAroundOps {
     /// With both, which only count.
     fn quiet(&self, value: u32) {
         let _ = value;
+    }
+
+    /// With kfuncs of the kernel in both.
+    fn kfuncs(&self, value: u32) -> u64 {
+        u64::from(value)
     }
 
     /// Its prologue is too long.
@@ -276,6 +341,21 @@ bpf_call! {
     };
 }
 
+/// What the kernel's clock was in the last prologue.
+static CLOCK: Atomic<u64> = Atomic::new(0);
+
+bpf_call! {
+    static STAMP = fn(now: u64) {
+        CLOCK.store(now, Relaxed);
+    };
+}
+
+bpf_call! {
+    static SUM = fn(a: u64, b: u64) -> u64 {
+        a.wrapping_add(b)
+    };
+}
+
 bpf_call! {
     /// Not in the list of functions that may be called.
     static STRANGER = fn() {};
@@ -287,8 +367,10 @@ static AROUND_SLOT: Slot<TestAroundOpsTable> = Slot::new();
 
 impl Subsystem for TestAround {
     type Table = TestAroundOpsTable;
+    type Slot = &'static Slot<Self::Table>;
 
-    const NATIVES: &'static [&'static Native] = &[&GATE, &BOUND, &COUNT_BEFORE, &COUNT_AFTER];
+    const NATIVES: &'static [&'static Native] =
+        &[&GATE, &BOUND, &COUNT_BEFORE, &COUNT_AFTER, &STAMP, &SUM];
 
     fn prologue(prog: &MemberProg<'_>, code: &mut Prologue<'_>) {
         match prog.member().name {
@@ -298,6 +380,11 @@ impl Subsystem for TestAround {
             }
             "quiet" => {
                 code.call(&COUNT_BEFORE, []);
+            }
+            "kfuncs" => {
+                let now = code.call_kfunc(&SCX_BPF_NOW, []);
+                code.call(&STAMP, [now.into()]);
+                code.exit_unless(now, Cond::Ne, 0, Input::Const(0));
             }
             "lengthy" => {
                 let zero = code.call(&COUNT_BEFORE, []);
@@ -336,6 +423,12 @@ impl Subsystem for TestAround {
             "quiet" => {
                 code.call(&COUNT_AFTER, [Input::Arg(0)]);
             }
+            "kfuncs" => {
+                let result = code.result();
+                let cpus = code.call_kfunc(&SCX_BPF_NR_CPU_IDS, []);
+                let sum = code.call(&SUM, [result.into(), cpus.into()]);
+                code.set_result(sum);
+            }
             // The program has given the object up.
             "broken" if prog.name().to_bytes() == b"after_release" => {
                 code.call(&GATE, [Input::Arg(0), Input::Const(0)]);
@@ -344,12 +437,8 @@ impl Subsystem for TestAround {
         }
     }
 
-    fn reg(ops: Attached<Self::Table>) -> Result {
-        AROUND_SLOT.set(ops)
-    }
-
-    fn unreg(ops: &Ops<Self::Table>) {
-        AROUND_SLOT.clear(ops);
+    fn slot(_table: &Self::Table, _call: &KfuncCall) -> Result<Self::Slot> {
+        Ok(&AROUND_SLOT)
     }
 }
 
@@ -427,16 +516,64 @@ fn bpf_ops_test_many(id: u32) -> u64 {
     with(id, |ops| ops.many(1, 2, 3, 4, 5, 6, 7))
 }
 
-/// Calls `work` of the table that may sleep.
+/// Calls `key` of table @id; returns what the program left in the item's `mark`.
+#[kfunc]
+fn bpf_ops_test_mark(id: u32, key: u64) -> u64 {
+    let Ok(item) = Item::new(key) else {
+        return NOBODY;
+    };
+    with(id, |ops| {
+        ops.key(&item);
+        u64::from(item.mark.load(Relaxed))
+    })
+}
+
+/// Makes the object with @id, to which a table can be attached.
 #[kfunc(sleepable)]
-fn bpf_ops_test_work(value: u32) -> u64 {
-    SLEEP_SLOT
-        .get()
-        .map_or(NOBODY, |ops| u64::from(ops.work(value)))
+fn bpf_ops_test_open(id: u32, call: &KfuncCall) -> Result<()> {
+    let slot = Slot::new();
+    let instance = Arc::new(Instance { id, slot }, GFP_KERNEL)?;
+    let instances = INSTANCES.get(call).ok_or(ENODEV)?;
+    instances.lock().push(instance, GFP_KERNEL)?;
+    Ok(())
+}
+
+/// Gives the object with @id up.
+#[kfunc(sleepable)]
+fn bpf_ops_test_close(id: u32, call: &KfuncCall) -> Result<()> {
+    let instance = {
+        let mut instances = INSTANCES.get(call).ok_or(ENODEV)?.lock();
+        let index = instances.iter().position(|instance| instance.id == id);
+        instances.remove(index.ok_or(ENODEV)?)?
+    };
+    drop(instance);
+    Ok(())
+}
+
+/// Calls `work` of the object with @id.
+#[kfunc(sleepable)]
+fn bpf_ops_test_work(id: u32, value: u32, call: &KfuncCall) -> u64 {
+    let ops = instance(id, call)
+        .ok()
+        .and_then(|instance| instance.slot.get());
+    ops.map_or(NOBODY, |ops| u64::from(ops.work(value)))
+}
+
+/// Returns how many tables there are for which `reg` was called and `unreg` was not, and, in the
+/// upper half, how often there was an `update`.
+#[kfunc]
+fn bpf_ops_test_registered() -> u64 {
+    u64::from(UPDATED.load(Relaxed)) << 32 | u64::from(REGISTERED.load(Relaxed))
+}
+
+/// Returns what the clock was in the last prologue of `kfuncs`.
+#[kfunc]
+fn bpf_ops_test_clock() -> u64 {
+    CLOCK.load(Relaxed)
 }
 
 /// Calls a member of the table with prologues and epilogues, with an item that has @key: 0 for
-/// `plain`, 1 for `before`, 2 for `after`, 3 for `both`, 4 for `quiet`.
+/// `plain`, 1 for `before`, 2 for `after`, 3 for `both`, 4 for `kfuncs`, 5 for `quiet`.
 #[kfunc(sleepable)]
 fn bpf_ops_test_around(member: u32, key: u64, value: u32) -> u64 {
     let (Ok(item), Some(ops)) = (Item::new(key), AROUND_SLOT.get()) else {
@@ -447,6 +584,7 @@ fn bpf_ops_test_around(member: u32, key: u64, value: u32) -> u64 {
         1 => ops.before(&item, value),
         2 => ops.after(&item, value),
         3 => ops.both(&item, value),
+        4 => return ops.kfuncs(value),
         _ => {
             ops.quiet(value);
             0
@@ -490,7 +628,12 @@ kfunc_set! {
         bpf_ops_test_check,
         bpf_ops_test_notify,
         bpf_ops_test_many,
+        bpf_ops_test_mark,
+        bpf_ops_test_open,
+        bpf_ops_test_close,
         bpf_ops_test_work,
+        bpf_ops_test_registered,
+        bpf_ops_test_clock,
         bpf_ops_test_around,
         bpf_ops_test_counts,
         bpf_ops_test_alive,
@@ -502,6 +645,7 @@ kfunc_set! {
 }
 
 struct OpsTest {
+    _instances: StateGuard<Mutex<KVec<Arc<Instance>>>>,
     _calls: bpf::Registration,
     _items: bpf::Registration,
 }
@@ -511,7 +655,9 @@ impl kernel::Module for OpsTest {
         TEST.register(module)?;
         TEST_SLEEP.register(module)?;
         TEST_AROUND.register(module)?;
+        let instances = new_mutex!(KVec::new());
         Ok(Self {
+            _instances: INSTANCES.init(module, instances)?,
             _calls: CALLS.register(module)?,
             _items: ITEMS.register(module)?,
         })

@@ -34,6 +34,8 @@ pub enum Problem {
     CallTooFar,
     /// It calls a function with an id that no function has.
     FunctionId,
+    /// It calls a kfunc that the kernel does not have.
+    NoKfunc,
     /// The label does not belong to this builder.
     ForeignLabel,
     /// There are more labels than [`Builder::MAX_LABELS`].
@@ -52,6 +54,8 @@ pub enum Problem {
     NoArgument,
     /// It passes something else than the function takes, or not as much.
     ArgumentType,
+    /// There is no such value: it is one of another list of instructions.
+    NoValue,
     /// There are more values than [`Prologue::call`](super::Prologue::call) can keep.
     TooManyValues,
     /// The member cannot return any number.
@@ -70,6 +74,7 @@ impl Problem {
             Self::Shift => "it shifts by a constant that is out of range",
             Self::CallTooFar => "it calls a function that is 2 GiB or more away",
             Self::FunctionId => "it calls a function with an invalid id",
+            Self::NoKfunc => "it calls a kfunc that the kernel does not have",
             Self::ForeignLabel => "the label does not belong to this builder",
             Self::TooManyLabels => "there are too many labels",
             Self::BoundTwice => "the label was bound before",
@@ -79,6 +84,7 @@ impl Problem {
             Self::NoExit => "it is the last one and does not exit",
             Self::NoArgument => "there is no such argument",
             Self::ArgumentType => "it passes something else than the function takes",
+            Self::NoValue => "there is no such value",
             Self::TooManyValues => "there are too many values",
             Self::NoReturn => "the member cannot return any number",
         }
@@ -226,6 +232,14 @@ impl<'a> Builder<'a> {
         self.append(&[*first]);
         self.resolve(len)?;
         Ok(self.len)
+    }
+
+    /// Takes back the instruction at `at`, if there was no error. No label may be bound behind it.
+    pub(super) fn remove(&mut self, at: usize) {
+        if self.error.is_none() && at < self.len {
+            self.buf.copy_within(at + 1..self.len, at);
+            self.len -= 1;
+        }
     }
 
     /// Keeps the first error.

@@ -17,9 +17,9 @@ use crate::{
     kfunc::Call,
     object::{
         BtfObject,
-        Object, //
-    },
-    types::Pointer, //
+        Object,
+        ObjectType, //
+    }, //
 };
 use kernel::{
     bindings,
@@ -34,41 +34,33 @@ pub type NativeFn = unsafe extern "C" fn(u64, u64, u64, u64, u64) -> u64;
 pub enum Kind {
     /// A number, of which the bits above its size are any.
     Number,
-    /// An object of the type with this name in BTF.
-    Object(&'static str),
+    /// An object of this type.
+    Object(&'static ObjectType),
     /// The same, or null.
-    Nullable(&'static str),
+    Nullable(&'static ObjectType),
     /// A reference of the program. It is an object until the program begins.
-    Reference(&'static str),
-}
-
-/// Whether two names are the same.
-const fn same(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    if a.len() != b.len() {
-        return false;
-    }
-    let mut byte = 0;
-    while byte < a.len() {
-        if a[byte] != b[byte] {
-            return false;
-        }
-        byte += 1;
-    }
-    true
+    Reference(&'static ObjectType),
 }
 
 impl Kind {
     /// Whether what is `self` can be passed as a `param`, before or after the program has run.
-    pub(super) const fn can_be(self, param: Kind, program_has_run: bool) -> bool {
+    pub(super) fn can_be(self, param: Kind, program_has_run: bool) -> bool {
         match (self, param) {
             (_, Kind::Number) => true,
             (Kind::Object(have), Kind::Object(want) | Kind::Nullable(want))
-            | (Kind::Nullable(have), Kind::Nullable(want)) => same(have, want),
+            | (Kind::Nullable(have), Kind::Nullable(want)) => have == want,
             (Kind::Reference(have), Kind::Object(want) | Kind::Nullable(want)) => {
-                !program_has_run && same(have, want)
+                !program_has_run && have == want
             }
             _ => false,
+        }
+    }
+
+    /// The type of the object that it is.
+    pub(crate) const fn object(self) -> Option<&'static ObjectType> {
+        match self {
+            Kind::Number => None,
+            Kind::Object(object) | Kind::Nullable(object) | Kind::Reference(object) => Some(object),
         }
     }
 }
@@ -245,7 +237,7 @@ impl NativeRet for Result<()> {
 // member runs.
 unsafe impl<T: BtfObject> NativeArg for &Object<T> {
     type Value<'a> = &'a Object<T>;
-    const KIND: Kind = Kind::Object(Pointer::<Object<T>>::TEXT);
+    const KIND: Kind = Kind::Object(Object::<T>::TYPE);
 
     #[inline(always)]
     unsafe fn from_register<'a>(register: u64, _: &'a Call) -> &'a Object<T> {
@@ -257,7 +249,7 @@ unsafe impl<T: BtfObject> NativeArg for &Object<T> {
 // SAFETY: As above, and null.
 unsafe impl<T: BtfObject> NativeArg for Option<&Object<T>> {
     type Value<'a> = Option<&'a Object<T>>;
-    const KIND: Kind = Kind::Nullable(Pointer::<Object<T>>::TEXT);
+    const KIND: Kind = Kind::Nullable(Object::<T>::TYPE);
 
     #[inline(always)]
     unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Option<&'a Object<T>> {

@@ -14,14 +14,20 @@
 //! | `R7` | a value | the context |
 //! | `R8`, `R9` | values | values |
 //!
+//! What a function or the program returned is moved there from `R0` before the next call, so that
+//! the last one costs no register, which the program would have to save. For the same reason an
+//! epilogue loads the context into `R7` for [`Epilogue::raw`] only.
+//!
 //! C: `gen_prologue` and `gen_epilogue` in `struct bpf_verifier_ops`, `bpf_convert_ctx_accesses()`.
 
 use super::{
     call,
+    call_kfunc,
     exit,
     jump_if,
     ld_imm64,
     ldx,
+    mov32,
     mov64,
     native::{
         Kind,
@@ -29,7 +35,9 @@ use super::{
     },
     Builder,
     Cond,
+    Insn,
     InsnError,
+    Kfunc,
     Problem,
     Reg::{
         self,
@@ -44,7 +52,11 @@ use super::{
         R8,
         R9, //
     },
-    Size::DW,
+    Size::{
+        self,
+        DW,
+        W, //
+    },
     FP,
     INSN_BUF_SIZE, //
 };
@@ -84,22 +96,38 @@ impl From<Value> for Input {
     }
 }
 
+/// Where the context of the program is.
+#[derive(Clone, Copy)]
+enum Context {
+    In(Reg),
+    /// At this offset from the frame pointer.
+    Saved(i16),
+}
+
 /// What prologues and epilogues have in common.
 struct Code<'a> {
     asm: Builder<'a>,
     member: Signature,
-    ctx: Reg,
+    ctx: Context,
     /// Registers that survive calls and are not used yet.
     free: &'static [Reg],
+    /// Registers whose values are still in `R0` and nowhere else, one bit each.
+    in_r0: u16,
+    /// The instruction that moved the program's result to `R6`, if nothing reads it there.
+    unread: Option<usize>,
     /// Whether it is an epilogue.
     program_has_run: bool,
+}
+
+fn bit(reg: Reg) -> u16 {
+    1 << reg as u8
 }
 
 impl<'a> Code<'a> {
     fn new(
         buf: &'a mut [bpf_insn],
         member: Signature,
-        ctx: Reg,
+        ctx: Context,
         free: &'static [Reg],
         program_has_run: bool,
     ) -> Self {
@@ -109,6 +137,8 @@ impl<'a> Code<'a> {
             member,
             ctx,
             free,
+            in_r0: if program_has_run { bit(R6) } else { 0 },
+            unread: None,
             program_has_run,
         }
     }
@@ -125,38 +155,124 @@ impl<'a> Code<'a> {
         }
     }
 
+    /// The register that has the value; [`None`] for one of another list of instructions that
+    /// there is none of in this one.
+    fn locate(&mut self, Value(reg): Value) -> Option<Reg> {
+        if self.in_r0 & bit(reg) != 0 {
+            return Some(R0);
+        }
+        let context = if self.program_has_run { R7 } else { R6 };
+        if reg == context || self.free.contains(&reg) {
+            return None;
+        }
+        if reg == R6 {
+            self.unread = None;
+        }
+        Some(reg)
+    }
+
     fn load(&mut self, dst: Reg, input: Input) {
         match input {
-            Input::Arg(index) if usize::from(index) < self.member.args.len() => {
-                self.asm.push(ldx(DW, dst, self.ctx.arg(index)))
-            }
+            Input::Arg(index) if usize::from(index) < self.member.args.len() => match self.ctx {
+                Context::In(ctx) => self.asm.push(ldx(DW, dst, ctx.arg(index))),
+                Context::Saved(off) => {
+                    self.asm
+                        .push(ldx(DW, dst, FP.at(off)))
+                        .push(ldx(DW, dst, dst.arg(index)))
+                }
+            },
             Input::Arg(_) => self.asm.fail(Problem::NoArgument),
             Input::Const(imm) => match i32::try_from(imm as i64) {
                 Ok(imm) => self.asm.push(mov64(dst, imm)),
                 Err(_) => self.asm.push(ld_imm64(dst, imm)),
             },
-            Input::Value(Value(reg)) => self.asm.push(mov64(dst, reg)),
+            Input::Value(value) => match self.locate(value) {
+                Some(src) if src == dst => &mut self.asm,
+                Some(src) => self.asm.push(mov64(dst, src)),
+                None => self.asm.fail(Problem::NoValue),
+            },
         };
     }
 
-    fn call<const N: usize>(&mut self, native: &'static Native, inputs: [Input; N]) -> Value {
-        const { assert!(N <= 5, "a function has up to five arguments") };
+    /// Moves what is in `R0` to where it survives a call.
+    fn save(&mut self) {
+        for reg in [R6, R7, R8, R9] {
+            if self.in_r0 & bit(reg) == 0 {
+                continue;
+            }
+            if reg == R6 {
+                self.unread = Some(self.asm.len());
+            }
+            self.asm.push(mov64(reg, R0));
+        }
+        self.in_r0 = 0;
+    }
 
+    /// Replaces what the program returned.
+    fn set_result(&mut self, input: Input) {
+        match input {
+            Input::Value(Value(reg)) if self.in_r0 & bit(reg) != 0 => self.in_r0 |= bit(R6),
+            _ => {
+                self.load(R6, input);
+                self.in_r0 &= !bit(R6);
+            }
+        }
+        if let Some(at) = self.unread.take() {
+            self.asm.remove(at);
+        }
+    }
+
+    /// The list of instructions, with all values in their registers.
+    fn raw(&mut self) -> &mut Builder<'a> {
+        self.save();
+        self.unread = None;
+        &mut self.asm
+    }
+
+    fn call_native<const N: usize>(&mut self, native: &Native, inputs: [Input; N]) -> Value {
         let params = native.params();
         let fit = |(&input, &param): (&Input, &Kind)| self.fits(input, param);
         if params.len() != N || !inputs.iter().zip(params).all(fit) {
             self.asm.fail(Problem::ArgumentType);
         }
+        match native.function() {
+            Some(function) => self.call(call(function), DW, inputs),
+            None => {
+                self.asm.fail(Problem::FunctionId);
+                Value(R0)
+            }
+        }
+    }
+
+    fn call_kfunc<const N: usize>(&mut self, kfunc: &Kfunc, inputs: [Input; N]) -> Value {
+        if kfunc.params() != N || !inputs.iter().all(|&input| self.fits(input, Kind::Number)) {
+            self.asm.fail(Problem::ArgumentType);
+        }
+        match kfunc.id() {
+            Some(id) => self.call(call_kfunc(0, id), kfunc.result(), inputs),
+            None => {
+                pr_warn!("the kernel has no kfunc {}\n", kfunc.name());
+                self.asm.fail(Problem::NoKfunc);
+                Value(R0)
+            }
+        }
+    }
+
+    fn call<const N: usize>(&mut self, call: Insn, size: Size, inputs: [Input; N]) -> Value {
+        const { assert!(N <= 5, "a function has up to five arguments") };
+
         for (reg, input) in [R1, R2, R3, R4, R5].into_iter().zip(inputs) {
             self.load(reg, input);
         }
-        match native.function() {
-            Some(function) => self.asm.push(call(function)),
-            None => self.asm.fail(Problem::FunctionId),
-        };
+        self.save();
+        self.asm.push(call);
+        if size == W {
+            // What C leaves above 32 bits is any.
+            self.asm.push(mov32(R0, R0));
+        }
         if let [reg, free @ ..] = self.free {
             self.free = free;
-            self.asm.push(mov64(*reg, R0));
+            self.in_r0 = bit(*reg);
             Value(*reg)
         } else {
             self.asm.fail(Problem::TooManyValues);
@@ -185,13 +301,25 @@ impl<'a> Prologue<'a> {
     /// `get_func_proto` of the table must know the functions that are called; see
     /// [`call`](super::call).
     pub unsafe fn new(buf: &'a mut [bpf_insn], member: Signature) -> Self {
-        Self(Code::new(buf, member, R6, &[R7, R8, R9], false))
+        Self(Code::new(
+            buf,
+            member,
+            Context::In(R6),
+            &[R7, R8, R9],
+            false,
+        ))
     }
 
     /// Has a function called with these arguments. The results of up to three functions are kept.
     pub fn call<const N: usize>(&mut self, native: &'static Native, inputs: [Input; N]) -> Value {
         self.begin();
-        self.0.call(native, inputs)
+        self.0.call_native(native, inputs)
+    }
+
+    /// Has a kfunc of the kernel called with these numbers. Its result counts as one of the three.
+    pub fn call_kfunc<const N: usize>(&mut self, kfunc: &Kfunc, inputs: [Input; N]) -> Value {
+        self.begin();
+        self.0.call_kfunc(kfunc, inputs)
     }
 
     /// Lets the program run if the comparison holds; else it returns `result` at once, and does
@@ -202,8 +330,12 @@ impl<'a> Prologue<'a> {
             self.0.asm.fail(Problem::NoReturn);
             return;
         }
+        let Some(value) = self.0.locate(value) else {
+            self.0.asm.fail(Problem::NoValue);
+            return;
+        };
         let run = self.0.asm.label();
-        self.0.asm.push(jump_if(value.0, cond, than, run));
+        self.0.asm.push(jump_if(value, cond, than, run));
         self.0.load(R0, result.into());
         self.0.asm.push(exit()).bind(run);
     }
@@ -224,7 +356,7 @@ impl<'a> Prologue<'a> {
     /// - Their loops end.
     pub unsafe fn raw(&mut self) -> &mut Builder<'a> {
         self.begin();
-        &mut self.0.asm
+        self.0.raw()
     }
 
     /// Completes the prologue of a program that begins with `first`. Returns the number of
@@ -233,13 +365,13 @@ impl<'a> Prologue<'a> {
         if self.0.asm.is_empty() {
             return self.0.asm.finish();
         }
-        self.0.asm.push(mov64(R1, self.0.ctx));
+        self.0.asm.push(mov64(R1, R6));
         self.0.asm.finish_before(first)
     }
 
     fn begin(&mut self) {
         if self.0.asm.is_empty() {
-            self.0.asm.push(mov64(self.0.ctx, R1));
+            self.0.asm.push(mov64(R6, R1));
         }
     }
 }
@@ -256,6 +388,8 @@ impl<'a> Prologue<'a> {
 pub struct Epilogue<'a> {
     code: Code<'a>,
     ctx_off: i16,
+    /// Whether the context is in `R7`.
+    ctx_loaded: bool,
 }
 
 impl<'a> Epilogue<'a> {
@@ -266,28 +400,37 @@ impl<'a> Epilogue<'a> {
     /// As for [`Prologue::new`]. The kernel must have said that it saves the context at `ctx_off`.
     pub unsafe fn new(buf: &'a mut [bpf_insn], member: Signature, ctx_off: i16) -> Self {
         Self {
-            code: Code::new(buf, member, R7, &[R8, R9], true),
+            code: Code::new(buf, member, Context::Saved(ctx_off), &[R8, R9], true),
             ctx_off,
+            ctx_loaded: false,
         }
     }
 
     /// What the program returned; if it returned nothing, any number.
     pub fn result(&mut self) -> Value {
-        self.begin();
         Value(R6)
     }
 
     /// Has a function called with these arguments. The results of up to two functions are kept.
     pub fn call<const N: usize>(&mut self, native: &'static Native, inputs: [Input; N]) -> Value {
-        self.begin();
-        self.code.call(native, inputs)
+        self.code.call_native(native, inputs)
+    }
+
+    /// Has a kfunc of the kernel called with these numbers. Its result counts as one of the two.
+    pub fn call_kfunc<const N: usize>(&mut self, kfunc: &Kfunc, inputs: [Input; N]) -> Value {
+        self.code.call_kfunc(kfunc, inputs)
+    }
+
+    /// Where the kernel has saved the context, in bytes from the frame pointer, for instructions
+    /// that are appended by [`raw`](Epilogue::raw). In `R7` it is already.
+    pub fn context_slot(&self) -> i16 {
+        self.ctx_off
     }
 
     /// Has the program return something else.
     pub fn set_result(&mut self, result: impl Into<Input>) {
-        self.begin();
         if self.code.member.returns_any {
-            self.code.load(R6, result.into());
+            self.code.set_result(result.into());
         } else {
             self.code.asm.fail(Problem::NoReturn);
         }
@@ -299,8 +442,12 @@ impl<'a> Epilogue<'a> {
     ///
     /// As for [`Prologue::raw`].
     pub unsafe fn raw(&mut self) -> &mut Builder<'a> {
-        self.begin();
-        &mut self.code.asm
+        let asm = self.code.raw();
+        if !self.ctx_loaded {
+            asm.push(ldx(DW, R7, FP.at(self.ctx_off)));
+            self.ctx_loaded = true;
+        }
+        asm
     }
 
     /// Completes the epilogue. Returns the number of instructions, which is 0 if there is nothing
@@ -309,18 +456,11 @@ impl<'a> Epilogue<'a> {
         if self.code.asm.is_empty() {
             return self.code.asm.finish();
         }
-        self.code.asm.push(mov64(R0, R6)).push(exit());
-        self.code.asm.finish()
-    }
-
-    fn begin(&mut self) {
-        if self.code.asm.is_empty() {
-            let saved = FP.at(self.ctx_off);
-            self.code
-                .asm
-                .push(mov64(R6, R0))
-                .push(ldx(DW, self.code.ctx, saved));
+        if self.code.in_r0 & bit(R6) == 0 {
+            self.code.asm.push(mov64(R0, R6));
         }
+        self.code.asm.push(exit());
+        self.code.asm.finish()
     }
 }
 
@@ -346,6 +486,7 @@ mod tests {
         },
         *, //
     };
+    use crate::object::ObjectType;
 
     extern "C" {
         fn rust_bpf_kunit_run(
@@ -427,6 +568,16 @@ mod tests {
         }
         // SAFETY: An epilogue in safe Rust, and a program that reads its context.
         unsafe { run(&buf[..end], &mut ctx) }
+    }
+
+    fn assert_same(a: &[bpf_insn], b: &[bpf_insn]) {
+        for (a, b) in a.iter().zip(b) {
+            assert_eq!(a.code, b.code);
+            assert_eq!(a.dst_reg(), b.dst_reg());
+            assert_eq!(a.src_reg(), b.src_reg());
+            assert_eq!(a.off, b.off);
+            assert_eq!(a.imm, b.imm);
+        }
     }
 
     fn prologue_error(member: Signature, fill: impl FnOnce(&mut Prologue<'_>)) -> Option<Problem> {
@@ -658,21 +809,80 @@ mod tests {
             .push(ldx(DW, R1, R6.arg(0)))
             .push(ldx(DW, R2, R6.arg(2)))
             .push(call_native(&TWO))
-            .push(mov64(R7, R0))
-            .push(jump_if(R7, Cond::Eq, 0, run))
-            .push(mov64(R0, R7))
+            .push(jump_if(R0, Cond::Eq, 0, run))
             .push(exit())
             .bind(run)
             .push(mov64(R1, R6));
         assert_eq!(code.finish_before(&bpf_insn::default())?, len);
-        for (insn, same) in buf.iter().zip(&same) {
-            assert_eq!(insn.code, same.code);
-            assert_eq!(insn.dst_reg(), same.dst_reg());
-            assert_eq!(insn.src_reg(), same.src_reg());
-            assert_eq!(insn.off, same.off);
-            assert_eq!(insn.imm, same.imm);
-        }
+        assert_same(&buf, &same);
         Ok(())
+    }
+
+    /// What an author would write by hand.
+    #[test]
+    fn a_result_needs_no_register() -> Result {
+        let mut buf = buffer();
+        // SAFETY: It is not run.
+        let mut epilogue = unsafe { Epilogue::new(&mut buf, MEMBER, -8) };
+        let result = epilogue.result();
+        let result = epilogue.call(&TWO, [Input::Arg(1), result.into()]);
+        epilogue.set_result(result);
+        let len = epilogue.finish()?;
+
+        let mut same = buffer();
+        let same_len = write(
+            &mut same,
+            &[
+                ldx(DW, R1, FP.at(-8)),
+                ldx(DW, R1, R1.arg(1)),
+                mov64(R2, R0),
+                call_native(&TWO),
+                exit(),
+            ],
+        )?;
+        assert_eq!(len, same_len);
+        assert_same(&buf[..len], &same[..len]);
+        Ok(())
+    }
+
+    /// A result that was replaced is not kept, one that is read later is.
+    #[test]
+    fn results_are_kept_as_long_as_they_are_read() {
+        let result = with_epilogue(
+            |epilogue| {
+                let result = epilogue.result();
+                // 72, which stays as a value when it is the result no more.
+                let first = epilogue.call(&TWO, [result.into(), Input::Const(2)]);
+                epilogue.set_result(first);
+                // 75, of the first result.
+                let second = epilogue.call(&TWO, [Input::Arg(0), Input::Const(5)]);
+                epilogue.set_result(second);
+                let result = epilogue.result();
+                // SAFETY: The values are in their registers, and stay there.
+                let code = unsafe { epilogue.raw() };
+                code.push(mov64(R0, 0))
+                    .push(alu64(Alu::Add, R6, R8))
+                    .push(ldx(DW, R0, R7.arg(1)))
+                    .push(alu64(Alu::Add, R6, R0));
+                epilogue.set_result(result);
+            },
+            [7, 1000, 0, 7],
+        );
+        assert_eq!(result, Ok(72 + 75 + 1000));
+
+        let result = with_epilogue(
+            |epilogue| {
+                let result = epilogue.result();
+                epilogue.call(&NOTHING, []);
+                let second = epilogue.call(&TWO, [result.into(), Input::Arg(0)]);
+                epilogue.set_result(second);
+            },
+            [5, 0, 0, 7],
+        );
+        assert_eq!(result, Ok(75));
+
+        let result = with_epilogue(|epilogue| epilogue.set_result(Input::Arg(1)), [5, 6, 0, 7]);
+        assert_eq!(result, Ok(6));
     }
 
     #[test]
@@ -706,29 +916,31 @@ mod tests {
 
     #[test]
     fn arguments_have_types() {
-        const A: Kind = Kind::Object("*struct a");
+        // Of two types with one layout.
+        struct First;
+        struct Second;
+        const FIRST: &ObjectType = &ObjectType::new::<First>(&[]);
+        const SECOND: &ObjectType = &ObjectType::new::<Second>(&[]);
+        const A: Kind = Kind::Object(FIRST);
+
         let can = |have: Kind, want: Kind| (have.can_be(want, false), have.can_be(want, true));
         let (yes, no) = ((true, true), (false, false));
         for have in [
             A,
             Kind::Number,
-            Kind::Nullable("*struct a"),
-            Kind::Reference("*struct a"),
+            Kind::Nullable(FIRST),
+            Kind::Reference(FIRST),
         ] {
             assert_eq!(can(have, Kind::Number), yes);
         }
         assert_eq!(can(A, A), yes);
-        assert_eq!(can(A, Kind::Nullable("*struct a")), yes);
-        assert_eq!(can(A, Kind::Object("*struct b")), no);
-        assert_eq!(can(A, Kind::Object("*struct a2")), no);
+        assert_eq!(can(A, Kind::Nullable(FIRST)), yes);
+        assert_eq!(can(A, Kind::Object(SECOND)), no);
         assert_eq!(can(Kind::Number, A), no);
-        assert_eq!(can(Kind::Nullable("*struct a"), A), no);
-        assert_eq!(
-            can(Kind::Nullable("*struct a"), Kind::Nullable("*struct a")),
-            yes
-        );
-        assert_eq!(can(Kind::Reference("*struct a"), A), (true, false));
-        assert_eq!(can(Kind::Reference("*struct b"), A), no);
+        assert_eq!(can(Kind::Nullable(FIRST), A), no);
+        assert_eq!(can(Kind::Nullable(FIRST), Kind::Nullable(FIRST)), yes);
+        assert_eq!(can(Kind::Reference(FIRST), A), (true, false));
+        assert_eq!(can(Kind::Reference(SECOND), A), no);
 
         let number = Some(Problem::ArgumentType);
         let error = prologue_error(MEMBER, |prologue| {
@@ -756,6 +968,65 @@ mod tests {
         assert_eq!(calls(2), (None, None));
         assert_eq!(calls(3), (None, many));
         assert_eq!(calls(4), (many, many));
+    }
+
+    #[test]
+    fn values_are_of_one_list() {
+        let other = Some(Problem::NoValue);
+        let mut values = KVec::new();
+        let error = prologue_error(MEMBER, |prologue| {
+            for _ in 0..3 {
+                let _ = values.push(prologue.call(&NOTHING, []), GFP_KERNEL);
+            }
+        });
+        assert_eq!(error, None);
+        assert_eq!(values.len(), 3);
+        for &value in &values {
+            let error = prologue_error(MEMBER, |prologue| {
+                prologue.exit_unless(value, Cond::Eq, 0, Input::Const(0));
+            });
+            assert_eq!(error, other);
+            // Nor the context, which is in the register of the first.
+            let error = epilogue_error(MEMBER, |epilogue| epilogue.set_result(value));
+            assert_eq!(error, other);
+        }
+    }
+
+    #[test]
+    fn kfuncs_are_called_by_their_ids() -> Result {
+        // SAFETY: It adds one.
+        let kfunc = unsafe { Kfunc::new(c"bpf_fentry_test1", 1, W) };
+        let id = kfunc.id().ok_or(ENOENT)?;
+        let mut buf = buffer();
+        // SAFETY: It is not run.
+        let mut prologue = unsafe { Prologue::new(&mut buf, MEMBER) };
+        prologue.call_kfunc(&kfunc, [Input::Arg(1)]);
+        let len = prologue.finish(&bpf_insn::default())?;
+
+        let mut same = buffer();
+        let insns = [
+            mov64(R6, R1),
+            ldx(DW, R1, R6.arg(1)),
+            call_kfunc(0, id),
+            mov32(R0, R0),
+            mov64(R1, R6),
+            exit(),
+        ];
+        // It ends with the program's first instruction.
+        assert_eq!(write(&mut same, &insns)?, len);
+        assert_same(&buf[..len - 1], &same);
+
+        let error = prologue_error(MEMBER, |prologue| {
+            prologue.call_kfunc(&kfunc, []);
+        });
+        assert_eq!(error, Some(Problem::ArgumentType));
+        // SAFETY: It is not called.
+        let nobody = unsafe { Kfunc::new(c"bpf_kunit_nobody", 0, DW) };
+        let error = epilogue_error(MEMBER, |epilogue| {
+            epilogue.call_kfunc(&nobody, []);
+        });
+        assert_eq!(error, Some(Problem::NoKfunc));
+        Ok(())
     }
 
     #[test]

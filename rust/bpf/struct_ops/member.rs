@@ -160,7 +160,7 @@ unsafe impl MemberRet for Result<()> {
 // fields that are in BTF, and pass the pointer on.
 unsafe impl<T: BtfObject> MemberArg for &Object<T> {
     const BTF: &'static str = Pointer::<Object<T>>::TEXT;
-    const KIND: Kind = Kind::Object(Self::BTF);
+    const KIND: Kind = Kind::Object(Object::<T>::TYPE);
 
     #[inline(always)]
     fn into_register(self) -> u64 {
@@ -172,7 +172,7 @@ unsafe impl<T: BtfObject> MemberArg for &Object<T> {
 unsafe impl<T: BtfObject> MemberArg for Option<&Object<T>> {
     const BTF: &'static str = Pointer::<Object<T>>::TEXT;
     const SUFFIX: &'static str = "__nullable";
-    const KIND: Kind = Kind::Nullable(Self::BTF);
+    const KIND: Kind = Kind::Nullable(Object::<T>::TYPE);
 
     #[inline(always)]
     fn into_register(self) -> u64 {
@@ -185,7 +185,7 @@ unsafe impl<T: BtfObject> MemberArg for Option<&Object<T>> {
 unsafe impl<T: BtfObject> MemberArg for ARef<Object<T>> {
     const BTF: &'static str = Pointer::<Object<T>>::TEXT;
     const SUFFIX: &'static str = "__ref";
-    const KIND: Kind = Kind::Reference(Self::BTF);
+    const KIND: Kind = Kind::Reference(Object::<T>::TYPE);
 
     #[inline(always)]
     fn into_register(self) -> u64 {

@@ -7,8 +7,6 @@
 //! of it exists, the module cannot be unloaded. A program alone does not keep the module; it cannot
 //! be put into a map when the module is gone, nor into one of a module that was loaded later.
 //!
-//! Tables are attached by links only.
-//!
 //! C: `struct bpf_struct_ops` and `__register_bpf_struct_ops()` in `include/linux/bpf.h`.
 
 use super::{
@@ -22,21 +20,27 @@ use super::{
         Kind,
         Member,
         Ops,
+        Slot,
         Table, //
     }, //
 };
 use crate::{
+    init,
     insn::{
+        self,
         Epilogue,
         Native,
         Prologue,
         INSN_BUF_SIZE, //
     },
-    kfunc_set::Prog, //
+    kfunc::Call,
+    kfunc_set::Prog,
+    state::KfuncCall, //
 };
 use core::{
     cell::UnsafeCell,
     marker::PhantomData,
+    ops::Deref,
     ptr::NonNull, //
 };
 use kernel::{
@@ -45,11 +49,7 @@ use kernel::{
         from_result,
         to_result, //
     },
-    prelude::*,
-    sync::atomic::{
-        Atomic,
-        Full, //
-    }, //
+    prelude::*, //
 };
 
 extern "C" {
@@ -57,6 +57,16 @@ extern "C" {
     fn rust_bpf_helper_member_offset(
         t: *const bindings::btf_type,
         member: *const bindings::btf_member,
+    ) -> u32;
+    fn rust_bpf_helper_arg_struct(
+        btf: *const bindings::btf,
+        t: *const bindings::btf_type,
+        member: u32,
+        arg: u32,
+    ) -> u32;
+    fn rust_bpf_helper_reg_struct(
+        reg: *const bindings::bpf_reg_state,
+        btf: *mut *const bindings::btf,
     ) -> u32;
     fn rust_bpf_helper_is_valid_access(
         off: kernel::ffi::c_int,
@@ -69,15 +79,29 @@ extern "C" {
 
 /// A part of the kernel that calls tables.
 ///
-/// All functions are called by a thread that loads, attaches or detaches, and may sleep. `reg` and
-/// `update` are called with a mutex of the kernel held that is of all links of struct_ops maps;
-/// `unreg` may be called without it, when the last user of a link goes.
+/// All functions are called by a thread that loads, attaches or detaches, and may sleep. For tables
+/// that are attached by links, `slot`, `reg` and `update` are called with a mutex held that is of
+/// all links of struct_ops maps. Else the mutex of the map is held. `unreg` may be called with
+/// neither.
 pub trait Subsystem: Sized + 'static {
     /// The tables.
     type Table: Table;
 
+    /// What leads to a slot: `&'static Slot<Self::Table>` if slots are statics, or a reference to
+    /// an object that has one.
+    type Slot: Deref<Target = Slot<Self::Table>>;
+
     /// The functions that prologues and epilogues call.
     const NATIVES: &'static [&'static Native] = &[];
+
+    /// The kernel is about to be told of the table. It is called once.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is returned is what [`StructOps::register`] returns.
+    fn init() -> Result {
+        Ok(())
+    }
 
     /// Adds what runs before a program of a member.
     ///
@@ -92,33 +116,50 @@ pub trait Subsystem: Sized + 'static {
         let (_, _) = (prog, code);
     }
 
-    /// A table is attached. Whoever keeps it in a [`Slot`](super::Slot) can call it from then on.
+    /// Where a table belongs, which its values may say. From there it can be called.
+    ///
+    /// It must be the same slot for the same values while there is one. If the object that has it
+    /// goes away while a table is attached, so does the slot, and the table is not called any more.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is returned is what who attaches gets.
+    fn slot(table: &Self::Table, call: &KfuncCall) -> Result<Self::Slot>;
+
+    /// A table is about to be attached. After this, it is put into its slot, unless there is one in
+    /// it; who attaches gets `EBUSY` then, and `unreg` is called.
     ///
     /// # Errors
     ///
     /// Whatever is returned is what who attaches gets; the table is not attached.
-    fn reg(ops: Attached<Self::Table>) -> Result;
+    fn reg(ops: &Ops<Self::Table>) -> Result {
+        let _ = ops;
+        Ok(())
+    }
 
-    /// A table is detached; nobody should call it any more.
-    fn unreg(ops: &Ops<Self::Table>);
+    /// A table was detached. It is not in its slot any more; calls that have begun go on.
+    fn unreg(ops: &Ops<Self::Table>) {
+        let _ = ops;
+    }
 
-    /// A table that is attached by a link is to be replaced by another.
+    /// A table that is attached by a link is about to be replaced by another one for the same slot.
     ///
     /// # Errors
     ///
     /// As for `reg`; the old one stays.
-    fn update(new: Attached<Self::Table>, old: &Ops<Self::Table>) -> Result {
+    fn update(new: &Ops<Self::Table>, old: &Ops<Self::Table>) -> Result {
         let (_, _) = (new, old);
-        Err(EOPNOTSUPP)
+        Ok(())
     }
 
-    /// Whether a table makes sense by itself, without regard to others.
+    /// Whether the values of a table make sense by themselves, without regard to others. Programs
+    /// cannot be called yet. That the mandatory ones are there is checked before.
     ///
     /// # Errors
     ///
-    /// As for `reg`. That mandatory members are there is checked before.
-    fn validate(ops: &Ops<Self::Table>) -> Result {
-        let _ = ops;
+    /// As for `reg`.
+    fn validate(table: &Self::Table) -> Result {
+        let _ = table;
         Ok(())
     }
 
@@ -148,14 +189,13 @@ pub trait Subsystem: Sized + 'static {
 ///
 /// # Invariants
 ///
-/// `raw` is not written to by Rust code after `registered` is set and the kernel was told of it.
+/// `raw` is not written to by Rust code after the kernel was told of it.
 pub struct StructOps<S: Subsystem> {
     raw: UnsafeCell<bindings::bpf_struct_ops>,
-    registered: Atomic<bool>,
     _subsystem: PhantomData<fn() -> S>,
 }
 
-// SAFETY: `raw` is written to once, by who sets `registered`.
+// SAFETY: `raw` is written to once, by who has claimed the table.
 unsafe impl<S: Subsystem> Sync for StructOps<S> {}
 
 impl<S: Subsystem> StructOps<S> {
@@ -166,7 +206,30 @@ impl<S: Subsystem> StructOps<S> {
         gen_epilogue: Some(Self::gen_epilogue),
         gen_ld_abs: None,
         convert_ctx_access: None,
-        btf_struct_access: None,
+        btf_struct_access: if Self::WRITES {
+            Some(Self::btf_struct_access)
+        } else {
+            None
+        },
+    };
+
+    /// Whether members get objects with fields that programs may write.
+    const WRITES: bool = {
+        let members = S::Table::MEMBERS;
+        let mut writes = false;
+        let mut member = 0;
+        while member < members.len() {
+            let args = members[member].signature.args;
+            let mut arg = 0;
+            while arg < args.len() {
+                if let Some(object) = args[arg].object() {
+                    writes |= object.is_writable();
+                }
+                arg += 1;
+            }
+            member += 1;
+        }
+        writes
     };
 
     /// One that is not registered yet.
@@ -185,7 +248,6 @@ impl<S: Subsystem> StructOps<S> {
         raw.name = S::Table::NAME.to_bytes_with_nul().as_ptr().cast();
         Self {
             raw: UnsafeCell::new(raw),
-            registered: Atomic::new(false),
             _subsystem: PhantomData,
         }
     }
@@ -196,24 +258,20 @@ impl<S: Subsystem> StructOps<S> {
     ///
     /// # Errors
     ///
-    /// - [`EBUSY`]: it is registered already, or the module is not being initialized.
+    /// - [`EBUSY`]: the module is not being initialized.
+    /// - [`EEXIST`]: the table is registered already, by this subsystem or another one.
     /// - [`EINVAL`]: the module's BTF does not have the table; the kernel log says what is missing.
-    /// - [`EEXIST`]: another table of this name is registered.
     /// - [`ENOMEM`]: no memory.
+    /// - Those of [`Subsystem::init`].
     /// - [`ERANGE`]: one of the functions that prologues and epilogues call is 2 GiB or more away
     ///   from the kernel, so that an instruction cannot call it.
     pub fn register(&'static self, module: &'static ThisModule) -> Result {
-        let owner = module.as_ptr();
-        // SAFETY: `owner` is null if the code is built in, else it is the module that the caller
-        // has a reference to. The state of a module in its `init` changes only after that.
-        let state = unsafe { owner.as_ref() }.map(|owner| owner.state);
-        if state.is_some_and(|state| state != bindings::module_state_MODULE_STATE_COMING) {
+        init::check(module).inspect_err(|_| {
             pr_err!(
-                "{}: register the table from the module's init\n",
+                "struct {}: register the table from the module's init\n",
                 S::Table::NAME
             );
-            return Err(EBUSY);
-        }
+        })?;
         for native in S::NATIVES {
             native.imm().inspect_err(|_| {
                 pr_err!(
@@ -223,12 +281,14 @@ impl<S: Subsystem> StructOps<S> {
                 );
             })?;
         }
-        if self.registered.xchg(true, Full) {
-            return Err(EBUSY);
+        if !S::Table::stubs().claim() {
+            pr_err!("struct {}: it is registered already\n", S::Table::NAME);
+            return Err(EEXIST);
         }
-        // SAFETY: `registered` was set just now, so nobody else writes or has told the kernel.
+        S::init()?;
+        // SAFETY: The table was claimed just now, so nobody else writes or has told the kernel.
         unsafe {
-            (*self.raw.get()).owner = owner;
+            (*self.raw.get()).owner = module.as_ptr();
             (*self.raw.get()).cfi_stubs = core::ptr::from_ref(S::Table::stubs()).cast_mut().cast();
         }
         // SAFETY: The struct is a static of the module, or of the kernel, and complete: the
@@ -273,6 +333,7 @@ impl<S: Subsystem> StructOps<S> {
     ) -> kernel::ffi::c_int {
         // SAFETY: By the safety requirements.
         let offset = unsafe { rust_bpf_helper_member_offset(t, btf_member) };
+        S::Table::stubs().set_type(t);
         // SAFETY: By the safety requirements; the program lives while it is checked.
         let prog = unsafe { Prog::from_raw(prog) };
         from_result(|| {
@@ -346,10 +407,20 @@ impl<S: Subsystem> StructOps<S> {
                     core::ptr::null_mut(),
                 )
             })?;
-            // SAFETY: The table is kept while this runs.
-            S::validate(unsafe { Ops::from_raw(kdata) })?;
+            // SAFETY: The table is kept while this runs. Functions in it are `unsafe` to call.
+            S::validate(unsafe { &*kdata.cast::<S::Table>() })?;
             Ok(0)
         })
+    }
+
+    /// Where a table belongs.
+    ///
+    /// # Safety
+    ///
+    /// The caller must have a reference to the table's map.
+    unsafe fn slot(ops: &Ops<S::Table>) -> Result<S::Slot> {
+        // SAFETY: By the safety requirements. The map keeps the module.
+        S::slot(ops.table(), unsafe { KfuncCall::get(&Call) })
     }
 
     /// A reference to a table that the kernel is about to use.
@@ -363,25 +434,26 @@ impl<S: Subsystem> StructOps<S> {
         unsafe { Attached::try_get(ops) }.ok_or(EINVAL)
     }
 
+    /// Without a link, the kernel frees the trampolines of a table at once if this refuses it,
+    /// whoever has references or reads under RCU. So the last thing that can fail is what makes the
+    /// table visible.
+    ///
     /// # Safety
     ///
     /// As for `attached`; to be called by the kernel.
     unsafe extern "C" fn reg(
         kdata: *mut core::ffi::c_void,
-        link: *mut bindings::bpf_link,
+        _link: *mut bindings::bpf_link,
     ) -> kernel::ffi::c_int {
-        // If a table without a link were refused after the subsystem has kept it, the kernel would
-        // free its trampolines at once, whoever has references or reads under RCU.
-        if link.is_null() {
-            pr_warn!(
-                "struct {}: attach it by a link, SEC(\".struct_ops.link\")\n",
-                S::Table::NAME
-            );
-            return EOPNOTSUPP.to_errno();
-        }
         from_result(|| {
             // SAFETY: By the safety requirements.
-            S::reg(unsafe { Self::attached(kdata) }?)?;
+            let ops = unsafe { Ops::from_raw(kdata) };
+            // SAFETY: By the safety requirements.
+            let slot = unsafe { Self::slot(ops) }?;
+            // SAFETY: By the safety requirements.
+            let attached = unsafe { Self::attached(kdata) }?;
+            S::reg(ops)?;
+            slot.set(attached).inspect_err(|_| S::unreg(ops))?;
             Ok(0)
         })
     }
@@ -391,7 +463,12 @@ impl<S: Subsystem> StructOps<S> {
     /// As for `attached`; to be called by the kernel, for a table that was attached.
     unsafe extern "C" fn unreg(kdata: *mut core::ffi::c_void, _link: *mut bindings::bpf_link) {
         // SAFETY: The kernel gives up its reference after this.
-        S::unreg(unsafe { Ops::from_raw(kdata) });
+        let ops = unsafe { Ops::from_raw(kdata) };
+        // SAFETY: As above.
+        if let Ok(slot) = unsafe { Self::slot(ops) } {
+            slot.clear(ops);
+        }
+        S::unreg(ops);
     }
 
     /// # Safety
@@ -406,7 +483,14 @@ impl<S: Subsystem> StructOps<S> {
             // SAFETY: By the safety requirements.
             let new = unsafe { Self::attached(kdata) }?;
             // SAFETY: The kernel gives up its reference after this.
-            S::update(new, unsafe { Ops::from_raw(old_kdata) })?;
+            let old = unsafe { Ops::from_raw(old_kdata) };
+            // SAFETY: The kernel has references to both.
+            let (slot, other) = unsafe { (Self::slot(old)?, Self::slot(&new)?) };
+            if !core::ptr::eq(&*slot, &*other) {
+                return Err(EINVAL);
+            }
+            S::update(&new, old)?;
+            slot.replace(old, new)?;
             Ok(0)
         })
     }
@@ -491,5 +575,43 @@ impl<S: Subsystem> StructOps<S> {
     ) -> bool {
         // SAFETY: By the safety requirements.
         unsafe { rust_bpf_helper_is_valid_access(off, size, access, prog.cast(), info.cast()) }
+    }
+
+    /// # Safety
+    ///
+    /// To be called by the verifier, for a store to the object that a register points to, of a
+    /// program that `check_member` was called for. The verifier has refused pointers that may fault
+    /// before (`check_ptr_to_btf_access()`).
+    unsafe extern "C" fn btf_struct_access(
+        _log: *mut bindings::bpf_verifier_log,
+        reg: *const bindings::bpf_reg_state,
+        off: kernel::ffi::c_int,
+        size: kernel::ffi::c_int,
+    ) -> kernel::ffi::c_int {
+        let stubs = S::Table::stubs();
+        let mut btf = core::ptr::null();
+        // SAFETY: By the safety requirements.
+        let id = unsafe { rust_bpf_helper_reg_struct(reg, &mut btf) };
+        let (Ok(offset), Ok(size)) = (usize::try_from(off), usize::try_from(size)) else {
+            return EACCES.to_errno();
+        };
+        // The type in Rust is that of an argument whose type in BTF the register points to.
+        let is_allowed = |member: usize, arg: usize, kind: &insn::Kind| {
+            kind.object().is_some_and(|object| object.may_write(offset, size))
+                // SAFETY: Both were set when a program was checked, and this is one.
+                && unsafe {
+                    rust_bpf_helper_arg_struct(stubs.btf(), stubs.ty(), member as u32, arg as u32)
+                } == id
+        };
+        let allowed = btf == stubs.btf()
+            && S::Table::MEMBERS.iter().enumerate().any(|(index, member)| {
+                let mut args = member.signature.args.iter().enumerate();
+                args.any(|(arg, kind)| is_allowed(index, arg, kind))
+            });
+        if allowed {
+            0
+        } else {
+            EACCES.to_errno()
+        }
     }
 }

@@ -99,9 +99,11 @@ pub struct Stubs<T: Table> {
     // First, because the kernel takes a pointer to this for one to the table.
     table: T,
     btf: Atomic<*mut bindings::btf>,
+    ty: Atomic<*mut bindings::btf_type>,
+    registered: Atomic<bool>,
 }
 
-// SAFETY: Nobody writes to the stubs, and `btf` is atomic.
+// SAFETY: Nobody writes to the stubs, and the rest is atomic.
 unsafe impl<T: Table> Sync for Stubs<T> {}
 
 impl<T: Table> Stubs<T> {
@@ -112,7 +114,15 @@ impl<T: Table> Stubs<T> {
         Self {
             table,
             btf: Atomic::new(core::ptr::null_mut()),
+            ty: Atomic::new(core::ptr::null_mut()),
+            registered: Atomic::new(false),
         }
+    }
+
+    /// Whether nobody has registered the table before. The kernel takes a second one, and never
+    /// asks it.
+    pub(super) fn claim(&self) -> bool {
+        !self.registered.xchg(true, Full)
     }
 
     pub(super) fn set_btf(&self, btf: *mut bindings::btf) {
@@ -122,6 +132,15 @@ impl<T: Table> Stubs<T> {
     /// The BTF that has the table; null before the kernel was told of it.
     pub(super) fn btf(&self) -> *mut bindings::btf {
         self.btf.load(Acquire)
+    }
+
+    pub(super) fn set_type(&self, ty: *const bindings::btf_type) {
+        self.ty.store(ty.cast_mut(), Release);
+    }
+
+    /// The table in that BTF; null before the first program is checked.
+    pub(super) fn ty(&self) -> *const bindings::btf_type {
+        self.ty.load(Acquire)
     }
 }
 
@@ -156,14 +175,23 @@ pub const fn zero<T: Data>() -> T {
     unsafe { core::mem::zeroed() }
 }
 
-/// Where the table is in the value of its map, in bytes (`struct bpf_struct_ops_value`).
+/// How a table is aligned in the value of its map (`____cacheline_aligned_in_smp` of
+/// `struct bpf_struct_ops_value`).
+const VALUE_ALIGN: usize = if cfg!(CONFIG_SMP) {
+    bindings::SMP_CACHE_BYTES as usize
+} else {
+    8
+};
+
+/// Where the table is in that value, in bytes: after `struct bpf_struct_ops_common_value`.
 #[doc(hidden)]
-pub const VALUE_OFFSET: usize = bindings::L1_CACHE_BYTES as usize;
+pub const VALUE_OFFSET: usize =
+    size_of::<bindings::bpf_struct_ops_common_value>().next_multiple_of(VALUE_ALIGN);
 
 /// The size of that value. For the code that `#[struct_ops]` generates.
 #[doc(hidden)]
 pub const fn value_size(table: usize) -> usize {
-    VALUE_OFFSET + table.next_multiple_of(VALUE_OFFSET)
+    VALUE_OFFSET + table.next_multiple_of(VALUE_ALIGN)
 }
 
 /// The member at an offset.
@@ -189,15 +217,16 @@ impl<T: Table> Ops<T> {
     pub(super) unsafe fn from_raw<'a>(kdata: *const core::ffi::c_void) -> &'a Self {
         // SAFETY: By the safety requirements; `Ops` is transparent. The kernel does not write to a
         // table after it was checked, but for one that is attached without a link and refused;
-        // those are not handed out. Before that it writes on no other thread.
+        // that is in no slot yet, and nobody has it but who refuses. Before that it writes on no
+        // other thread.
         unsafe { &*kdata.cast() }
     }
 }
 
 /// A table that is kept, with its programs, until this is dropped.
 ///
-/// It is what a subsystem gets when a table is attached. To keep it longer than the table is
-/// attached makes no sense but is safe: its programs, and the module, stay.
+/// It comes from [`Slot::get`]. To keep it longer than the table is attached makes no sense but is
+/// safe: its programs, and the module, stay.
 ///
 /// # Invariants
 ///
@@ -269,7 +298,8 @@ impl<T: Table> Drop for Attached<T> {
 /// A place for one table, which many threads read and few change.
 ///
 /// Reading takes no lock. Whoever calls a member while the table is replaced calls one of the two,
-/// whole: tables are put here only after they are complete.
+/// whole: tables are put here, by the crate, only when they are complete and nothing can refuse
+/// them any more. When the slot is dropped, so is the table in it.
 ///
 /// # Invariants
 ///
@@ -300,7 +330,7 @@ impl<T: Table> Slot<T> {
     /// # Errors
     ///
     /// `EBUSY` if it is not.
-    pub fn set(&self, ops: Attached<T>) -> Result {
+    pub(super) fn set(&self, ops: Attached<T>) -> Result {
         let new = ops.into_raw();
         // INVARIANT: As `into_raw` returned it.
         match self.ops.cmpxchg(core::ptr::null_mut(), new, Full) {
@@ -318,7 +348,7 @@ impl<T: Table> Slot<T> {
     /// # Errors
     ///
     /// `ENOENT` if `old` is not in the slot; then nothing changes.
-    pub fn replace(&self, old: &Ops<T>, new: Attached<T>) -> Result {
+    pub(super) fn replace(&self, old: &Ops<T>, new: Attached<T>) -> Result {
         let new = new.into_raw();
         let old = core::ptr::from_ref(old).cast_mut();
         // INVARIANT: As `into_raw` returned it.
@@ -334,7 +364,7 @@ impl<T: Table> Slot<T> {
     /// Empties the slot if this table is in it. Whether it was.
     ///
     /// Calls that have begun go on; the table stays until they have ended.
-    pub fn clear(&self, ops: &Ops<T>) -> bool {
+    pub(super) fn clear(&self, ops: &Ops<T>) -> bool {
         let ops = core::ptr::from_ref(ops).cast_mut();
         let gone = self.ops.cmpxchg(ops, core::ptr::null_mut(), Full);
         match gone {
@@ -367,7 +397,12 @@ impl<T: Table> Slot<T> {
             )
         };
         let _rcu = rcu::read_lock();
-        let ops = NonNull::new(self.ops.load(Acquire))?;
+        // This `read_volatile` is intended to correspond to a READ_ONCE call, as it is in
+        // rcu_dereference(): what is read of the table depends on the pointer, which orders it.
+        // `Atomic::load` is a call of a C function.
+        //
+        // SAFETY: The pointer is valid. It may be written to meanwhile, as a whole.
+        let ops = NonNull::new(unsafe { self.ops.as_ptr().read_volatile() })?;
         // SAFETY: By the type invariants the memory is valid in this critical section.
         Some(f(unsafe { ops.as_ref() }))
     }
@@ -378,5 +413,275 @@ impl<T: Table> Drop for Slot<T> {
         let ops = self.ops.xchg(core::ptr::null_mut(), Full);
         // SAFETY: By the type invariants.
         drop(unsafe { Attached::from_raw(ops) });
+    }
+}
+
+#[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(rust_bpf_struct_ops_table)]
+mod tests {
+    use super::*;
+    use crate::{
+        insn::Kind as Arg,
+        struct_ops,
+        BtfType,
+        Object, //
+    };
+    use kernel::sync::{
+        aref::ARef,
+        atomic::Relaxed, //
+    };
+
+    extern "C" {
+        // In `rust/helpers/struct_ops.c`.
+        fn rust_bpf_helper_member_offset(
+            t: *const bindings::btf_type,
+            member: *const bindings::btf_member,
+        ) -> u32;
+        fn rust_bpf_helper_arg_struct(
+            btf: *const bindings::btf,
+            t: *const bindings::btf_type,
+            member: u32,
+            arg: u32,
+        ) -> u32;
+    }
+
+    #[derive(BtfType)]
+    #[btf(object, name = "bpf_kunit_part")]
+    struct Part {
+        hidden: u16,
+        #[btf]
+        shown: u64,
+        #[btf(write)]
+        level: Atomic<u32>,
+        #[btf(write)]
+        total: Atomic<i64>,
+    }
+
+    /// A table with holes before, between and behind its members.
+    #[struct_ops(bpf_kunit_ops)]
+    trait KunitOps {
+        #[data]
+        fn small(&self) -> u8;
+        fn sum(&self, a: u8, b: i16, c: bool) -> u32;
+        #[data]
+        fn name(&self) -> [u8; 6];
+        fn look(&self, part: &Object<Part>, maybe: Option<&Object<Part>>) -> Result<()> {
+            match maybe {
+                Some(_) => Ok(()),
+                None if part.shown == u64::from(part.hidden) => Err(ENOENT),
+                None => Err(EDOM),
+            }
+        }
+        #[sleepable]
+        fn take(&self, count: u64, part: ARef<Object<Part>>) {
+            part.level.store(count as u32, Relaxed);
+        }
+        #[data]
+        fn last(&self) -> i16;
+    }
+
+    const MEMBERS: &[Member] = KunitOpsTable::MEMBERS;
+
+    #[test]
+    fn members_are_where_c_has_them() {
+        let layout = MEMBERS.iter().map(|m| (m.name, m.offset, m.size));
+        assert!(layout.eq([
+            ("small", 0, 1),
+            ("sum", 8, 8),
+            ("name", 16, 6),
+            ("look", 24, 8),
+            ("take", 32, 8),
+            ("last", 40, 2),
+        ]));
+        assert_eq!(size_of::<KunitOpsTable>(), 48);
+        let found = |offset| member::<KunitOpsTable>(offset).map(|m| m.name);
+        assert_eq!(found(24), Some("look"));
+        assert_eq!(found(28), None);
+        assert_eq!(found(48), None);
+    }
+
+    #[test]
+    fn members_are_what_the_trait_says() {
+        use Kind::{
+            Data,
+            Mandatory,
+            Optional, //
+        };
+        let kinds = MEMBERS.iter().map(|m| (m.kind, m.sleepable));
+        assert!(kinds.eq([
+            (Data, false),
+            (Mandatory, false),
+            (Data, false),
+            (Optional, false),
+            (Optional, true),
+            (Data, false),
+        ]));
+        assert_eq!(KunitOpsTable::SLEEPS, true);
+
+        let part = Object::<Part>::TYPE;
+        let args = MEMBERS.iter().map(|m| m.signature.args);
+        assert!(args.eq([
+            &[] as &[Arg],
+            &[Arg::Number; 3],
+            &[],
+            &[Arg::Object(part), Arg::Nullable(part)],
+            &[Arg::Number, Arg::Reference(part)],
+            &[],
+        ]));
+        let any = MEMBERS.iter().map(|m| m.signature.returns_any);
+        // Of what returns nothing, or is given a reference, nothing can be returned in its place.
+        assert!(any.eq([false, true, false, true, false, false]));
+    }
+
+    #[test]
+    fn marked_fields_can_be_written() {
+        let part = Object::<Part>::TYPE;
+        let (level, total) = (
+            core::mem::offset_of!(Part, level),
+            core::mem::offset_of!(Part, total),
+        );
+        assert!(part.may_write(level, 4));
+        assert!(part.may_write(total, 8));
+        assert!(!part.may_write(core::mem::offset_of!(Part, shown), 8));
+        assert!(!part.may_write(core::mem::offset_of!(Part, hidden), 2));
+    }
+
+    /// A type in this crate's BTF. The reference to that cannot be given up from a module.
+    fn find(name: &CStr) -> Option<(*const bindings::btf, &'static bindings::btf_type)> {
+        let mut btf = core::ptr::null_mut();
+        // SAFETY: The name ends with a null byte, and the pointer can be written to.
+        let id = unsafe {
+            bindings::bpf_find_btf_id(name.as_char_ptr(), bindings::BTF_KIND_STRUCT, &mut btf)
+        };
+        let id = u32::try_from(id).ok()?;
+        // SAFETY: The BTF has this type, and stays.
+        unsafe { bindings::btf_type_by_id(btf, id).as_ref() }.map(|t| (btf.cast_const(), t))
+    }
+
+    /// The offsets of so many members of a struct.
+    fn offsets(t: &'static bindings::btf_type, count: usize) -> impl Iterator<Item = usize> {
+        let first = core::ptr::from_ref(t).wrapping_add(1);
+        (0..count).map(move |index| {
+            let member = first.cast::<bindings::btf_member>().wrapping_add(index);
+            // SAFETY: The members of a struct follow it, and there are so many.
+            unsafe { rust_bpf_helper_member_offset(t, member) as usize }
+        })
+    }
+
+    fn count_and_size(t: &bindings::btf_type) -> (usize, usize) {
+        // SAFETY: Of a struct, it is the size.
+        let size = unsafe { t.__bindgen_anon_1.size };
+        // `BTF_INFO_VLEN()`
+        ((t.info & 0xffff) as usize, size as usize)
+    }
+
+    #[test]
+    fn btf_says_the_same() -> Result {
+        let (btf, t) = find(KunitOpsTable::NAME).ok_or(ENOENT)?;
+        assert_eq!(
+            count_and_size(t),
+            (MEMBERS.len(), size_of::<KunitOpsTable>())
+        );
+        assert!(offsets(t, MEMBERS.len()).eq(MEMBERS.iter().map(|m| m.offset)));
+
+        let (_, value) = find(c"bpf_struct_ops_bpf_kunit_ops").ok_or(ENOENT)?;
+        // `common` and `data`, which begins and ends with a line of the cache.
+        let line = if cfg!(CONFIG_SMP) { 64 } else { 8 };
+        assert_eq!(
+            count_and_size(value),
+            (2, line + 48_usize.next_multiple_of(line))
+        );
+        assert!(offsets(value, 2).eq([0, line]));
+
+        // SAFETY: The table is in this BTF.
+        let arg = |member, arg| unsafe { rust_bpf_helper_arg_struct(btf, t, member, arg) };
+        let part = arg(3, 0);
+        assert!(part != 0);
+        assert_eq!(arg(3, 1), part);
+        assert_eq!(arg(4, 1), part);
+        // A number, one argument too many, a value, one member too many.
+        for (member, number) in [(4, 0), (4, 2), (0, 0), (6, 0)] {
+            assert_eq!(arg(member, number), 0);
+        }
+        // SAFETY: The BTF has this type.
+        let part = unsafe { bindings::btf_type_by_id(btf, part) };
+        assert!(find(c"bpf_kunit_part").is_some_and(|(_, t)| core::ptr::eq(t, part)));
+        Ok(())
+    }
+
+    #[test]
+    fn stubs_do_nothing() -> Result {
+        let stubs = &KunitOpsTable::stubs().table;
+        assert_eq!((stubs.small, stubs.name, stubs.last), (0, [0; 6], 0));
+        let (sum, look, take) = (stubs.sum, stubs.look, stubs.take);
+        let (sum, look, take) = (sum.ok_or(EINVAL)?, look.ok_or(EINVAL)?, take.ok_or(EINVAL)?);
+        // SAFETY: They look at nothing.
+        let results = unsafe { [sum(1, 2, 3), look(0, 0), take(0, 0)] };
+        assert_eq!(results, [0; 3]);
+        // If two were one, the kernel would find the name of the other.
+        assert!(look as usize != take as usize);
+        Ok(())
+    }
+
+    /// In place of programs: what is passed, digit by digit, with something above the result.
+    unsafe extern "C" fn digits(a: u64, b: u64, c: u64) -> u64 {
+        (0xffff << 32)
+            | a.wrapping_mul(100)
+                .wrapping_add(b.wrapping_mul(10))
+                .wrapping_add(c)
+    }
+
+    unsafe extern "C" fn errno(part: u64, maybe: u64) -> u64 {
+        if maybe == 0 || maybe == part {
+            // The upper half is any.
+            u64::from((-12_i32) as u32)
+        } else {
+            0
+        }
+    }
+
+    fn ops(table: &KunitOpsTable) -> &Ops<KunitOpsTable> {
+        // SAFETY: Its functions do what programs may do.
+        unsafe { Ops::from_raw(core::ptr::from_ref(table).cast()) }
+    }
+
+    #[test]
+    fn values_come_from_the_table_and_functions_are_called() -> Result {
+        let part = Object::new(
+            Part {
+                hidden: 5,
+                shown: 5,
+                level: Atomic::new(0),
+                total: Atomic::new(0),
+            },
+            GFP_KERNEL,
+        )?;
+        let mut table = KunitOpsTable {
+            small: 200,
+            sum: Some(digits),
+            name: *b"digits",
+            look: Some(errno),
+            take: None,
+            last: -3,
+        };
+        let full = ops(&table);
+        assert_eq!(
+            (full.small(), full.name(), full.last()),
+            (200, *b"digits", -3)
+        );
+        assert_eq!(full.sum(9, -1, true), 900 - 10 + 1);
+        assert_eq!(full.look(&part, None), Err(ENOMEM));
+        assert_eq!(full.look(&part, Some(&part)), Err(ENOMEM));
+        full.take(77, part.clone());
+        assert_eq!(part.level.load(Relaxed), 77);
+
+        // A mandatory one is never missing in a table that is attached; if it were, it would be 0.
+        table.sum = None;
+        table.look = None;
+        let empty = ops(&table);
+        assert_eq!(empty.sum(9, 9, true), 0);
+        assert_eq!(empty.look(&part, None), Err(ENOENT));
+        assert_eq!(empty.look(&part, Some(&part)), Ok(()));
+        Ok(())
     }
 }

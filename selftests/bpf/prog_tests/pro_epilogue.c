@@ -51,6 +51,7 @@ static void subtest_around(void)
 		return;
 	if (!ASSERT_OK(pro_epilogue__load(skel), "load"))
 		goto out;
+	skel->bss->cpus = libbpf_num_possible_cpus();
 	link = bpf_map__attach_struct_ops(skel->maps.around);
 	if (!ASSERT_OK_PTR(link, "attach"))
 		goto out;
@@ -94,7 +95,7 @@ static const struct {
 	{ "leaves_ref", "attach to unsupported member broken",
 	  "the member cannot return any number" },
 	{ "after_release", "attach to unsupported member broken",
-	  "the epilogue of broken cannot be made: instruction 2: it passes something else" },
+	  "the epilogue of broken cannot be made: instruction 0: it passes something else" },
 	{ "throws", "attach to unsupported member after",
 	  "a program for after must not throw, nor jump through a table" },
 	{ "tail_call", "program of this type cannot use helper bpf_tail_call#12", NULL },

@@ -82,6 +82,7 @@ static void subtest_slots(void)
 	next = bpf_map__attach_struct_ops(skel->maps.next);
 	ASSERT_ERR_PTR(next, "attach a second one");
 	ASSERT_EQ(errno, EBUSY, "errno");
+	ASSERT_EQ(run(skel->progs.registered), 2, "what was accepted and is not registered");
 	bpf_link__destroy(few);
 	few = NULL;
 	ASSERT_EQ(add(skel, 0), 3, "slot 0 stays");
@@ -96,40 +97,97 @@ static void subtest_update(void)
 {
 	struct struct_ops *skel = load();
 	struct bpf_link *link;
+	int updated;
 
 	if (!skel)
 		return;
+	updated = run(skel->progs.updated);
 	link = bpf_map__attach_struct_ops(skel->maps.whole);
 	if (!ASSERT_OK_PTR(link, "attach"))
 		goto out;
 	ASSERT_EQ(add(skel, 0), 3, "before");
 	ASSERT_OK(bpf_link__update_map(link, skel->maps.next), "update");
 	ASSERT_EQ(add(skel, 0), 103, "after");
+	ASSERT_EQ(run(skel->progs.updated), updated + 1, "updates");
+	ASSERT_EQ(bpf_link__update_map(link, skel->maps.next), -EALREADY, "update() refuses");
 	ASSERT_EQ(bpf_link__update_map(link, skel->maps.few), -EINVAL, "update to another slot");
 	ASSERT_EQ(bpf_link__update_map(link, skel->maps.sleep), -EINVAL, "update to another type");
 	ASSERT_EQ(add(skel, 0), 103, "it stays");
 	bpf_link__destroy(link);
 	ASSERT_EQ(add(skel, 0), -1, "detached");
 
+	ASSERT_OK(run(skel->progs.open_instance), "open");
 	link = bpf_map__attach_struct_ops(skel->maps.sleep);
 	if (ASSERT_OK_PTR(link, "attach")) {
-		ASSERT_EQ(bpf_link__update_map(link, skel->maps.sleep), -EOPNOTSUPP, "no update");
+		ASSERT_EQ(bpf_link__update_map(link, skel->maps.sleep_too), -EOPNOTSUPP,
+			  "no update");
 		bpf_link__destroy(link);
 	}
+	ASSERT_OK(run(skel->progs.close_instance), "close");
 out:
 	struct_ops__destroy(skel);
 }
 
-/* The kernel would free what is refused too early. */
+static void refused(struct bpf_map *map, int err)
+{
+	struct bpf_link *link = bpf_map__attach_struct_ops(map);
+
+	if (ASSERT_ERR_PTR(link, bpf_map__name(map)))
+		ASSERT_EQ(errno, err, bpf_map__name(map));
+	else
+		bpf_link__destroy(link);
+}
+
+/*
+ * Without a link, as for congestion control: the map is attached when it is
+ * filled, and detached when its element is deleted. The kernel frees what is
+ * refused at once; all CPUs call meanwhile in struct_ops_stress.
+ */
 static void subtest_map(void)
 {
 	struct struct_ops *skel = load();
+	struct bpf_link *link;
+	int zero = 0;
 
 	if (!skel)
 		return;
-	ASSERT_ERR_PTR(bpf_map__attach_struct_ops(skel->maps.by_map), "attach without a link");
-	ASSERT_EQ(errno, EOPNOTSUPP, "errno");
+	refused(skel->maps.refused_by_map, EDOM);
+	refused(skel->maps.refused_by_link, EDOM);
 	ASSERT_EQ(add(skel, 2), -1, "not attached");
+
+	link = bpf_map__attach_struct_ops(skel->maps.by_map);
+	if (!ASSERT_OK_PTR(link, "attach"))
+		goto out;
+	ASSERT_EQ(add(skel, 2), 3, "attached");
+	ASSERT_EQ(run(skel->progs.registered), 1, "registered");
+	refused(skel->maps.by_map_too, EBUSY);
+	ASSERT_EQ(add(skel, 2), 3, "it stays");
+	ASSERT_EQ(run(skel->progs.registered), 1, "registered after a refusal");
+
+	ASSERT_OK(bpf_map_delete_elem(bpf_map__fd(skel->maps.by_map), &zero), "detach");
+	ASSERT_EQ(add(skel, 2), -1, "detached");
+	ASSERT_EQ(bpf_map_delete_elem(bpf_map__fd(skel->maps.by_map), &zero), -EINPROGRESS,
+		  "detach again");
+	ASSERT_EQ(run(skel->progs.registered), 0, "none is registered");
+	bpf_link__disconnect(link);
+	bpf_link__destroy(link);
+out:
+	struct_ops__destroy(skel);
+}
+
+/* Fields that are marked can be written, by stores and by atomic operations. */
+static void subtest_write(void)
+{
+	struct struct_ops *skel = load();
+	struct bpf_link *link;
+
+	if (!skel)
+		return;
+	link = bpf_map__attach_struct_ops(skel->maps.marker);
+	if (ASSERT_OK_PTR(link, "attach")) {
+		ASSERT_EQ(run(skel->progs.call_mark), 77 + 1 + 5, "mark");
+		bpf_link__destroy(link);
+	}
 	struct_ops__destroy(skel);
 }
 
@@ -141,11 +199,47 @@ static void subtest_sleepable(void)
 	if (!skel)
 		return;
 	ASSERT_EQ(run(skel->progs.call_work), -1, "not attached");
+	ASSERT_OK(run(skel->progs.open_instance), "open");
 	link = bpf_map__attach_struct_ops(skel->maps.sleep);
 	if (ASSERT_OK_PTR(link, "attach")) {
 		ASSERT_EQ(run(skel->progs.call_work), 42, "work");
 		bpf_link__destroy(link);
 	}
+	ASSERT_OK(run(skel->progs.close_instance), "close");
+	struct_ops__destroy(skel);
+}
+
+/* Objects that tables are attached to come and go. */
+static void subtest_instances(void)
+{
+	struct bpf_link *link, *other = NULL;
+	struct struct_ops *skel = load();
+
+	if (!skel)
+		return;
+	refused(skel->maps.sleep, ENODEV);
+	ASSERT_OK(run(skel->progs.open_instance), "open");
+	link = bpf_map__attach_struct_ops(skel->maps.sleep);
+	if (!ASSERT_OK_PTR(link, "attach"))
+		goto out;
+	ASSERT_EQ(run(skel->progs.call_work), 42, "work");
+	ASSERT_OK(run(skel->progs.close_instance), "close");
+	ASSERT_EQ(run(skel->progs.call_work), -1, "closed");
+
+	/* Another one with this id has nothing to do with the first. */
+	ASSERT_OK(run(skel->progs.open_instance), "open again");
+	ASSERT_EQ(run(skel->progs.call_work), -1, "not attached");
+	other = bpf_map__attach_struct_ops(skel->maps.sleep_too);
+	if (!ASSERT_OK_PTR(other, "attach another"))
+		goto out;
+	bpf_link__destroy(link);
+	link = NULL;
+	ASSERT_EQ(run(skel->progs.call_work), 42, "the other one stays");
+out:
+	bpf_link__destroy(link);
+	bpf_link__destroy(other);
+	ASSERT_EQ(run(skel->progs.call_work), -1, "detached");
+	ASSERT_OK(run(skel->progs.close_instance), "close again");
 	struct_ops__destroy(skel);
 }
 
@@ -181,7 +275,15 @@ static void subtest_none_left(void)
 	kern_sync_rcu();
 	usleep(100000);
 	ASSERT_EQ(run(skel->progs.alive), 0, "objects alive");
+	ASSERT_EQ(run(skel->progs.registered), 0, "tables registered");
 	struct_ops__destroy(skel);
+}
+
+/* The module says itself what was not as it should be. */
+static void subtest_register(void)
+{
+	if (ASSERT_OK(load_module("ops_refused.ko", false), "register"))
+		ASSERT_OK(unload_module("ops_refused", false), "register too late");
 }
 
 struct refusal {
@@ -200,7 +302,16 @@ static const struct refusal refusals[] = {
 	{ "nullable", "null_not_tested", "invalid mem access 'trusted_ptr_or_null_'" },
 	{ "leak", "not_released", "Unreleased reference id=1" },
 	{ "forged", "made_up", "At program exit the register R0 has smin=4096" },
-	{ "writer", "writes", "only read is supported" },
+	{ "writer", "writes", "cannot write into ptr_bpf_ops_item at off=0 size=8" },
+	{ "table_writes_count", "writes_count",
+	  "cannot write into ptr_bpf_ops_item at off=12 size=4" },
+	{ "table_writes_half", "writes_half",
+	  "cannot write into ptr_bpf_ops_item at off=8 size=2" },
+	{ "table_writes_more", "writes_more",
+	  "cannot write into ptr_bpf_ops_item at off=8 size=8" },
+	{ "table_writes_behind", "writes_behind",
+	  "cannot write into ptr_bpf_ops_item at off=16 size=4" },
+	{ "table_writes_elsewhere", "writes_elsewhere", "only read is supported" },
 	{ "reader", "past_the_end", "func 'key' doesn't have 2-th argument" },
 };
 
@@ -259,10 +370,16 @@ void serial_test_struct_ops(void)
 		subtest_update();
 	if (test__start_subtest("map"))
 		subtest_map();
+	if (test__start_subtest("write"))
+		subtest_write();
 	if (test__start_subtest("sleepable"))
 		subtest_sleepable();
+	if (test__start_subtest("instances"))
+		subtest_instances();
 	if (test__start_subtest("module_stays"))
 		subtest_module_stays();
+	if (test__start_subtest("register"))
+		subtest_register();
 	for (int i = 0; i < ARRAY_SIZE(refusals); i++) {
 		if (test__start_subtest(refusals[i].map))
 			subtest_refusal(&refusals[i]);

@@ -12,7 +12,8 @@ char _license[] SEC("license") = "GPL";
 #define BEFORE 1
 #define AFTER 2
 #define BOTH 3
-#define QUIET 4
+#define KFUNCS 4
+#define QUIET 5
 
 SEC("struct_ops/plain")
 u32 BPF_PROG(plain, struct bpf_ops_item *item, u32 value)
@@ -66,6 +67,12 @@ void BPF_PROG(quiet, u32 value)
 	quiet_ran++;
 }
 
+SEC("struct_ops/kfuncs")
+u64 BPF_PROG(kfuncs, u32 value)
+{
+	return value;
+}
+
 SEC(".struct_ops.link")
 struct bpf_test_around_ops around = {
 	.plain = (void *)plain,
@@ -73,11 +80,17 @@ struct bpf_test_around_ops around = {
 	.after = (void *)after,
 	.both = (void *)both,
 	.quiet = (void *)quiet,
+	.kfuncs = (void *)kfuncs,
 };
+
+/* How many CPUs there may be. */
+u32 cpus;
 
 SEC("syscall")
 int call(void *ctx)
 {
+	u64 clock;
+
 	EXPECT(bpf_ops_test_counts() != ~0ULL);
 
 	EXPECT(bpf_ops_test_around(PLAIN, 5, 7) == 7);
@@ -109,6 +122,14 @@ int call(void *ctx)
 	EXPECT(bpf_ops_test_around(QUIET, 1, 40) == 0);
 	EXPECT(bpf_ops_test_counts() == (2ULL << 32) + 43);
 	EXPECT(quiet_ran == 1);
+
+	/* The kernel's clock before it; after it, the number of CPUs is added. */
+	EXPECT(bpf_ops_test_clock() == 0);
+	EXPECT(bpf_ops_test_around(KFUNCS, 1, 10) == 10 + cpus);
+	clock = bpf_ops_test_clock();
+	EXPECT(clock > 1000000);
+	EXPECT(bpf_ops_test_around(KFUNCS, 1, 0) == cpus);
+	EXPECT(bpf_ops_test_clock() != clock);
 	return 0;
 }
 

@@ -111,11 +111,60 @@ struct bpf_test_ops next = {
 	.add = (void *)add_100,
 };
 
-/* Without a link, which is refused. */
+/* Without a link. */
 SEC(".struct_ops")
 struct bpf_test_ops by_map = {
 	.id = 2,
 	.add = (void *)add,
+};
+
+/* For the same slot. */
+SEC(".struct_ops")
+struct bpf_test_ops by_map_too = {
+	.id = 2,
+	.add = (void *)add_100,
+};
+
+SEC("struct_ops/add")
+u64 BPF_PROG(add_nothing, u32 a, u64 b)
+{
+	return 0;
+}
+
+/* reg() refuses what does not add. */
+SEC(".struct_ops")
+struct bpf_test_ops refused_by_map = {
+	.id = 2,
+	.add = (void *)add_nothing,
+};
+
+SEC(".struct_ops.link")
+struct bpf_test_ops refused_by_link = {
+	.id = 2,
+	.add = (void *)add_nothing,
+};
+
+/* Writes to the field that may be written, of the argument and of another object. */
+SEC("struct_ops/key")
+u64 BPF_PROG(marks, struct bpf_ops_item *item)
+{
+	struct bpf_ops_item *mine = bpf_ops_item_new(1);
+
+	item->mark = item->key;
+	__sync_fetch_and_add(&item->mark, 1);
+	if (mine) {
+		mine->mark = 5;
+		item->mark += mine->mark;
+		bpf_ops_item_release(mine);
+	}
+	return 0;
+}
+
+SEC(".struct_ops.link")
+struct bpf_test_ops marker = {
+	.id = 3,
+	.add = (void *)add,
+	.key = (void *)marks,
 };
 
 SEC("struct_ops.s/work")
@@ -124,8 +173,17 @@ u32 BPF_PROG(work, u32 value)
 	return value + 1;
 }
 
+#define INSTANCE 7
+
 SEC(".struct_ops.link")
 struct bpf_test_sleep_ops sleep = {
+	.id = INSTANCE,
+	.work = (void *)work,
+};
+
+SEC(".struct_ops.link")
+struct bpf_test_sleep_ops sleep_too = {
+	.id = INSTANCE,
 	.work = (void *)work,
 };
 
@@ -180,9 +238,39 @@ int call_add(void *ctx)
 SEC("syscall")
 int call_work(void *ctx)
 {
-	u64 ret = bpf_ops_test_work(41);
+	u64 ret = bpf_ops_test_work(INSTANCE, 41);
 
 	return ret == NOBODY ? -1 : ret;
+}
+
+SEC("syscall")
+int open_instance(void *ctx)
+{
+	return bpf_ops_test_open(INSTANCE);
+}
+
+SEC("syscall")
+int close_instance(void *ctx)
+{
+	return bpf_ops_test_close(INSTANCE);
+}
+
+SEC("syscall")
+int call_mark(void *ctx)
+{
+	return bpf_ops_test_mark(3, 77);
+}
+
+SEC("syscall")
+int registered(void *ctx)
+{
+	return bpf_ops_test_registered();
+}
+
+SEC("syscall")
+int updated(void *ctx)
+{
+	return bpf_ops_test_registered() >> 32;
 }
 
 SEC("syscall")

@@ -103,6 +103,43 @@ struct bpf_test_ops writer = {
 	.key = (void *)writes,
 };
 
+/* What may be written is "mark", all of it. */
+#define WRITER(name, write)							\
+SEC("?struct_ops/key")								\
+u64 BPF_PROG(name, struct bpf_ops_item *item)					\
+{										\
+	write;									\
+	return 0;								\
+}										\
+SEC("?.struct_ops.link")							\
+struct bpf_test_ops table_##name = {						\
+	.id = 3,								\
+	.key = (void *)name,							\
+}
+
+WRITER(writes_count, item->count = 1);
+WRITER(writes_half, *(u16 *)&item->mark = 1);
+WRITER(writes_more, *(u64 *)&item->mark = 1);
+WRITER(writes_behind, *(&item->count + 1) = 1);
+
+/* Nor by programs of a table that does not get such an object. */
+SEC("?struct_ops.s/work")
+u32 BPF_PROG(writes_elsewhere, u32 value)
+{
+	struct bpf_ops_item *item = bpf_ops_item_new(value);
+
+	if (item) {
+		item->mark = 1;
+		bpf_ops_item_release(item);
+	}
+	return 0;
+}
+
+SEC("?.struct_ops.link")
+struct bpf_test_sleep_ops table_writes_elsewhere = {
+	.work = (void *)writes_elsewhere,
+};
+
 SEC("?struct_ops/key")
 u64 BPF_PROG(past_the_end, struct bpf_ops_item *item)
 {

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Programs of a table that jump through a table of addresses: not with a
+ * prologue or an epilogue. Expects ops_test.ko to be loaded.
+ */
+#include <test_progs.h>
+#include "struct_ops_gotox.skel.h"
+
+static struct struct_ops_gotox *load(const char *member, char *log, size_t size, int *err)
+{
+	struct struct_ops_gotox *skel = struct_ops_gotox__open();
+	struct bpf_program *prog;
+	struct bpf_map *map;
+
+	if (!ASSERT_OK_PTR(skel, "open"))
+		return NULL;
+	prog = bpf_object__find_program_by_name(skel->obj, member);
+	if (!ASSERT_OK_PTR(prog, member))
+		goto out;
+	bpf_program__set_autoload(prog, true);
+	bpf_program__set_log_buf(prog, log, size);
+	bpf_program__set_log_level(prog, 1);
+	bpf_object__for_each_map(map, skel->obj) {
+		if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS)
+			bpf_map__set_autocreate(map, !strcmp(bpf_map__name(map) + strlen("table_"),
+							     member));
+	}
+	*err = struct_ops_gotox__load(skel);
+	return skel;
+out:
+	struct_ops_gotox__destroy(skel);
+	return NULL;
+}
+
+static void subtest_plain(void)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	struct struct_ops_gotox *skel;
+	struct bpf_link *link;
+	char log[8192] = {};
+	int err;
+
+	skel = load("plain", log, sizeof(log), &err);
+	if (!skel)
+		return;
+	if (!ASSERT_OK(err, log))
+		goto out;
+	link = bpf_map__attach_struct_ops(skel->maps.table_plain);
+	if (ASSERT_OK_PTR(link, "attach")) {
+		ASSERT_OK(bpf_prog_test_run_opts(bpf_program__fd(skel->progs.call), &opts),
+			  "test_run");
+		ASSERT_EQ(opts.retval, 4321, "sum of all ways");
+		bpf_link__destroy(link);
+	}
+out:
+	struct_ops_gotox__destroy(skel);
+}
+
+static void subtest_refused(const char *member)
+{
+	struct struct_ops_gotox *skel;
+	char log[4096] = {};
+	int err;
+
+	skel = load(member, log, sizeof(log), &err);
+	if (!skel)
+		return;
+	ASSERT_EQ(err, -EINVAL, "load");
+	ASSERT_HAS_SUBSTR(log, "attach to unsupported member", "log");
+	struct_ops_gotox__destroy(skel);
+}
+
+void serial_test_struct_ops_gotox(void)
+{
+	if (test__start_subtest("plain"))
+		subtest_plain();
+	if (test__start_subtest("before"))
+		subtest_refused("before");
+	if (test__start_subtest("after"))
+		subtest_refused("after");
+}

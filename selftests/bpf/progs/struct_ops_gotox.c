@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A jump through a table. With an epilogue or a prologue around it, it would not
+ * be clear where to. clang makes one of a computed goto for cpu v4.
+ */
+#include <vmlinux.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+char _license[] SEC("license") = "GPL";
+
+static __always_inline u32 jump(u32 value)
+{
+	const void *const table[] = { &&zero, &&one, &&two, &&three };
+
+	goto *table[value & 3];
+zero:
+	return 1;
+one:
+	return 20;
+two:
+	return 300;
+three:
+	return 4000;
+}
+
+SEC("?struct_ops/plain")
+u32 BPF_PROG(plain, struct bpf_ops_item *item, u32 value)
+{
+	return jump(value);
+}
+
+SEC("?struct_ops/before")
+u32 BPF_PROG(before, struct bpf_ops_item *item, u32 value)
+{
+	return jump(value);
+}
+
+SEC("?struct_ops/after")
+u32 BPF_PROG(after, struct bpf_ops_item *item, u32 value)
+{
+	return jump(value);
+}
+
+SEC("?.struct_ops.link")
+struct bpf_test_around_ops table_plain = {
+	.plain = (void *)plain,
+};
+
+SEC("?.struct_ops.link")
+struct bpf_test_around_ops table_before = {
+	.before = (void *)before,
+};
+
+SEC("?.struct_ops.link")
+struct bpf_test_around_ops table_after = {
+	.after = (void *)after,
+};
+
+SEC("syscall")
+int call(void *ctx)
+{
+	int ret = 0, i;
+
+	for (i = 0; i < 4; i++)
+		ret += bpf_ops_test_around(0, 1, i);
+	return ret;
+}
