@@ -8,7 +8,10 @@
 
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
 #include "bench.h"
+
+#define EINVAL 22
 
 char _license[] SEC("license") = "GPL";
 
@@ -143,6 +146,48 @@ ITERATOR(rust, iterator_none, LOOP("r1 = %[it];", ""))
 ITERATOR(rust, iterator_rust, WALK)
 ITERATOR(c, iterator_c, WALK)
 
+/*
+ * The tables, and the programs behind their members, which return their
+ * argument. The paths call kfuncs that call the members.
+ */
+#define MEMBER(who, member)						\
+SEC("struct_ops/" #member)						\
+u64 BPF_PROG(ops_##member##_##who, u64 value)				\
+{									\
+	return value;							\
+}
+
+#define TABLE(who)							\
+MEMBER(who, bare)							\
+MEMBER(who, prologue)							\
+MEMBER(who, epilogue)							\
+MEMBER(who, both)							\
+MEMBER(who, indirect)							\
+MEMBER(who, native)							\
+MEMBER(who, kfunc)							\
+SEC(".struct_ops.link")							\
+struct bpf_bench_##who##_ops ops_##who = {				\
+	.bare = (void *)ops_bare_##who,					\
+	.prologue = (void *)ops_prologue_##who,				\
+	.epilogue = (void *)ops_epilogue_##who,				\
+	.both = (void *)ops_both_##who,					\
+	.indirect = (void *)ops_indirect_##who,				\
+	.native = (void *)ops_native_##who,				\
+	.kfunc = (void *)ops_kfunc_##who,				\
+}
+
+TABLE(rust);
+TABLE(c);
+
+PATH(member, , "r1 = 42;")
+PATH(prologue, , "r1 = 42;")
+PATH(epilogue, , "r1 = 42;")
+PATH(both, , "r1 = 42;")
+PATH(outside, , "r1 = 42;")
+PATH(indirect, , "r1 = 42;")
+PATH(native, , "r1 = 42;")
+PATH(kfunc, , "r1 = 42;")
+
 /* Ten instructions more than args0_none in each round: does the clock say so? */
 #define MOVE "r1 = r6;"
 PROGRAM(clock_ten, , LOOP("", MOVE MOVE MOVE MOVE MOVE MOVE MOVE MOVE MOVE MOVE))
@@ -170,9 +215,18 @@ PROGRAM(clock_ten, , LOOP("", MOVE MOVE MOVE MOVE MOVE MOVE MOVE MOVE MOVE MOVE)
 	!!object;							\
 })
 
+/* Of a value within the bound of both modules and of one above it. */
+#define SAME_MEMBER(path, inside, above) do {				\
+	SAME(bpf_bench_rust_##path(42), inside);			\
+	SAME(bpf_bench_c_##path(42), inside);				\
+	SAME(bpf_bench_rust_##path(1042), above);			\
+	SAME(bpf_bench_c_##path(1042), above);				\
+} while (0)
+
 SEC("syscall")
 int same(void *ctx)
 {
+	u64 cpus = bpf_bench_c_kfunc(42);
 	struct bpf_dynptr dynptr;
 
 	SAME(bpf_bench_rust_args0(), bpf_bench_c_args0());
@@ -190,6 +244,14 @@ int same(void *ctx)
 	bpf_dynptr_from_mem(data, sizeof(data), 0, &dynptr);
 	SAME(bpf_bench_rust_dynptr(&dynptr, 0), bpf_bench_c_dynptr(&dynptr, 0));
 	SAME(bpf_bench_rust_dynptr(&dynptr, 1), bpf_bench_c_dynptr(&dynptr, 1));
+	SAME_MEMBER(member, 42, 1042);
+	SAME_MEMBER(prologue, 42, -EINVAL);
+	SAME_MEMBER(epilogue, 42, 1000);
+	SAME_MEMBER(both, 42, -EINVAL);
+	SAME_MEMBER(outside, 42, 1000);
+	SAME_MEMBER(indirect, 42, 1000);
+	SAME_MEMBER(native, cpus, cpus);
+	SAME_MEMBER(kfunc, cpus, cpus);
 	return 0;
 }
 

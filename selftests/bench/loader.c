@@ -34,6 +34,20 @@ static const struct path {
 	{ "acquire", "acquire + release", CALLS },
 	{ "iterator", "iterator over 1,000 elements", 1 },
 	{ "dynptr", "dynptr read of 64 bytes", CALLS },
+	{ "member", "member", CALLS },
+	{ "prologue", "member, prologue", CALLS },
+	{ "epilogue", "member, epilogue", CALLS },
+	{ "both", "member, both", CALLS },
+	{ "outside", "member, bounded by its caller", CALLS },
+	{ "indirect", "epilogue, indirect call", CALLS },
+	{ "native", "epilogue, native call", CALLS },
+	{ "kfunc", "epilogue, kfunc call", CALLS },
+};
+
+/* Those of the tables, whose programs are ops_X_rust and ops_X_c. */
+static const char *const members[] = {
+	"ops_bare", "ops_prologue", "ops_epilogue", "ops_both", "ops_indirect", "ops_native",
+	"ops_kfunc",
 };
 
 static struct bench_bpf *skel;
@@ -115,6 +129,12 @@ int main(int argc, char **argv)
 	skel->rodata->real_time = real_time;
 	if (bench_bpf__load(skel)) {
 		fprintf(stderr, "The programs were refused. Are all bench_*.ko loaded?\n");
+		return 1;
+	}
+	for (i = 0; i < sizeof(members) / sizeof(*members); i++)
+		compare(members[i]);
+	if (bench_bpf__attach(skel)) {
+		fprintf(stderr, "The tables of struct_ops were refused.\n");
 		return 1;
 	}
 	run(skel->progs.same);

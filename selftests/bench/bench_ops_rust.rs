@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The struct_ops paths of the benchmark in Rust. `bench_ops_c.c` has the same in C, in the same
+//! order.
+
+use bpf::{
+    bpf_call,
+    insn::{
+        kfunc::SCX_BPF_NR_CPU_IDS,
+        Cond,
+        Epilogue,
+        Input,
+        Native,
+        Prologue, //
+    },
+    prelude::*,
+    struct_ops,
+    struct_ops::{
+        MemberProg,
+        Ops,
+        Slot,
+        StructOps,
+        Subsystem, //
+    }, //
+};
+use core::hint::black_box;
+use kernel::{
+    cpu::nr_cpu_ids,
+    prelude::*, //
+};
+
+module! {
+    type: BenchOps,
+    name: "bench_ops_rust",
+    description: "struct_ops of the benchmark, in Rust",
+    license: "GPL",
+}
+
+/// Members are called with values up to this one, and return no greater one.
+const BOUND: u64 = 1000;
+
+/// What is around a program is in the names. Each gets a number.
+#[struct_ops(bpf_bench_rust_ops)]
+trait Bench {
+    fn bare(&self, value: u64) -> u64 {
+        value
+    }
+
+    fn prologue(&self, value: u64) -> u64 {
+        value
+    }
+
+    fn epilogue(&self, value: u64) -> u64 {
+        value
+    }
+
+    fn both(&self, value: u64) -> u64 {
+        value
+    }
+
+    fn indirect(&self, value: u64) -> u64 {
+        value
+    }
+
+    fn native(&self, value: u64) -> u64 {
+        value
+    }
+
+    fn kfunc(&self, value: u64) -> u64 {
+        value
+    }
+}
+
+static SLOT: Slot<BenchTable> = Slot::new();
+
+bpf_call! {
+    /// Whether the program may run.
+    static CHECK = fn(value: u64) -> Result<()> {
+        if value > BOUND {
+            return Err(EINVAL);
+        }
+        Ok(())
+    };
+}
+
+/// The work of the epilogues.
+fn bound(result: u64) -> u64 {
+    result.min(BOUND)
+}
+
+bpf_call! {
+    /// Does the work.
+    static BOUNDED = fn(result: u64) -> u64 {
+        bound(result)
+    };
+}
+
+bpf_call! {
+    /// Has the work done by another function, which may be anywhere.
+    static FAR_BOUNDED = fn(result: u64) -> u64 {
+        // The compiler does not know which function it is.
+        black_box(bound as fn(u64) -> u64)(result)
+    };
+}
+
+bpf_call! {
+    /// What `scx_bpf_nr_cpu_ids()` does.
+    static CPUS = fn() -> u32 {
+        nr_cpu_ids()
+    };
+}
+
+static OPS: StructOps<Around> = StructOps::new();
+
+struct Around;
+
+impl Subsystem for Around {
+    type Table = BenchTable;
+    type Slot = &'static Slot<Self::Table>;
+
+    const NATIVES: &'static [&'static Native] = &[&CHECK, &BOUNDED, &FAR_BOUNDED, &CPUS];
+
+    fn prologue(prog: &MemberProg<'_>, code: &mut Prologue<'_>) {
+        if matches!(prog.member().name, "prologue" | "both") {
+            let errno = code.call(&CHECK, [Input::Arg(0)]);
+            code.exit_unless(errno, Cond::Eq, 0, errno);
+        }
+    }
+
+    fn epilogue(prog: &MemberProg<'_>, code: &mut Epilogue<'_>) {
+        let result = match prog.member().name {
+            "epilogue" | "both" => {
+                let result = code.result();
+                code.call(&BOUNDED, [result.into()])
+            }
+            "indirect" => {
+                let result = code.result();
+                code.call(&FAR_BOUNDED, [result.into()])
+            }
+            "native" => code.call(&CPUS, []),
+            "kfunc" => code.call_kfunc(&SCX_BPF_NR_CPU_IDS, []),
+            _ => return,
+        };
+        code.set_result(result);
+    }
+
+    fn slot(_table: &Self::Table, _call: &KfuncCall) -> Result<Self::Slot> {
+        Ok(&SLOT)
+    }
+}
+
+/// What the member returns, or the value if there is no table.
+fn with(value: u64, call: impl FnOnce(&Ops<BenchTable>, u64) -> u64) -> u64 {
+    SLOT.with(|ops| call(ops, value)).unwrap_or(value)
+}
+
+/// Calls the member with nothing around it.
+#[kfunc]
+fn bpf_bench_rust_member(value: u64) -> u64 {
+    with(value, Bench::bare)
+}
+
+/// Calls the member with a prologue.
+#[kfunc]
+fn bpf_bench_rust_prologue(value: u64) -> u64 {
+    with(value, Bench::prologue)
+}
+
+/// Calls the member with an epilogue.
+#[kfunc]
+fn bpf_bench_rust_epilogue(value: u64) -> u64 {
+    with(value, Bench::epilogue)
+}
+
+/// Calls the member with both.
+#[kfunc]
+fn bpf_bench_rust_both(value: u64) -> u64 {
+    with(value, Bench::both)
+}
+
+/// Calls the member with nothing around it, and bounds the result here.
+#[kfunc]
+fn bpf_bench_rust_outside(value: u64) -> u64 {
+    bound(with(value, Bench::bare))
+}
+
+/// Calls the member whose epilogue makes an indirect call.
+#[kfunc]
+fn bpf_bench_rust_indirect(value: u64) -> u64 {
+    with(value, Bench::indirect)
+}
+
+/// Calls the member whose epilogue calls a function of this module.
+#[kfunc]
+fn bpf_bench_rust_native(value: u64) -> u64 {
+    with(value, Bench::native)
+}
+
+/// Calls the member whose epilogue calls a kfunc of the kernel.
+#[kfunc]
+fn bpf_bench_rust_kfunc(value: u64) -> u64 {
+    with(value, Bench::kfunc)
+}
+
+kfunc_set! {
+    static KFUNCS for [Syscall] = [
+        bpf_bench_rust_member,
+        bpf_bench_rust_prologue,
+        bpf_bench_rust_epilogue,
+        bpf_bench_rust_both,
+        bpf_bench_rust_outside,
+        bpf_bench_rust_indirect,
+        bpf_bench_rust_native,
+        bpf_bench_rust_kfunc,
+    ];
+}
+
+struct BenchOps {
+    _kfuncs: bpf::Registration,
+}
+
+impl kernel::Module for BenchOps {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        OPS.register(module)?;
+        Ok(Self {
+            _kfuncs: KFUNCS.register(module)?,
+        })
+    }
+}
