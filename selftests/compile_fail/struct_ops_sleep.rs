@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A table with members that sleep, called where nobody may.
+
+use bpf::{
+    struct_ops,
+    struct_ops::Slot, //
+};
+use kernel::prelude::*;
+
+#[struct_ops(bpf_fail_sleep_ops)]
+trait SleepOps {
+    #[sleepable]
+    fn member(&self) {}
+}
+
+static SLOT: Slot<SleepOpsTable> = Slot::new();
+
+/// Calls it in an RCU read-side critical section.
+pub fn call() {
+    SLOT.with(|ops| ops.member()); //~ evaluation of | Slot::with: the table has members that may sleep; take Slot::get
+}
