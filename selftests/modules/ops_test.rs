@@ -58,6 +58,12 @@ const SLOTS: usize = 4;
 /// An id for which no table is attached.
 const REFUSED: u32 = 99;
 
+/// An id that no table may have.
+const FORBIDDEN: u32 = 98;
+
+/// An id that stands for the last slot.
+const ANY: u32 = u32::MAX;
+
 /// Objects that are not freed yet.
 static ALIVE: Atomic<u32> = Atomic::new(0);
 
@@ -186,6 +192,18 @@ impl Subsystem for Test {
     fn validate(table: &Self::Table) -> Result {
         if table.id == REFUSED {
             return Err(ERANGE);
+        }
+        Ok(())
+    }
+
+    fn init_member(member: &Member, value: &mut [u8]) -> Result {
+        if member.name != "id" {
+            return Err(EINVAL);
+        }
+        if *value == ANY.to_ne_bytes() {
+            value.copy_from_slice(&(SLOTS as u32 - 1).to_ne_bytes());
+        } else if *value == FORBIDDEN.to_ne_bytes() {
+            return Err(EXDEV);
         }
         Ok(())
     }

@@ -87,6 +87,9 @@ static void subtest_slots(void)
 	few = NULL;
 	ASSERT_EQ(add(skel, 0), 3, "slot 0 stays");
 	ASSERT_EQ(add(skel, 1), -1, "slot 1 is empty");
+	few = bpf_map__attach_struct_ops(skel->maps.anywhere);
+	ASSERT_OK_PTR(few, "attach anywhere");
+	ASSERT_EQ(add(skel, 3), 3, "the last slot");
 out:
 	bpf_link__destroy(whole);
 	bpf_link__destroy(few);
@@ -297,6 +300,7 @@ struct refusal {
 static const struct refusal refusals[] = {
 	{ "nothing", NULL, NULL, EINVAL },
 	{ "refused", "add", NULL, ERANGE },
+	{ "forbidden", "add", NULL, EXDEV },
 	{ "no_slot", "add", NULL, EINVAL },
 	{ "sleeper", "sleeps", "attach to unsupported member add of struct bpf_test_ops" },
 	{ "nullable", "null_not_tested", "invalid mem access 'trusted_ptr_or_null_'" },

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Threads on all CPUs have a table called that others replace all the time, and
- * ask the module to leave. Every call is decided by one of the two tables, none
- * by no table. Expects ops_test.ko to be loaded.
+ * Threads on all CPUs have tables called while others replace one all the time,
+ * attach and detach another one, with and without links, have some refused, and
+ * ask the module to leave. Every call of the first is decided by one of two
+ * tables, none by no table. Expects ops_test.ko to be loaded.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -12,9 +13,20 @@
 
 #define SECONDS 2
 
-static struct struct_ops *skel;
+/* "calls" has programs that call slot 2. */
+static struct struct_ops *skel, *calls;
 static struct bpf_link *attached;
 static volatile bool stop;
+
+/* What the table returns, or -1 if there is none; -2 is an error. */
+static int add(struct struct_ops *skel)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+
+	if (bpf_prog_test_run_opts(bpf_program__fd(skel->progs.call_add), &opts))
+		return -2;
+	return opts.retval;
+}
 
 /* Returns how often it called, or -1 if a call came to nobody. */
 static void *call(void *unused)
@@ -22,15 +34,73 @@ static void *call(void *unused)
 	long calls = 0;
 
 	while (!stop) {
-		LIBBPF_OPTS(bpf_test_run_opts, opts);
+		int sum = add(skel);
 
-		if (bpf_prog_test_run_opts(bpf_program__fd(skel->progs.call_add), &opts))
-			return (void *)-1L;
-		if (opts.retval != 3 && opts.retval != 103)
+		if (sum != 3 && sum != 103)
 			return (void *)-1L;
 		calls++;
 	}
 	return (void *)calls;
+}
+
+/* Returns how often somebody was there. */
+static void *call_who_comes_and_goes(void *unused)
+{
+	long met = 0;
+
+	while (!stop) {
+		int sum = add(calls);
+
+		if (sum != 3 && sum != -1)
+			return (void *)-1L;
+		met += sum == 3;
+	}
+	return (void *)met;
+}
+
+static bool refused(struct bpf_map *map, int err)
+{
+	struct bpf_link *link = bpf_map__attach_struct_ops(map);
+
+	if (!link)
+		return errno == err;
+	bpf_link__destroy(link);
+	return false;
+}
+
+/* Attaches and detaches new tables, and has some refused. */
+static bool come_and_go_once(struct struct_ops *skel)
+{
+	struct bpf_link *link;
+	bool ok;
+
+	link = bpf_map__attach_struct_ops(skel->maps.by_map);
+	if (!link)
+		return false;
+	ok = refused(skel->maps.by_map_too, EBUSY) && refused(skel->maps.refused_by_map, EDOM);
+	if (bpf_link__destroy(link) || !ok)
+		return false;
+	link = bpf_map__attach_struct_ops(skel->maps.guest);
+	if (!link)
+		return false;
+	ok = refused(skel->maps.by_map_too, EBUSY) && refused(skel->maps.refused_by_link, EDOM);
+	return !bpf_link__destroy(link) && ok;
+}
+
+static void *come_and_go(void *unused)
+{
+	long rounds = 0;
+
+	while (!stop) {
+		struct struct_ops *skel = struct_ops__open_and_load();
+		bool ok = skel && come_and_go_once(skel);
+
+		struct_ops__destroy(skel);
+		if (!ok)
+			return (void *)-1L;
+		rounds++;
+	}
+	return (void *)rounds;
 }
 
 /* Returns how often it replaced one by the other. */
@@ -62,13 +132,17 @@ static void *ask_to_leave(void *unused)
 
 void serial_test_struct_ops_stress(void)
 {
-	void *(*const work[])(void *) = { call, call, replace, ask_to_leave };
+	void *(*const work[])(void *) = {
+		call, call, replace, ask_to_leave, call_who_comes_and_goes, come_and_go,
+	};
 	pthread_t threads[ARRAY_SIZE(work)];
 	int started = 0;
 
 	skel = struct_ops__open_and_load();
-	if (!ASSERT_OK_PTR(skel, "open_and_load"))
-		return;
+	calls = struct_ops__open_and_load();
+	if (!ASSERT_OK_PTR(skel, "open_and_load") || !ASSERT_OK_PTR(calls, "open_and_load"))
+		goto out;
+	calls->bss->slot = 2;
 	attached = bpf_map__attach_struct_ops(skel->maps.whole);
 	if (!ASSERT_OK_PTR(attached, "attach"))
 		goto out;
@@ -89,6 +163,7 @@ void serial_test_struct_ops_stress(void)
 	}
 	bpf_link__destroy(attached);
 out:
+	struct_ops__destroy(calls);
 	struct_ops__destroy(skel);
 	ASSERT_OK(unload_module("ops_test", false), "unload");
 	ASSERT_OK(load_module("ops_test.ko", false), "load again");

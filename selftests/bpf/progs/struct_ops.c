@@ -125,6 +125,19 @@ struct bpf_test_ops by_map_too = {
 	.add = (void *)add_100,
 };
 
+SEC(".struct_ops.link")
+struct bpf_test_ops guest = {
+	.id = 2,
+	.add = (void *)add,
+};
+
+/* init_member() makes it the last slot. */
+SEC(".struct_ops.link")
+struct bpf_test_ops anywhere = {
+	.id = -1,
+	.add = (void *)add,
+};
+
 SEC("struct_ops/add")
 u64 BPF_PROG(add_nothing, u32 a, u64 b)
 {

@@ -26,7 +26,14 @@ struct bpf_test_ops refused = {
 	.add = (void *)add,
 };
 
-/* With an id that reg() has no slot for. */
+/* With one that init_member() refuses. */
+SEC("?.struct_ops.link")
+struct bpf_test_ops forbidden = {
+	.id = 98,
+	.add = (void *)add,
+};
+
+/* With an id that there is no slot for. */
 SEC("?.struct_ops.link")
 struct bpf_test_ops no_slot = {
 	.id = 4,
