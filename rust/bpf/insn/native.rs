@@ -323,3 +323,43 @@ macro_rules! bpf_call {
         };
     };
 }
+
+#[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(rust_bpf_insn_native)]
+mod tests {
+    use super::*;
+
+    extern "C" {
+        fn __bpf_call_base(r1: u64, r2: u64, r3: u64, r4: u64, r5: u64) -> u64;
+    }
+
+    /// The number of a function that is so far behind the one that numbers are counted from.
+    fn imm(distance: i64) -> Result<i32> {
+        let base = __bpf_call_base as NativeFn as usize;
+        let address = base.wrapping_add(distance as usize);
+        // SAFETY: It is not null, and is not called.
+        let native = unsafe {
+            let function = core::mem::transmute::<usize, NativeFn>(address);
+            Native::new("nobody", function, &[])
+        };
+        native.imm()
+    }
+
+    #[test]
+    fn what_is_too_far_has_no_number() {
+        let (min, max) = (i64::from(i32::MIN), i64::from(i32::MAX));
+        assert_eq!(imm(min), Ok(i32::MIN));
+        assert_eq!(imm(max), Ok(i32::MAX));
+        assert_eq!(imm(min - 1), Err(ERANGE));
+        assert_eq!(imm(max + 1), Err(ERANGE));
+    }
+
+    #[test]
+    fn no_number_is_one_of_a_helper() {
+        let helpers = i64::from(bindings::bpf_func_id___BPF_FUNC_MAX_ID);
+        assert_eq!(imm(-1), Ok(-1));
+        assert_eq!(imm(0), Err(ERANGE));
+        assert_eq!(imm(helpers - 1), Err(ERANGE));
+        assert_eq!(imm(helpers), Ok(helpers as i32));
+    }
+}
