@@ -16,7 +16,8 @@
 /* "calls" has programs that call slot 2. */
 static struct struct_ops *skel, *calls;
 static struct bpf_link *attached;
-static volatile bool stop;
+static volatile bool stop, gone;
+static volatile long met;
 
 /* What the table returns, or -1 if there is none; -2 is an error. */
 static int add(struct struct_ops *skel)
@@ -46,9 +47,7 @@ static void *call(void *unused)
 /* Returns how often somebody was there. */
 static void *call_who_comes_and_goes(void *unused)
 {
-	long met = 0;
-
-	while (!stop) {
+	while (!gone) {
 		int sum = add(calls);
 
 		if (sum != 3 && sum != -1)
@@ -87,19 +86,23 @@ static bool come_and_go_once(struct struct_ops *skel)
 	return !bpf_link__destroy(link) && ok;
 }
 
+/* On a slow machine, until somebody has called; how often, or -1 after an error. */
 static void *come_and_go(void *unused)
 {
 	long rounds = 0;
 
-	while (!stop) {
+	while (!stop || (!met && rounds < 100)) {
 		struct struct_ops *skel = struct_ops__open_and_load();
 		bool ok = skel && come_and_go_once(skel);
 
 		struct_ops__destroy(skel);
-		if (!ok)
-			return (void *)-1L;
+		if (!ok) {
+			rounds = -1;
+			break;
+		}
 		rounds++;
 	}
+	gone = true;
 	return (void *)rounds;
 }
 
@@ -147,7 +150,8 @@ void serial_test_struct_ops_stress(void)
 	if (!ASSERT_OK_PTR(attached, "attach"))
 		goto out;
 
-	stop = false;
+	stop = gone = false;
+	met = 0;
 	for (; started < ARRAY_SIZE(work); started++) {
 		if (!ASSERT_OK(pthread_create(&threads[started], NULL, work[started], NULL),
 			       "pthread_create"))
