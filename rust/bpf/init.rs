@@ -1,32 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Whether code is in the `init` of its module, where alone the kernel can be told of kfuncs and
-//! tables: it changes what a module's BTF offers without a lock, because no program looks at it.
+//! tables: it changes what a module's BTF offers without a lock, because no program looks at it and
+//! nobody else changes it.
 //!
-//! It does not see whether the caller is the thread that runs `init`. `THIS_MODULE` of another
-//! module would pass while that is being loaded; a module cannot get at it.
+//! It does not see whose `init` it is: whoever can name another module's `ThisModule` in a thread
+//! that loads that module is in it.
 //!
 //! C: `register_btf_kfunc_id_set()` and `__register_bpf_struct_ops()` ask nothing.
 
-use kernel::{
-    bindings,
-    prelude::*, //
-};
+use kernel::prelude::*;
 
-/// Whether `module` is being initialized; for code that is built in, whether the kernel is.
+extern "C" {
+    // In `rust/helpers/init.c`.
+    fn rust_bpf_helper_in_init(module: *const core::ffi::c_void) -> bool;
+}
+
+/// Whether this thread initializes `module`; for code that is built in, the kernel. May not be
+/// called in an interrupt.
+///
+/// # Errors
+///
+/// `EBUSY` if it does not.
 pub(crate) fn check(module: &ThisModule) -> Result {
-    // SAFETY: The pointer is null if the code is built in, else it is the module that the caller
-    // has a reference to. The state of a module in its `init` changes only after that.
-    let in_init = match unsafe { module.as_ptr().as_ref() } {
-        Some(module) => module.state == bindings::module_state_MODULE_STATE_COMING,
-        // SAFETY: The variable is the kernel's, and the states go up. It changes while others run,
-        // but not between an initcall and its end.
-        None => unsafe {
-            core::ptr::addr_of!(bindings::system_state).read_volatile()
-                < bindings::system_states_SYSTEM_FREEING_INITMEM
-        },
-    };
-    if in_init {
+    // SAFETY: The function only compares the pointer.
+    if unsafe { rust_bpf_helper_in_init(module.as_ptr().cast()) } {
         Ok(())
     } else {
         Err(EBUSY)
@@ -40,15 +38,24 @@ mod tests {
     use crate::kunit;
 
     #[test]
-    fn it_ends_when_the_module_is_live() {
-        assert_eq!(check(&kunit::COMING), Ok(()));
-        assert_eq!(check(&kunit::UNFORMED), Err(EBUSY));
-        assert_eq!(check(&kunit::LIVE), Err(EBUSY));
+    fn it_is_of_one_module() -> Result {
+        assert_eq!(check(&kunit::COMING), Err(EBUSY));
+        kunit::in_init(&kunit::COMING, || {
+            assert_eq!(check(&kunit::COMING), Ok(()));
+            assert_eq!(check(&kunit::GOING), Err(EBUSY));
+            kunit::in_init(&kunit::GOING, || {
+                assert_eq!(check(&kunit::COMING), Ok(()));
+                assert_eq!(check(&kunit::GOING), Ok(()));
+            })
+        })??;
+        assert_eq!(check(&kunit::COMING), Err(EBUSY));
         assert_eq!(check(&kunit::GOING), Err(EBUSY));
+        Ok(())
     }
 
     #[test]
-    fn of_the_kernel_it_ends_with_the_boot() {
-        assert_eq!(check(&kunit::BUILT_IN), kunit::if_built_in(Ok(())));
+    fn it_is_of_one_thread() {
+        // Tests have threads of their own, also while the kernel boots.
+        assert_eq!(check(&kunit::BUILT_IN), Err(EBUSY));
     }
 }

@@ -4,6 +4,8 @@
  * made them. When such a module goes, whatever it did in its exit or failed
  * init, its code stays until the callbacks have ended, and those that they
  * themselves begin.
+ *
+ * What is looked at when modules come, init.c says.
  */
 
 #include <linux/atomic.h>
@@ -33,8 +35,18 @@ bool rust_bpf_helper_in_nmi(void)
 
 static int module_event(struct notifier_block *nb, unsigned long event, void *module)
 {
-	if (event != MODULE_STATE_GOING)
+	switch (event) {
+	case MODULE_STATE_COMING:
+		return notifier_from_errno(rust_bpf_helper_init_begins(module));
+	case MODULE_STATE_LIVE:
+		rust_bpf_helper_init_ends(module);
+		return NOTIFY_OK;
+	case MODULE_STATE_GOING:
+		rust_bpf_helper_init_ends(module);
+		break;
+	default:
 		return NOTIFY_DONE;
+	}
 	while (atomic_read(&frees))
 		rcu_barrier();
 	/* The last callback may have counted and not returned. */

@@ -14,12 +14,16 @@ struct bpf_reg_state;
 struct btf;
 struct btf_member;
 struct btf_type;
+struct module;
 
 u32 rust_bpf_helper_arg_struct(const struct btf *btf, const struct btf_type *t, u32 member,
 			       u32 arg);
 void rust_bpf_helper_free_begins(void);
 void rust_bpf_helper_free_ends(void);
+bool rust_bpf_helper_in_init(const struct module *module);
 bool rust_bpf_helper_in_nmi(void);
+int rust_bpf_helper_init_begins(const struct module *module);
+void rust_bpf_helper_init_ends(const struct module *module);
 bool rust_bpf_helper_is_valid_access(int off, int size, enum bpf_access_type type,
 				     const struct bpf_prog *prog,
 				     struct bpf_insn_access_aux *info);
