@@ -10,6 +10,10 @@
 //!
 //! C header: [`include/linux/btf.h`](srctree/include/linux/btf.h)
 
+use core::{
+    ffi::c_void,
+    ptr::NonNull, //
+};
 use kernel::prelude::*;
 
 /// A function that `#[kfunc]` made callable from BPF.
@@ -61,12 +65,59 @@ pub unsafe trait KfuncArg: Sized {
     /// for a function with `KF_RCU`.
     const TRUSTS: bool = false;
 
+    /// Whether it may point to an object, or into one, that another argument gives up. The verifier
+    /// does not look for that.
+    const POINTS: bool = true;
+
+    /// A reference to what the function may give up.
+    #[inline(always)]
+    fn keep(value: &Self::Value<'_>) -> Option<Kept> {
+        let _ = value;
+        None
+    }
+
     /// Makes a value of what arrived: all 64 bits of a BPF register.
     ///
     /// # Safety
     ///
     /// The verifier must have accepted `register` for a parameter described by `BTF` and `SUFFIX`.
     unsafe fn from_register<'a>(register: u64, call: &'a Call) -> Self::Value<'a>;
+}
+
+/// Whether one of them is true. For the code that the macros generate.
+#[doc(hidden)]
+pub const fn any(conditions: &[bool]) -> bool {
+    let mut index = 0;
+    while index < conditions.len() {
+        if conditions[index] {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
+/// A reference to an object, held while other arguments may point to it.
+pub struct Kept {
+    object: NonNull<c_void>,
+    put: unsafe fn(NonNull<c_void>),
+}
+
+impl Kept {
+    /// # Safety
+    ///
+    /// `put` gives up a reference to `object`, which is taken over.
+    pub(crate) unsafe fn new(object: NonNull<c_void>, put: unsafe fn(NonNull<c_void>)) -> Self {
+        Self { object, put }
+    }
+}
+
+impl Drop for Kept {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: By the safety requirements of `new`.
+        unsafe { (self.put)(self.object) };
+    }
 }
 
 /// The name of a parameter in BTF. For the code that the macros generate.
@@ -122,6 +173,7 @@ macro_rules! integer {
         unsafe impl KfuncArg for $ty {
             type Value<'a> = $ty;
             const BTF: &'static str = $btf;
+            const POINTS: bool = false;
 
             #[inline(always)]
             unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
@@ -153,6 +205,7 @@ integer! {
 unsafe impl KfuncArg for bool {
     type Value<'a> = bool;
     const BTF: &'static str = "bool";
+    const POINTS: bool = false;
 
     #[inline(always)]
     unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {

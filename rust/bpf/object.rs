@@ -63,7 +63,8 @@
 //! - A pointer to a struct that has only scalars in BTF may be memory that the program made up
 //!   (`__btf_type_is_scalar_struct()`). So every object has a last member that is none,
 //!   `__opaque`.
-//! - It releases what is in the first argument and nothing else.
+//! - It releases what is in the first argument and nothing else, and another argument may be the
+//!   same object, or point into it. Then the macro holds a reference until the call ends.
 //!
 //! C headers: [`include/linux/btf.h`](srctree/include/linux/btf.h),
 //! [`include/linux/refcount.h`](srctree/include/linux/refcount.h)
@@ -71,6 +72,7 @@
 use crate::{
     kfunc::{
         Call,
+        Kept,
         KfuncArg,
         KfuncRet, //
     },
@@ -431,6 +433,21 @@ unsafe impl<T: BtfObject> KfuncArg for ARef<Object<T>> {
     const TRUSTS: bool = true;
 
     #[inline(always)]
+    fn keep(value: &Self::Value<'_>) -> Option<Kept> {
+        /// # Safety
+        ///
+        /// To be called once, with the object below.
+        unsafe fn put<T: BtfObject>(object: NonNull<core::ffi::c_void>) {
+            // SAFETY: The reference that was added is given up.
+            drop(unsafe { ARef::<Object<T>>::from_raw(object.cast()) });
+        }
+
+        let object = ARef::into_raw(value.clone()).cast();
+        // SAFETY: The reference was just added.
+        Some(unsafe { Kept::new(object, put::<T>) })
+    }
+
+    #[inline(always)]
     unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
         // SAFETY: The pointer is not null, and the program's reference is taken over.
         unsafe { ARef::from_raw(NonNull::new_unchecked(register as *mut Object<T>)) }
@@ -536,13 +553,6 @@ mod tests {
     impl Drop for Thing {
         fn drop(&mut self) {
             DROPS.add(1, Relaxed);
-        }
-    }
-
-    /// The dtor as the kernel calls it.
-    mod entry {
-        extern "C" {
-            pub(super) fn bpf_dtor_bpf_kunit_thing(object: *mut core::ffi::c_void);
         }
     }
 
@@ -718,11 +728,11 @@ mod tests {
         assert_eq!(refs(&object), 1);
 
         let given = ARef::into_raw(object).as_ptr();
-        // SAFETY: As above; a map passes it to the dtor.
-        unsafe { entry::bpf_dtor_bpf_kunit_thing(given.cast()) };
+        // SAFETY: As above; the dtor does this for a map.
+        unsafe { drop_reference::<Thing>(given.cast()) };
         assert_eq!(drops(), 1);
         // SAFETY: There is nothing in the map.
-        unsafe { entry::bpf_dtor_bpf_kunit_thing(core::ptr::null_mut()) };
+        unsafe { drop_reference::<Thing>(core::ptr::null_mut()) };
         assert_eq!(drops(), 1);
         Ok(())
     }

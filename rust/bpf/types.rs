@@ -104,8 +104,8 @@ atomic!(u32, u64, i32, i64);
 ///
 /// # Safety
 ///
-/// Whatever a program stores must be a value, at any time and from any CPU, without more
-/// synchronization than that the store is aligned and of the whole field.
+/// Whatever bytes a program stores must be a value, at any time and from any CPU, in one access or
+/// in several.
 #[diagnostic::on_unimplemented(
     message = "programs cannot write a `{Self}`",
     label = "programs write whenever they like; use `Atomic<u32>`, or one of `u64`, `i32`, `i64`"
@@ -114,8 +114,8 @@ pub unsafe trait Writable: BtfType {}
 
 macro_rules! writable {
     ($($ty:ty),* $(,)?) => {$(
-        // SAFETY: An aligned store of this size is one access for the machine, and Rust code reads
-        // the field by the kernel's atomics, for which such stores of C code are `WRITE_ONCE()`.
+        // SAFETY: Any bytes are a number, and Rust code reads the field by the kernel's atomics,
+        // for which stores of C code are what those of programs are.
         unsafe impl Writable for Atomic<$ty> {}
     )*};
 }
@@ -209,6 +209,7 @@ impl<T> Deref for In<T> {
 unsafe impl<T: BtfType + FromBytes> KfuncArg for In<T> {
     type Value<'a> = In<T>;
     const BTF: &'static str = Pointer::<T>::TEXT;
+    const POINTS: bool = false;
 
     #[inline(always)]
     unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
@@ -327,7 +328,8 @@ mod tests {
     #[btf(name = "bpf_kunit_level")]
     #[repr(i64)]
     enum Level {
-        Lowest = i64::MIN,
+        // C has no way to write the number below.
+        Lowest = i64::MIN + 1,
         Low = -1,
         Highest = i64::MAX,
     }
@@ -399,7 +401,7 @@ mod tests {
         );
         assert_eq!(
             Level::DECLARATION,
-            "enum bpf_kunit_level 8 signed { BPF_KUNIT_LEVEL_LOWEST = -9223372036854775808, \
+            "enum bpf_kunit_level 8 signed { BPF_KUNIT_LEVEL_LOWEST = -9223372036854775807, \
              BPF_KUNIT_LEVEL_LOW = -1, BPF_KUNIT_LEVEL_HIGHEST = 9223372036854775807 }"
         );
         assert_eq!(
@@ -415,7 +417,7 @@ mod tests {
             assert_eq!(Level::try_from(level as i64), Ok(level));
             assert_eq!(level.into_abi(), level as i64);
         }
-        for number in [i64::MIN + 1, -2, 0, i64::MAX - 1] {
+        for number in [i64::MIN, -2, 0, i64::MAX - 1] {
             assert_eq!(Level::try_from(number), Err(EINVAL));
         }
         assert!(matches!(Color::try_from(0), Ok(Color::Red)));

@@ -45,6 +45,7 @@ macro_rules! constant {
             type Value<'a> = Const<$ty>;
             const BTF: &'static str = <$ty as KfuncArg>::BTF;
             const SUFFIX: &'static str = "__k";
+            const POINTS: bool = false;
 
             #[inline(always)]
             unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
@@ -67,6 +68,7 @@ unsafe impl<T: KfuncArg> KfuncArg for Ignored<T> {
     type Value<'a> = Ignored<T>;
     const BTF: &'static str = T::BTF;
     const SUFFIX: &'static str = "__ign";
+    const POINTS: bool = false;
 
     #[inline(always)]
     unsafe fn from_register<'a>(_register: u64, _: &'a Call) -> Self::Value<'a> {
@@ -79,6 +81,7 @@ unsafe impl<T: KfuncArg> KfuncArg for Ignored<T> {
 // as long as the program that uses the map.
 unsafe impl KfuncArg for &CStr {
     type Value<'a> = &'a CStr;
+    const POINTS: bool = false;
     const BTF: &'static str = "*const char";
     const SUFFIX: &'static str = "__str";
 
@@ -116,6 +119,7 @@ impl ProgAux {
 // register, whatever the program left there. The program cannot be freed while it runs.
 unsafe impl KfuncArg for &ProgAux {
     type Value<'a> = &'a ProgAux;
+    const POINTS: bool = false;
     const BTF: &'static str = "*struct bpf_prog_aux";
     const FLAGS: u32 = bindings::KF_IMPLICIT_ARGS;
 
@@ -162,6 +166,7 @@ impl Map {
 // program, or a trusted pointer to a `struct bpf_map` (`is_kfunc_arg_map()`).
 unsafe impl KfuncArg for &Map {
     type Value<'a> = &'a Map;
+    const POINTS: bool = false;
     const BTF: &'static str = "*void";
     const SUFFIX: &'static str = "__map";
 

@@ -6,6 +6,7 @@ use crate::{
     kfunc,
     modinfo,
     names::{
+        module,
         snake_case,
         unique, //
     }, //
@@ -336,7 +337,8 @@ fn object(input: &DeriveInput, btf_name: &str, fields: &Fields) -> Result<TokenS
         }
     });
 
-    let dtor = format!("bpf_dtor_{btf_name}");
+    // A map finds it by its name among those of all modules.
+    let dtor = format!("bpf_dtor_{}_{btf_name}", module());
     let describe = kfunc::describe(
         "kfunc",
         &dtor,

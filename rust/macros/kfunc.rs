@@ -219,7 +219,36 @@ impl Entry {
                 }
             }
         }
+        entry.keep(signature);
         entry
+    }
+
+    /// Has what the first argument may give up outlive what else may point to it.
+    fn keep(&mut self, signature: &Signature) {
+        let Some((first, others)) = signature.params.split_first() else {
+            return;
+        };
+        if !matches!(first.shape, Shape::Register) || others.is_empty() {
+            return;
+        }
+        let ty = &first.ty;
+        let points = others.iter().map(|other| {
+            let ty = &other.ty;
+            match other.shape {
+                Shape::Register => quote_spanned! { ty.span() =>
+                    <#ty as ::bpf::kfunc::KfuncArg>::POINTS
+                },
+                Shape::Mem | Shape::CopyBack => quote! { true },
+                Shape::Reader | Shape::Call | Shape::Copy => quote! { false },
+            }
+        });
+        self.convert.push(quote_spanned! { ty.span() =>
+            let __bpf_kept = if ::bpf::kfunc::any(&[#(#points),*]) {
+                <#ty as ::bpf::kfunc::KfuncArg>::keep(&arg0)
+            } else {
+                ::core::option::Option::None
+            };
+        });
     }
 
     fn register(&mut self, index: usize, param: &Param) {

@@ -27,7 +27,8 @@ pub(crate) fn unique(name: &str) -> String {
     format!("{hash}x")
 }
 
-/// The path of the module that is being compiled, as part of a symbol.
+/// The path of the module that is being compiled, as part of a symbol. Two of one path, in two
+/// trees, have one name as well, and are not loaded together.
 pub(crate) fn module() -> String {
     let module = std::env::var("RUST_MODFILE").unwrap_or_default();
     module

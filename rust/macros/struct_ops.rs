@@ -35,8 +35,11 @@ use syn::{
 /// What a trampoline passes at most (`MAX_BPF_FUNC_ARGS`).
 const MAX_ARGS: usize = 12;
 
-/// As many members as a table can have (`BPF_STRUCT_OPS_MAX_NR_MEMBERS`).
-const MAX_MEMBERS: usize = 64;
+/// As many members as a table can have. The kernel takes 64 (`BPF_STRUCT_OPS_MAX_NR_MEMBERS`), but
+/// puts the number of a member where other programs have their `enum bpf_attach_type`, and does not
+/// always ask which it is: from `BPF_TRACE_RAW_TP` on, `btf_ctx_access()` takes it for that, and
+/// lets a program read what the function has not returned yet.
+const MAX_MEMBERS: usize = 23;
 
 /// A function of a table.
 struct Function {
@@ -278,7 +281,10 @@ fn method(member: &Member) -> TokenStream {
         <#ret as ::bpf::struct_ops::MemberRet>::from_register
     };
     let default = match &function.default {
-        Some(body) => quote! { #body },
+        Some(body) => {
+            let statements = &body.stmts;
+            quote! { #(#statements)* }
+        }
         // The table was checked; nothing is what a program returns that was not run.
         None => quote! {
             // SAFETY: Of 0, a value can be made.
