@@ -19,7 +19,7 @@ trait Const {
 }
 
 #[struct_ops(bpf_fail_empty_ops)]
-trait Empty {} //~ Empty: a table has 1 to 64 members
+trait Empty {} //~ Empty: a table has 1 to 23 members
 
 #[struct_ops(bpf_fail_self_ops)]
 trait NoSelf {

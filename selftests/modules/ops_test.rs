@@ -42,6 +42,10 @@ use kernel::{
         },
         Arc,
         Mutex, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
     }, //
 };
 
@@ -81,8 +85,12 @@ struct Item {
     count: Atomic<u32>,
 }
 
+/// The key of the object that was freed last.
+static DROPPED: Atomic<u64> = Atomic::new(0);
+
 impl Drop for Item {
     fn drop(&mut self) {
+        DROPPED.store(self.key, Relaxed);
         ALIVE.fetch_sub(1, Relaxed);
     }
 }
@@ -319,6 +327,11 @@ trait TestAroundOps {
         value
     }
 
+    /// What is around it is not the same each time.
+    fn fickle(&self, value: u32) -> u32 {
+        value
+    }
+
     /// What is around it cannot be made; which error it is depends on the program's name.
     fn broken(&self, item: ARef<Object<Item>>) -> u32 {
         drop(item);
@@ -358,6 +371,9 @@ bpf_call! {
         AFTER.fetch_add(value, Relaxed);
     };
 }
+
+/// How often a prologue of `fickle` was asked for.
+static FICKLE: Atomic<u32> = Atomic::new(0);
 
 /// What the kernel's clock was in the last prologue.
 static CLOCK: Atomic<u64> = Atomic::new(0);
@@ -403,6 +419,11 @@ impl Subsystem for TestAround {
                 let now = code.call_kfunc(&SCX_BPF_NOW, []);
                 code.call(&STAMP, [now.into()]);
                 code.exit_unless(now, Cond::Ne, 0, Input::Const(0));
+            }
+            "fickle" => {
+                if FICKLE.fetch_add(1, Relaxed) > 0 {
+                    code.call(&COUNT_BEFORE, []);
+                }
             }
             "lengthy" => {
                 let zero = code.call(&COUNT_BEFORE, []);
@@ -591,7 +612,7 @@ fn bpf_ops_test_clock() -> u64 {
 }
 
 /// Calls a member of the table with prologues and epilogues, with an item that has @key: 0 for
-/// `plain`, 1 for `before`, 2 for `after`, 3 for `both`, 4 for `kfuncs`, 5 for `quiet`.
+/// `plain`, 1 for `before`, 2 for `after`, 3 for `both`, 4 for `kfuncs`, 5 for `fickle`, 6 for `quiet`.
 #[kfunc(sleepable)]
 fn bpf_ops_test_around(member: u32, key: u64, value: u32) -> u64 {
     let (Ok(item), Some(ops)) = (Item::new(key), AROUND_SLOT.get()) else {
@@ -603,6 +624,7 @@ fn bpf_ops_test_around(member: u32, key: u64, value: u32) -> u64 {
         2 => ops.after(&item, value),
         3 => ops.both(&item, value),
         4 => return ops.kfuncs(value),
+        5 => ops.fickle(value),
         _ => {
             ops.quiet(value);
             0
@@ -622,6 +644,17 @@ fn bpf_ops_test_counts() -> u64 {
 #[kfunc]
 fn bpf_ops_test_alive() -> u32 {
     ALIVE.load(Relaxed)
+}
+
+/// Gives up a reference, waits until the object would be freed, and returns the key of @other.
+#[kfunc(sleepable)]
+fn bpf_ops_item_replace(item: ARef<Object<Item>>, other: &Object<Item>) -> u64 {
+    drop(item);
+    fsleep(Delta::from_millis(200));
+    if DROPPED.load(Relaxed) == other.key {
+        return 0;
+    }
+    other.key
 }
 
 /// Gives up a reference.
@@ -659,7 +692,7 @@ kfunc_set! {
 }
 
 kfunc_set! {
-    static ITEMS for [StructOps] = [bpf_ops_item_release, bpf_ops_item_new];
+    static ITEMS for [StructOps] = [bpf_ops_item_release, bpf_ops_item_new, bpf_ops_item_replace];
 }
 
 struct OpsTest {

@@ -51,12 +51,16 @@ pub static SCX_BPF_NOW: Kfunc = unsafe { Kfunc::new(c"scx_bpf_now", 0, DW) };
 // SAFETY: It reads a number that does not change.
 pub static SCX_BPF_NR_CPU_IDS: Kfunc = unsafe { Kfunc::new(c"scx_bpf_nr_cpu_ids", 0, W) };
 
+/// In place of the id of a kfunc that the kernel does not have.
+const MISSING: u32 = u32::MAX;
+
 /// A kfunc of the kernel itself, which takes and returns numbers.
 ///
 /// # Invariants
 ///
-/// The kfunc may be called with any numbers, wherever programs run. `id` is 0, or that of the kfunc
-/// in the kernel's BTF, where it takes `params` numbers and returns one of the size `result`.
+/// The kfunc may be called with any numbers, wherever programs run. `id` is 0, `MISSING`, or that
+/// of the kfunc in the kernel's BTF, where it takes `params` numbers and returns one of the size
+/// `result`.
 pub struct Kfunc {
     name: &'static CStr,
     params: usize,
@@ -105,14 +109,18 @@ impl Kfunc {
     /// Its id in the kernel's BTF; [`None`] if the kernel has no such kfunc. May sleep.
     pub(super) fn id(&self) -> Option<u32> {
         let mut id = self.id.load(Relaxed);
+        // Once, because the kernel counts who asks, and a module cannot take that back.
         if id == 0 {
             let (params, size) = (self.params as u32, self.result.bytes() as u32);
             // SAFETY: The name ends with a null byte.
             id = unsafe { rust_bpf_helper_kfunc_id(self.name.as_char_ptr(), params, size) };
+            if id == 0 {
+                id = MISSING;
+            }
             // INVARIANT: The function checked that.
             self.id.store(id, Relaxed);
         }
-        (id != 0).then_some(id)
+        (id != MISSING).then_some(id)
     }
 }
 

@@ -162,7 +162,7 @@ impl<'a> Code<'a> {
             return Some(R0);
         }
         let context = if self.program_has_run { R7 } else { R6 };
-        if reg == context || self.free.contains(&reg) {
+        if reg == R0 || reg == context || self.free.contains(&reg) {
             return None;
         }
         if reg == R6 {
@@ -990,6 +990,24 @@ mod tests {
             let error = epilogue_error(MEMBER, |epilogue| epilogue.set_result(value));
             assert_eq!(error, other);
         }
+    }
+
+    #[test]
+    fn there_is_no_value_of_what_failed() {
+        let mut value = None;
+        let error = epilogue_error(MEMBER, |epilogue| {
+            for _ in 0..3 {
+                value = Some(epilogue.call(&NOTHING, []));
+            }
+        });
+        assert_eq!(error, Some(Problem::TooManyValues));
+        let error = value.and_then(|value| {
+            epilogue_error(MEMBER, |epilogue| {
+                epilogue.call(&NOTHING, []);
+                epilogue.set_result(value);
+            })
+        });
+        assert_eq!(error, Some(Problem::NoValue));
     }
 
     #[test]

@@ -121,6 +121,9 @@ pub(super) fn prologue<S: Subsystem>(
     let len = code
         .finish(first)
         .inspect_err(|err| explain::<S>(prog, "prologue", err))?;
+    if len > 0 {
+        check_program::<S>(prog)?;
+    }
     // The program's own first instruction is checked by the verifier.
     check_calls::<S>(buf.get(..len.saturating_sub(1)).unwrap_or(&[]), prog.prog)?;
     Ok(len)
@@ -138,6 +141,9 @@ pub(super) fn epilogue<S: Subsystem>(
     let len = code
         .finish()
         .inspect_err(|err| explain::<S>(prog, "epilogue", err))?;
+    if len > 0 {
+        check_program::<S>(prog)?;
+    }
     check_calls::<S>(buf.get(..len).unwrap_or(&[]), prog.prog)?;
     Ok(len)
 }
@@ -155,23 +161,24 @@ fn explain<S: Subsystem>(prog: &MemberProg<'_>, what: &str, err: &crate::insn::I
 /// Makes both once, to see whether they can be made, and the program have them around it.
 pub(super) fn check<S: Subsystem>(prog: &MemberProg<'_>) -> Result {
     let mut buf = [bpf_insn::default(); INSN_BUF_SIZE];
-    let before = prologue::<S>(&mut buf, prog, &bpf_insn::default())?;
-    let after = epilogue::<S>(&mut buf, prog, -8)?;
-    if before == 0 && after == 0 {
+    prologue::<S>(&mut buf, prog, &bpf_insn::default())?;
+    epilogue::<S>(&mut buf, prog, -8)?;
+    Ok(())
+}
+
+/// Whether a program can have something around it. Asked each time, because the subsystem may not
+/// answer the same each time.
+fn check_program<S: Subsystem>(prog: &MemberProg<'_>) -> Result {
+    if !prog.prog.insns().iter().any(evades) {
         return Ok(());
     }
-    match prog.prog.insns().iter().find(|insn| evades(insn)) {
-        None => Ok(()),
-        Some(_) => {
-            pr_warn!(
-                "struct {}: a program for {} must not throw, nor jump through a table: it could \
-                 evade its prologue or epilogue\n",
-                <S::Table as super::Table>::NAME,
-                prog.member.name
-            );
-            Err(EINVAL)
-        }
-    }
+    pr_warn!(
+        "struct {}: a program for {} must not throw, nor jump through a table: it could evade its \
+         prologue or epilogue\n",
+        <S::Table as super::Table>::NAME,
+        prog.member.name
+    );
+    Err(EINVAL)
 }
 
 /// Whether an instruction can leave the program without its epilogue (`bpf_throw()`), or come to

@@ -57,9 +57,10 @@ pub unsafe trait MemberArg: Sized {
 /// # Safety
 ///
 /// [`from_register`](MemberRet::from_register) must be sound for whatever the verifier lets a
-/// program return for the type `BTF` (`check_return_code()`), and for 0, which is what a program
-/// returns whose run was skipped; if `ANY` is true, for every number. `KIND` of an argument must be
-/// true of it.
+/// program return for the type `BTF` (`check_return_code()`), and for 0; if `ANY` is true, for every
+/// number. `KIND` of an argument must be true of it. There is nothing else: the trampoline skips a
+/// program, and returns what happens to be there, only if it has asked for a private stack
+/// (`bpf_prog_check_recur()`), which `check_member` would have to do for it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` means nothing to the BPF verifier as what a struct_ops member returns",
     label = "return nothing, an integer, `bool`, `Result<()>`, or `Option<ARef<Object<T>>>`"

@@ -76,7 +76,9 @@
 //! The fields of an object that are marked `#[btf(write)]`, by programs of all tables of the module
 //! of which a member gets the object. They are atomics, because Rust code may look at them at the
 //! same time. A store has to be of the whole field; atomic operations are allowed. All other
-//! stores are refused: "cannot write into ptr_...".
+//! stores are refused: "cannot write into ptr_...". But a program can pass the field on as memory,
+//! to a kfunc or to a global function of its own, and those may write less than all of it: what is
+//! read may be half of one value and half of another.
 //!
 //! # Prologues and epilogues
 //!
@@ -133,6 +135,7 @@
 //! - In programs with a prologue or an epilogue: `bpf_throw()`, which would leave the epilogue out,
 //!   and jumps through tables (`gotox`), which could run the prologue again.
 //! - Different rules for what programs of different members may read or write.
+//! - Tables of more than 23 members: the kernel would take the number of one for something else.
 //! - Tables of which one member is called by another's program.
 //!
 //! C header: [`include/linux/bpf.h`](srctree/include/linux/bpf.h)

@@ -80,9 +80,9 @@ extern "C" {
 /// A part of the kernel that calls tables.
 ///
 /// All functions are called by a thread that loads, attaches or detaches, and may sleep. For tables
-/// that are attached by links, `slot`, `reg` and `update` are called with a mutex held that is of
-/// all links of struct_ops maps. Else the mutex of the map is held. `unreg` may be called with
-/// neither.
+/// that are attached by links, `reg` and `update` are called with a mutex held that is of all links
+/// of struct_ops maps. Else the mutex of the map is held. `unreg` may be called with neither. `slot`
+/// is called before each of them, as they are.
 pub trait Subsystem: Sized + 'static {
     /// The tables.
     type Table: Table;
@@ -120,14 +120,15 @@ pub trait Subsystem: Sized + 'static {
     ///
     /// It must be the same slot for the same values while there is one. If the object that has it
     /// goes away while a table is attached, so does the slot, and the table is not called any more.
+    /// A table whose slot is there, but not found when it is detached, stays in it for good.
     ///
     /// # Errors
     ///
     /// Whatever is returned is what who attaches gets.
     fn slot(table: &Self::Table, call: &KfuncCall) -> Result<Self::Slot>;
 
-    /// A table is about to be attached. After this, it is put into its slot, unless there is one in
-    /// it; who attaches gets `EBUSY` then, and `unreg` is called.
+    /// A table is about to be attached: its slot is empty, and it is put there after this. If
+    /// somebody else has put one there meanwhile, who attaches gets `EBUSY`, and `unreg` is called.
     ///
     /// # Errors
     ///
@@ -137,12 +138,13 @@ pub trait Subsystem: Sized + 'static {
         Ok(())
     }
 
-    /// A table was detached. It is not in its slot any more; calls that have begun go on.
+    /// A table was detached, or lost its slot to another one. Calls that have begun go on.
     fn unreg(ops: &Ops<Self::Table>) {
         let _ = ops;
     }
 
     /// A table that is attached by a link is about to be replaced by another one for the same slot.
+    /// It still fails after this if the object that has the slot is given up at the same time.
     ///
     /// # Errors
     ///
@@ -259,7 +261,8 @@ impl<S: Subsystem> StructOps<S> {
     /// # Errors
     ///
     /// - [`EBUSY`]: the module is not being initialized.
-    /// - [`EEXIST`]: the table is registered already, by this subsystem or another one.
+    /// - [`EEXIST`]: the table is registered already, by this subsystem or another one, or that was
+    ///   tried and failed.
     /// - [`EINVAL`]: the module's BTF does not have the table; the kernel log says what is missing.
     /// - [`ENOMEM`]: no memory.
     /// - Those of [`Subsystem::init`].
@@ -443,7 +446,7 @@ impl<S: Subsystem> StructOps<S> {
     /// As for `attached`; to be called by the kernel.
     unsafe extern "C" fn reg(
         kdata: *mut core::ffi::c_void,
-        _link: *mut bindings::bpf_link,
+        link: *mut bindings::bpf_link,
     ) -> kernel::ffi::c_int {
         from_result(|| {
             // SAFETY: By the safety requirements.
@@ -452,21 +455,38 @@ impl<S: Subsystem> StructOps<S> {
             let slot = unsafe { Self::slot(ops) }?;
             // SAFETY: By the safety requirements.
             let attached = unsafe { Self::attached(kdata) }?;
+            if !slot.is_empty() {
+                return Err(EBUSY);
+            }
             S::reg(ops)?;
-            slot.set(attached).inspect_err(|_| S::unreg(ops))?;
+            // Somebody may have been faster.
+            slot.set(attached, Self::owner(kdata, link))
+                .inspect_err(|_| S::unreg(ops))?;
             Ok(0)
         })
+    }
+
+    /// What a table is attached by.
+    fn owner(
+        kdata: *mut core::ffi::c_void,
+        link: *mut bindings::bpf_link,
+    ) -> *mut core::ffi::c_void {
+        if link.is_null() {
+            kdata
+        } else {
+            link.cast()
+        }
     }
 
     /// # Safety
     ///
     /// As for `attached`; to be called by the kernel, for a table that was attached.
-    unsafe extern "C" fn unreg(kdata: *mut core::ffi::c_void, _link: *mut bindings::bpf_link) {
+    unsafe extern "C" fn unreg(kdata: *mut core::ffi::c_void, link: *mut bindings::bpf_link) {
         // SAFETY: The kernel gives up its reference after this.
         let ops = unsafe { Ops::from_raw(kdata) };
         // SAFETY: As above.
         if let Ok(slot) = unsafe { Self::slot(ops) } {
-            slot.clear(ops);
+            slot.clear(ops, Self::owner(kdata, link));
         }
         S::unreg(ops);
     }
@@ -477,7 +497,7 @@ impl<S: Subsystem> StructOps<S> {
     unsafe extern "C" fn update(
         kdata: *mut core::ffi::c_void,
         old_kdata: *mut core::ffi::c_void,
-        _link: *mut bindings::bpf_link,
+        link: *mut bindings::bpf_link,
     ) -> kernel::ffi::c_int {
         from_result(|| {
             // SAFETY: By the safety requirements.
@@ -488,6 +508,10 @@ impl<S: Subsystem> StructOps<S> {
             let (slot, other) = unsafe { (Self::slot(old)?, Self::slot(&new)?) };
             if !core::ptr::eq(&*slot, &*other) {
                 return Err(EINVAL);
+            }
+            // The object that the link is of may be gone, and this be another one.
+            if !slot.holds(old, Self::owner(old_kdata, link)) {
+                return Err(ENOENT);
             }
             S::update(&new, old)?;
             slot.replace(old, new)?;

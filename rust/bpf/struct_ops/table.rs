@@ -63,6 +63,11 @@ pub struct Member {
     pub signature: Signature,
 }
 
+extern "C" {
+    // In `rust/helpers/free.c`.
+    fn rust_bpf_helper_in_nmi() -> bool;
+}
+
 /// A table of functions and values. Implemented by `#[struct_ops]`.
 ///
 /// # Safety
@@ -226,7 +231,8 @@ impl<T: Table> Ops<T> {
 /// A table that is kept, with its programs, until this is dropped.
 ///
 /// It comes from [`Slot::get`]. To keep it longer than the table is attached makes no sense but is
-/// safe: its programs, and the module, stay.
+/// safe: its programs, and the module, stay. Giving it up may take a lock of all maps with interrupts
+/// off: not in an NMI (then it is leaked), nor where that lock may be held.
 ///
 /// # Invariants
 ///
@@ -290,6 +296,11 @@ impl<T: Table> Deref for Attached<T> {
 
 impl<T: Table> Drop for Attached<T> {
     fn drop(&mut self) {
+        // SAFETY: The function may be called in any context.
+        if unsafe { rust_bpf_helper_in_nmi() } {
+            kernel::pr_warn_once!("a table is leaked: it was given up in an NMI\n");
+            return;
+        }
         // SAFETY: By the type invariants, the reference is given up here.
         unsafe { bindings::bpf_struct_ops_put(self.ops.as_ptr().cast()) };
     }
@@ -307,6 +318,9 @@ impl<T: Table> Drop for Attached<T> {
 /// a table only after RCU readers (`bpf_struct_ops_map_free()`).
 pub struct Slot<T: Table> {
     ops: Atomic<*mut Ops<T>>,
+    /// What attached it: a link, or the table itself. A map can be attached by several links, of
+    /// which this is only compared.
+    owner: Atomic<*mut core::ffi::c_void>,
 }
 
 // SAFETY: As for `Attached`.
@@ -322,7 +336,19 @@ impl<T: Table> Slot<T> {
         // INVARIANT: It is null.
         Self {
             ops: Atomic::new(core::ptr::null_mut()),
+            owner: Atomic::new(core::ptr::null_mut()),
         }
+    }
+
+    /// Whether there is no table in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ops.load(Acquire).is_null()
+    }
+
+    /// Whether this table is in it, by that owner.
+    pub(super) fn holds(&self, ops: &Ops<T>, owner: *mut core::ffi::c_void) -> bool {
+        self.owner.load(Acquire) == owner
+            && core::ptr::eq(self.ops.load(Acquire), core::ptr::from_ref(ops))
     }
 
     /// Puts a table into the slot if it is empty.
@@ -330,11 +356,14 @@ impl<T: Table> Slot<T> {
     /// # Errors
     ///
     /// `EBUSY` if it is not.
-    pub(super) fn set(&self, ops: Attached<T>) -> Result {
+    pub(super) fn set(&self, ops: Attached<T>, owner: *mut core::ffi::c_void) -> Result {
         let new = ops.into_raw();
         // INVARIANT: As `into_raw` returned it.
         match self.ops.cmpxchg(core::ptr::null_mut(), new, Full) {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.owner.store(owner, Release);
+                Ok(())
+            }
             Err(_) => {
                 // SAFETY: It was made above, and nobody has seen it.
                 drop(unsafe { Attached::from_raw(new) });
@@ -361,19 +390,18 @@ impl<T: Table> Slot<T> {
         result
     }
 
-    /// Empties the slot if this table is in it. Whether it was.
+    /// Empties the slot if this table is in it, by that owner.
     ///
     /// Calls that have begun go on; the table stays until they have ended.
-    pub(super) fn clear(&self, ops: &Ops<T>) -> bool {
+    pub(super) fn clear(&self, ops: &Ops<T>, owner: *mut core::ffi::c_void) {
+        let none = core::ptr::null_mut();
+        if self.owner.cmpxchg(owner, none, Full).is_err() {
+            return;
+        }
         let ops = core::ptr::from_ref(ops).cast_mut();
-        let gone = self.ops.cmpxchg(ops, core::ptr::null_mut(), Full);
-        match gone {
-            Ok(gone) => {
-                // SAFETY: It was taken away just now.
-                drop(unsafe { Attached::from_raw(gone) });
-                true
-            }
-            Err(_) => false,
+        if let Ok(gone) = self.ops.cmpxchg(ops, core::ptr::null_mut(), Full) {
+            // SAFETY: It was taken away just now.
+            drop(unsafe { Attached::from_raw(gone) });
         }
     }
 

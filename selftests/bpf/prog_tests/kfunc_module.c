@@ -9,6 +9,7 @@
 #include <test_progs.h>
 #include <trace_helpers.h>
 #include "testing_helpers.h"
+#include "klog.h"
 #include "kfunc_module.skel.h"
 
 #define RELOADS 100
@@ -155,29 +156,6 @@ static void subtest_absent(void)
 	if (!ASSERT_ERR_PTR(skel, "load without the module"))
 		kfunc_module__destroy(skel);
 	ASSERT_OK(load_module("kfunc_test.ko", false), "load again");
-}
-
-/* Whether the kernel's log has a line with the text, from fd's position on. */
-static bool logged(int fd, const char *text)
-{
-	char line[1024];
-	bool found = false;
-	ssize_t len;
-
-	while ((len = read(fd, line, sizeof(line) - 1)) > 0) {
-		line[len] = 0;
-		found |= !!strstr(line, text);
-	}
-	return found;
-}
-
-static int open_log(void)
-{
-	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
-
-	if (ASSERT_OK_FD(fd, "/dev/kmsg"))
-		lseek(fd, 0, SEEK_END);
-	return fd;
 }
 
 static int finit(const char *path)

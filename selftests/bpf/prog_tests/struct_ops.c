@@ -212,6 +212,24 @@ static void subtest_sleepable(void)
 	struct_ops__destroy(skel);
 }
 
+/* What an argument gives up stays while another one is the same. */
+static void subtest_replace(void)
+{
+	struct struct_ops *skel = load();
+	struct bpf_link *link;
+
+	if (!skel)
+		return;
+	ASSERT_OK(run(skel->progs.open_instance), "open");
+	link = bpf_map__attach_struct_ops(skel->maps.replacer);
+	if (ASSERT_OK_PTR(link, "attach")) {
+		ASSERT_EQ(run(skel->progs.call_work), 4242, "the key");
+		bpf_link__destroy(link);
+	}
+	ASSERT_OK(run(skel->progs.close_instance), "close");
+	struct_ops__destroy(skel);
+}
+
 /* Objects that tables are attached to come and go. */
 static void subtest_instances(void)
 {
@@ -235,9 +253,26 @@ static void subtest_instances(void)
 	other = bpf_map__attach_struct_ops(skel->maps.sleep_too);
 	if (!ASSERT_OK_PTR(other, "attach another"))
 		goto out;
+	ASSERT_EQ(bpf_link__update_map(link, skel->maps.sleep_too), -ENOENT, "not its object");
 	bpf_link__destroy(link);
 	link = NULL;
 	ASSERT_EQ(run(skel->progs.call_work), 42, "the other one stays");
+	bpf_link__destroy(other);
+
+	/* One map by two links: the first was for the object that is gone. */
+	ASSERT_OK(run(skel->progs.close_instance), "close");
+	ASSERT_OK(run(skel->progs.open_instance), "open");
+	link = bpf_map__attach_struct_ops(skel->maps.sleep);
+	ASSERT_OK_PTR(link, "attach");
+	ASSERT_OK(run(skel->progs.close_instance), "close");
+	ASSERT_OK(run(skel->progs.open_instance), "open");
+	other = bpf_map__attach_struct_ops(skel->maps.sleep);
+	if (!ASSERT_OK_PTR(other, "attach the same again"))
+		goto out;
+	refused(skel->maps.sleep, EBUSY);
+	bpf_link__destroy(link);
+	link = NULL;
+	ASSERT_EQ(run(skel->progs.call_work), 42, "the second link stays");
 out:
 	bpf_link__destroy(link);
 	bpf_link__destroy(other);
@@ -380,14 +415,17 @@ void serial_test_struct_ops(void)
 		subtest_sleepable();
 	if (test__start_subtest("instances"))
 		subtest_instances();
-	if (test__start_subtest("module_stays"))
-		subtest_module_stays();
+	if (test__start_subtest("replace"))
+		subtest_replace();
 	if (test__start_subtest("register"))
 		subtest_register();
 	for (int i = 0; i < ARRAY_SIZE(refusals); i++) {
 		if (test__start_subtest(refusals[i].map))
 			subtest_refusal(&refusals[i]);
 	}
+	/* Before the module goes, and its counters with it. */
 	if (test__start_subtest("none_left"))
 		subtest_none_left();
+	if (test__start_subtest("module_stays"))
+		subtest_module_stays();
 }

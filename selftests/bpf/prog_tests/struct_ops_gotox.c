@@ -4,6 +4,7 @@
  * prologue or an epilogue. Expects ops_test.ko to be loaded.
  */
 #include <test_progs.h>
+#include "klog.h"
 #include "struct_ops_gotox.skel.h"
 
 static struct struct_ops_gotox *load(const char *member, char *log, size_t size, int *err)
@@ -18,6 +19,8 @@ static struct struct_ops_gotox *load(const char *member, char *log, size_t size,
 	if (!ASSERT_OK_PTR(prog, member))
 		goto out;
 	bpf_program__set_autoload(prog, true);
+	if (!strcmp(member, "fickle"))
+		bpf_program__set_autoload(skel->progs.zero, true);
 	bpf_program__set_log_buf(prog, log, size);
 	bpf_program__set_log_level(prog, 1);
 	bpf_object__for_each_map(map, skel->obj) {
@@ -32,24 +35,31 @@ out:
 	return NULL;
 }
 
-static void subtest_plain(void)
+static void subtest_runs(const char *member, __u32 number, __u32 sum)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
 	struct struct_ops_gotox *skel;
 	struct bpf_link *link;
 	char log[8192] = {};
+	struct bpf_map *map;
+	char table[32];
 	int err;
 
-	skel = load("plain", log, sizeof(log), &err);
+	skel = load(member, log, sizeof(log), &err);
 	if (!skel)
 		return;
 	if (!ASSERT_OK(err, log))
 		goto out;
-	link = bpf_map__attach_struct_ops(skel->maps.table_plain);
+	snprintf(table, sizeof(table), "table_%s", member);
+	map = bpf_object__find_map_by_name(skel->obj, table);
+	if (!ASSERT_OK_PTR(map, table))
+		goto out;
+	link = bpf_map__attach_struct_ops(map);
 	if (ASSERT_OK_PTR(link, "attach")) {
+		skel->bss->member = number;
 		ASSERT_OK(bpf_prog_test_run_opts(bpf_program__fd(skel->progs.call), &opts),
 			  "test_run");
-		ASSERT_EQ(opts.retval, 4321, "sum of all ways");
+		ASSERT_EQ(opts.retval, sum, "sum of all ways");
 		bpf_link__destroy(link);
 	}
 out:
@@ -59,21 +69,32 @@ out:
 static void subtest_refused(const char *member)
 {
 	struct struct_ops_gotox *skel;
-	char log[4096] = {};
-	int err;
+	char log[4096] = {}, said[128];
+	int err, kmsg;
 
+	kmsg = open_log();
+	if (!ASSERT_OK_FD(kmsg, "/dev/kmsg"))
+		return;
 	skel = load(member, log, sizeof(log), &err);
 	if (!skel)
-		return;
+		goto out;
 	ASSERT_EQ(err, -EINVAL, "load");
 	ASSERT_HAS_SUBSTR(log, "attach to unsupported member", "log");
+	snprintf(said, sizeof(said), "a program for %s must not throw, nor jump through a table",
+		 member);
+	ASSERT_TRUE(logged(kmsg, said), said);
 	struct_ops_gotox__destroy(skel);
+out:
+	close(kmsg);
 }
 
 void serial_test_struct_ops_gotox(void)
 {
 	if (test__start_subtest("plain"))
-		subtest_plain();
+		subtest_runs("plain", 0, 4321);
+	/* The prologue comes when the program was accepted; it does not run then. */
+	if (test__start_subtest("fickle"))
+		subtest_runs("fickle", 5, 0);
 	if (test__start_subtest("before"))
 		subtest_refused("before");
 	if (test__start_subtest("after"))

@@ -73,16 +73,18 @@ static bool come_and_go_once(struct struct_ops *skel)
 	struct bpf_link *link;
 	bool ok;
 
+	if (!refused(skel->maps.refused_by_map, EDOM))
+		return false;
 	link = bpf_map__attach_struct_ops(skel->maps.by_map);
 	if (!link)
 		return false;
-	ok = refused(skel->maps.by_map_too, EBUSY) && refused(skel->maps.refused_by_map, EDOM);
-	if (bpf_link__destroy(link) || !ok)
+	ok = refused(skel->maps.by_map_too, EBUSY) && refused(skel->maps.guest, EBUSY);
+	if (bpf_link__destroy(link) || !ok || !refused(skel->maps.refused_by_link, EDOM))
 		return false;
 	link = bpf_map__attach_struct_ops(skel->maps.guest);
 	if (!link)
 		return false;
-	ok = refused(skel->maps.by_map_too, EBUSY) && refused(skel->maps.refused_by_link, EDOM);
+	ok = refused(skel->maps.by_map_too, EBUSY);
 	return !bpf_link__destroy(link) && ok;
 }
 
@@ -150,7 +152,8 @@ void serial_test_struct_ops_stress(void)
 	if (!ASSERT_OK_PTR(attached, "attach"))
 		goto out;
 
-	stop = gone = false;
+	stop = false;
+	gone = false;
 	met = 0;
 	for (; started < ARRAY_SIZE(work); started++) {
 		if (!ASSERT_OK(pthread_create(&threads[started], NULL, work[started], NULL),

@@ -13,7 +13,7 @@ char _license[] SEC("license") = "GPL";
 #define AFTER 2
 #define BOTH 3
 #define KFUNCS 4
-#define QUIET 5
+#define QUIET 6
 
 SEC("struct_ops/plain")
 u32 BPF_PROG(plain, struct bpf_ops_item *item, u32 value)

@@ -186,7 +186,22 @@ u32 BPF_PROG(work, u32 value)
 	return value + 1;
 }
 
+/* The same object twice, once to be given up. */
+SEC("struct_ops.s/work")
+u32 BPF_PROG(replaces, u32 value)
+{
+	struct bpf_ops_item *item = bpf_ops_item_new(4242);
+
+	return item ? bpf_ops_item_replace(item, item) : 1;
+}
+
 #define INSTANCE 7
+
+SEC(".struct_ops.link")
+struct bpf_test_sleep_ops replacer = {
+	.id = INSTANCE,
+	.work = (void *)replaces,
+};
 
 SEC(".struct_ops.link")
 struct bpf_test_sleep_ops sleep = {

@@ -40,13 +40,6 @@ struct bpf_test_ops no_slot = {
 	.add = (void *)add,
 };
 
-/* A slot of its own, so that it cannot replace one of slot 0. */
-SEC("?.struct_ops.link")
-struct bpf_test_ops elsewhere = {
-	.id = 3,
-	.add = (void *)add,
-};
-
 /* A program that may sleep, for a member that must not. */
 SEC("?struct_ops.s/add")
 u64 BPF_PROG(sleeps, u32 a, u64 b)

@@ -42,9 +42,27 @@ u32 BPF_PROG(after, struct bpf_ops_item *item, u32 value)
 	return jump(value);
 }
 
+SEC("?struct_ops/fickle")
+u32 BPF_PROG(fickle, u32 value)
+{
+	return jump(value);
+}
+
 SEC("?.struct_ops.link")
 struct bpf_test_around_ops table_plain = {
 	.plain = (void *)plain,
+};
+
+SEC("?struct_ops/plain")
+u32 BPF_PROG(zero, struct bpf_ops_item *item, u32 value)
+{
+	return 0;
+}
+
+SEC("?.struct_ops.link")
+struct bpf_test_around_ops table_fickle = {
+	.plain = (void *)zero,
+	.fickle = (void *)fickle,
 };
 
 SEC("?.struct_ops.link")
@@ -57,12 +75,15 @@ struct bpf_test_around_ops table_after = {
 	.after = (void *)after,
 };
 
+/* The member that is called. */
+u32 member;
+
 SEC("syscall")
 int call(void *ctx)
 {
 	int ret = 0, i;
 
 	for (i = 0; i < 4; i++)
-		ret += bpf_ops_test_around(0, 1, i);
+		ret += bpf_ops_test_around(member, 1, i);
 	return ret;
 }
