@@ -21,6 +21,15 @@ trait Const {
 #[struct_ops(bpf_fail_empty_ops)]
 trait Empty {} //~ Empty: a table has 1 to 23 members
 
+#[struct_ops(bpf_fail_many_ops)]
+#[rustfmt::skip]
+trait Many { //~ Many: a table has 1 to 23 members
+    fn a(&self); fn b(&self); fn c(&self); fn d(&self); fn e(&self); fn f(&self);
+    fn g(&self); fn h(&self); fn i(&self); fn j(&self); fn k(&self); fn l(&self);
+    fn m(&self); fn n(&self); fn o(&self); fn p(&self); fn q(&self); fn r(&self);
+    fn s(&self); fn t(&self); fn u(&self); fn v(&self); fn w(&self); fn x(&self);
+}
+
 #[struct_ops(bpf_fail_self_ops)]
 trait NoSelf {
     fn member(value: u32) -> u32; //~ member: the first argument of a member is `&self`, the table
