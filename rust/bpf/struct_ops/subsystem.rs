@@ -105,8 +105,10 @@ pub trait Subsystem: Sized + 'static {
 
     /// Adds what runs before a program of a member.
     ///
-    /// It is called more than once for a program, and must do the same each time. A program whose
-    /// prologue has an error is refused when it is loaded, and the kernel log says what it is.
+    /// It is called more than once for a program, and should do the same each time. A program whose
+    /// prologue has an error is refused when it is loaded, and the kernel log says what it is. If
+    /// there is an error only when the program was accepted, the program is replaced by one that
+    /// does nothing and returns 0.
     fn prologue(prog: &MemberProg<'_>, code: &mut Prologue<'_>) {
         let (_, _) = (prog, code);
     }
