@@ -260,9 +260,11 @@ impl<T: IntoBytes> Out<'_, T> {
     }
 }
 
-// SAFETY: As for `In`, the memory may be read and written. A trusted pointer to a struct passes as
-// well, and one into a struct that has such a struct in it. The struct is the module's own, because
-// the BTF step refuses one whose name the kernel has; no object has a struct that programs know.
+// SAFETY: As for `In`, the memory may be read and written. It may be a field of an object that is
+// `Writable`, of which any bytes are a value; the object stays until the call ends. A trusted
+// pointer to a struct passes as well, and one into a struct that has such a struct in it. The struct
+// is the module's own, because the BTF step refuses one whose name the kernel has; no object has a
+// struct that programs know.
 unsafe impl<T: BtfType + IntoBytes> KfuncArg for Out<'_, T> {
     type Value<'a> = Out<'a, T>;
     const BTF: &'static str = Pointer::<T>::TEXT;
