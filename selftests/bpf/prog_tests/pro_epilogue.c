@@ -40,22 +40,29 @@ static struct pro_epilogue *open_with(const char *table, const char *wanted, cha
 	return skel;
 }
 
-static void subtest_around(void)
+/* Attaches a table and has its members called. */
+static void subtest_table(const char *table, const char *call)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
 	struct pro_epilogue *skel;
+	struct bpf_program *prog;
 	struct bpf_link *link;
+	struct bpf_map *map;
 
-	skel = open_with("around", NULL, NULL);
+	skel = open_with(table, NULL, NULL);
 	if (!skel)
 		return;
 	if (!ASSERT_OK(pro_epilogue__load(skel), "load"))
 		goto out;
 	skel->bss->cpus = libbpf_num_possible_cpus();
-	link = bpf_map__attach_struct_ops(skel->maps.around);
+	map = bpf_object__find_map_by_name(skel->obj, table);
+	prog = bpf_object__find_program_by_name(skel->obj, call);
+	if (!ASSERT_OK_PTR(map, table) || !ASSERT_OK_PTR(prog, call))
+		goto out;
+	link = bpf_map__attach_struct_ops(map);
 	if (!ASSERT_OK_PTR(link, "attach"))
 		goto out;
-	ASSERT_OK(bpf_prog_test_run_opts(bpf_program__fd(skel->progs.call), &opts), "test_run");
+	ASSERT_OK(bpf_prog_test_run_opts(bpf_program__fd(prog), &opts), "test_run");
 	ASSERT_EQ(opts.retval, 0, "line of the first failure");
 	bpf_link__destroy(link);
 out:
@@ -117,7 +124,9 @@ out:
 void serial_test_pro_epilogue(void)
 {
 	if (test__start_subtest("around"))
-		subtest_around();
+		subtest_table("around", "call");
+	if (test__start_subtest("start"))
+		subtest_table("start", "call_start");
 	for (int i = 0; i < ARRAY_SIZE(refusals); i++) {
 		if (test__start_subtest(refusals[i].prog))
 			subtest_refusal(i);

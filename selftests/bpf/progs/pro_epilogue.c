@@ -83,6 +83,33 @@ struct bpf_test_around_ops around = {
 	.kfuncs = (void *)kfuncs,
 };
 
+/* Jumps to its first instruction, which the prologue is not. */
+SEC("struct_ops/before")
+__naked u32 to_start(void)
+{
+	asm volatile ("if r1 == 0 goto 1f;"
+		      "r1 = 0;"
+		      "goto -3;"
+		      "1: r0 = 9;"
+		      "exit;"
+		      ::: "r0", "r1");
+}
+
+SEC(".struct_ops.link")
+struct bpf_test_around_ops start = {
+	.plain = (void *)plain,
+	.before = (void *)to_start,
+};
+
+SEC("syscall")
+int call_start(void *ctx)
+{
+	EXPECT(bpf_ops_test_counts() != ~0ULL);
+	EXPECT(bpf_ops_test_around(BEFORE, 5, 7) == 9);
+	EXPECT(bpf_ops_test_counts() == 1ULL << 32);
+	return 0;
+}
+
 /* How many CPUs there may be. */
 u32 cpus;
 
