@@ -185,53 +185,48 @@ mod tests {
     const OFFS: [i16; 7] = [0, 1, 8, -1, -512, i16::MAX, i16::MIN];
 
     /// All pairs of a register that is written to and one that is read, as both sides name them.
+    // Numbers in place of iterators in iterators, whose functions have names of hundreds of bytes.
     fn pairs() -> impl Iterator<Item = (Reg, Src, Args)> {
-        REGS.into_iter().enumerate().flat_map(|(dst, reg)| {
-            // pin_init has a `chain`, too.
-            let srcs = Iterator::chain(REGS.into_iter().map(Src::from), [Src::from(FP)]);
-            srcs.enumerate().map(move |(src, from)| {
-                let args = Args {
-                    dst,
-                    src,
-                    ..Default::default()
-                };
-                (reg, from, args)
-            })
+        let srcs = REGS.len() + 1;
+        (0..REGS.len() * srcs).map(move |pair| {
+            let (dst, src) = (pair / srcs, pair % srcs);
+            let args = Args {
+                dst,
+                src,
+                ..Default::default()
+            };
+            let from = REGS.get(src).map_or(FP.into(), |&reg| reg.into());
+            (REGS[dst], from, args)
         })
     }
 
     /// All pairs of a register that is written to and a number.
     fn with_imm() -> impl Iterator<Item = (Reg, i32, Args)> {
-        REGS.into_iter().enumerate().flat_map(|(dst, reg)| {
-            IMMS.into_iter().map(move |imm| {
-                let args = Args {
-                    dst,
-                    imm: imm.into(),
-                    ..Default::default()
-                };
-                (reg, imm, args)
-            })
+        (0..REGS.len() * IMMS.len()).map(|pair| {
+            let (dst, imm) = (pair / IMMS.len(), IMMS[pair % IMMS.len()]);
+            let args = Args {
+                dst,
+                imm: imm.into(),
+                ..Default::default()
+            };
+            (REGS[dst], imm, args)
         })
     }
 
     /// All pairs of registers with all offsets and sizes.
     fn places() -> impl Iterator<Item = (Size, Reg, Reg, i16, Args)> {
-        let sizes = SIZES.into_iter().enumerate();
-        sizes.flat_map(|(op, size)| {
-            REGS.into_iter().enumerate().flat_map(move |(dst, reg)| {
-                REGS.into_iter().enumerate().flat_map(move |(src, from)| {
-                    OFFS.into_iter().map(move |off| {
-                        let args = Args {
-                            op,
-                            dst,
-                            src,
-                            off,
-                            imm: 0,
-                        };
-                        (size, reg, from, off, args)
-                    })
-                })
-            })
+        let (regs, offs) = (REGS.len(), OFFS.len());
+        (0..SIZES.len() * regs * regs * offs).map(move |place| {
+            let (pair, off) = (place / offs, OFFS[place % offs]);
+            let (op, dst, src) = (pair / regs / regs, pair / regs % regs, pair % regs);
+            let args = Args {
+                op,
+                dst,
+                src,
+                off,
+                imm: 0,
+            };
+            (SIZES[op], REGS[dst], REGS[src], off, args)
         })
     }
 
