@@ -110,7 +110,7 @@ extern "C" {
     // In `rust/helpers/free.c`.
     fn rust_bpf_helper_free_begins();
     fn rust_bpf_helper_free_ends();
-    fn rust_bpf_helper_in_nmi() -> bool;
+    pub(crate) fn rust_bpf_helper_in_nmi() -> bool;
     // In `rust/helpers/refcount.c`.
     fn rust_bpf_helper_refcount_inc_not_zero(refs: *const Refcount) -> bool;
 }

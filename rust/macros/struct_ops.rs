@@ -87,7 +87,10 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemTrait) -> Result<TokenStre
     if members.is_empty() || members.len() > MAX_MEMBERS {
         return Err(Error::new(
             item.ident.span(),
-            format!("{}: a table has 1 to {MAX_MEMBERS} members", item.ident),
+            format!(
+                "{}: a table has 1 to {MAX_MEMBERS} members; make two tables of a larger one",
+                item.ident
+            ),
         ));
     }
     // Defaults are in the implementation.

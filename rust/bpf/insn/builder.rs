@@ -84,7 +84,7 @@ impl Problem {
             Self::NoExit => "it is the last one and does not exit",
             Self::NoArgument => "there is no such argument",
             Self::ArgumentType => "it passes something else than the function takes",
-            Self::NoValue => "there is no such value",
+            Self::NoValue => "there is no such value; take one that a call in this list returned",
             Self::TooManyValues => "there are too many values",
             Self::NoReturn => "the member cannot return any number",
         }

@@ -251,7 +251,7 @@ impl<'a> Code<'a> {
         match kfunc.id() {
             Some(id) => self.call(call_kfunc(0, id), kfunc.result(), inputs),
             None => {
-                pr_warn!("the kernel has no kfunc {}\n", kfunc.name());
+                pr_warn!("the kernel has no kfunc {} of this prototype; it may need another option of the kernel\n", kfunc.name());
                 self.asm.fail(Problem::NoKfunc);
                 Value(R0)
             }

@@ -54,11 +54,11 @@ use kernel::{
 
 extern "C" {
     // In `rust/helpers/struct_ops.c`.
-    fn rust_bpf_helper_member_offset(
+    pub(super) fn rust_bpf_helper_member_offset(
         t: *const bindings::btf_type,
         member: *const bindings::btf_member,
     ) -> u32;
-    fn rust_bpf_helper_arg_struct(
+    pub(super) fn rust_bpf_helper_arg_struct(
         btf: *const bindings::btf,
         t: *const bindings::btf_type,
         member: u32,
@@ -287,7 +287,7 @@ impl<S: Subsystem> StructOps<S> {
             })?;
         }
         if !S::Table::stubs().claim() {
-            pr_err!("struct {}: it is registered already\n", S::Table::NAME);
+            pr_err!("struct {}: it is registered already; a table has one subsystem, which registers it once\n", S::Table::NAME);
             return Err(EEXIST);
         }
         S::init()?;

@@ -14,6 +14,7 @@ use crate::{
         self,
         Signature, //
     },
+    object::rust_bpf_helper_in_nmi,
     types::BtfType, //
 };
 use core::{
@@ -61,11 +62,6 @@ pub struct Member {
     pub sleepable: bool,
     /// What a function takes and returns, for prologues and epilogues.
     pub signature: Signature,
-}
-
-extern "C" {
-    // In `rust/helpers/free.c`.
-    fn rust_bpf_helper_in_nmi() -> bool;
 }
 
 /// A table of functions and values. Implemented by `#[struct_ops]`.
@@ -451,6 +447,10 @@ mod tests {
     use crate::{
         insn::Kind as Arg,
         struct_ops,
+        struct_ops::subsystem::{
+            rust_bpf_helper_arg_struct,
+            rust_bpf_helper_member_offset, //
+        },
         BtfType,
         Object, //
     };
@@ -458,20 +458,6 @@ mod tests {
         aref::ARef,
         atomic::Relaxed, //
     };
-
-    extern "C" {
-        // In `rust/helpers/struct_ops.c`.
-        fn rust_bpf_helper_member_offset(
-            t: *const bindings::btf_type,
-            member: *const bindings::btf_member,
-        ) -> u32;
-        fn rust_bpf_helper_arg_struct(
-            btf: *const bindings::btf,
-            t: *const bindings::btf_type,
-            member: u32,
-            arg: u32,
-        ) -> u32;
-    }
 
     #[derive(BtfType)]
     #[btf(object, name = "bpf_kunit_part")]
