@@ -63,6 +63,9 @@
 //! - A pointer to a struct that has only scalars in BTF may be memory that the program made up
 //!   (`__btf_type_is_scalar_struct()`). So every object has a last member that is none,
 //!   `__opaque`.
+//! - A program may read at any offset behind a struct whose last member is an array of no integers
+//!   or structs (`btf_struct_walk()` takes it for a flexible array). `__opaque` is an array of no
+//!   pointers: the verifier lets no program read behind the struct.
 //! - It releases what is in the first argument and nothing else, and another argument may be the
 //!   same object, or point into it. Then the macro holds a reference until the call ends.
 //!
@@ -618,7 +621,7 @@ mod tests {
     fn programs_see_what_is_marked() {
         assert_eq!(
             Thing::DECLARATION,
-            "struct bpf_kunit_thing 16 { id 8 u32, label 12 [3]u8, __opaque 16 [0]u8 }"
+            "struct bpf_kunit_thing 16 { id 8 u32, label 12 [3]u8, __opaque 16 [0]*void }"
         );
         assert_eq!(Thing::SCALARS, None);
         assert_eq!(Object::<Thing>::SCALARS, None);

@@ -295,7 +295,9 @@ fn enumeration(input: &DeriveInput, btf_name: &str, data: &DataEnum) -> Result<T
 }
 
 /// A struct of which programs hold references: the fields that are marked, and a last member that
-/// is no scalar, so that no memory of a program passes for it.
+/// is no scalar, so that no memory of a program passes for it. Its elements are neither integers nor
+/// structs: the verifier would take the struct for one with a flexible array, and let programs read
+/// at any offset behind it (`btf_struct_walk()`).
 fn object(input: &DeriveInput, btf_name: &str, fields: &Fields) -> Result<TokenStream> {
     let name = &input.ident;
     let mut shown = Vec::new();
@@ -320,7 +322,7 @@ fn object(input: &DeriveInput, btf_name: &str, fields: &Fields) -> Result<TokenS
     let mut parts = vec![quote! { #btf, " ", #size, " { " }];
     members(name, &shown, &mut parts);
     let comma = if shown.is_empty() { "" } else { ", " };
-    parts.push(quote! { #comma, "__opaque ", #size, " [0]u8 }" });
+    parts.push(quote! { #comma, "__opaque ", #size, " [0]*void }" });
     let implement = implement(name, &btf, &parts, quote! { ::core::option::Option::None });
 
     let scalars = shown.iter().map(|field| {

@@ -351,6 +351,13 @@ static const struct refusal refusals[] = {
 	{ "table_writes_behind", "writes_behind",
 	  "cannot write into ptr_bpf_ops_item at off=16 size=4" },
 	{ "table_writes_elsewhere", "writes_elsewhere", "only read is supported" },
+	{ "table_reads_behind", "reads_behind", "access beyond struct bpf_ops_item at off 16 size 8" },
+	{ "table_reads_far", "reads_far",
+	  "access beyond struct bpf_ops_item at off 536870896 size 8" },
+	{ "table_reads_nullable", "reads_nullable",
+	  "access beyond struct bpf_ops_item at off 536870896 size 8" },
+	{ "table_reads_reference", "reads_reference",
+	  "access beyond struct bpf_ops_item at off 536870896 size 8" },
 	{ "reader", "past_the_end", "func 'key' doesn't have 2-th argument" },
 };
 

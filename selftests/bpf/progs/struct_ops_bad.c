@@ -152,3 +152,23 @@ struct bpf_test_ops reader = {
 	.id = 3,
 	.key = (void *)past_the_end,
 };
+
+/* Behind an object: with the pointer that may not be null, that may, and with a reference. */
+#define READER(name, member, params, value)					\
+SEC("?struct_ops/" #member)							\
+u64 BPF_PROG(name, params)							\
+{										\
+	return value;								\
+}										\
+SEC("?.struct_ops.link")							\
+struct bpf_test_ops table_##name = {						\
+	.id = 3,								\
+	.member = (void *)name,							\
+}
+
+#define BEHIND(item) (*(volatile u64 *)((void *)(item) + 0x1ffffff0))
+
+READER(reads_behind, key, struct bpf_ops_item *item, *((volatile u64 *)(item + 1)));
+READER(reads_far, key, struct bpf_ops_item *item, BEHIND(item));
+READER(reads_nullable, key_or, struct bpf_ops_item *item, item ? BEHIND(item) : 0);
+READER(reads_reference, consume, struct bpf_ops_item *item, BEHIND(item));

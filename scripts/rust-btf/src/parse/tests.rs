@@ -67,8 +67,8 @@ fn example() {
 /// The compiler arranges the fields of an object as it likes, and `__opaque` stays behind them.
 #[test]
 fn members_are_put_in_order() {
-    let declared = "struct a 16 { b 12 u32, c 0 u64, d 8 u16, e 8 u16, __opaque 16 [0]u8 }";
-    let ordered = "struct a 16 { c 0 u64, d 8 u16, e 8 u16, b 12 u32, __opaque 16 [0]u8 }";
+    let declared = "struct a 16 { b 12 u32, c 0 u64, d 8 u16, e 8 u16, __opaque 16 [0]*void }";
+    let ordered = "struct a 16 { c 0 u64, d 8 u16, e 8 u16, b 12 u32, __opaque 16 [0]*void }";
     assert!(parse(ordered).is_ok());
     assert_eq!(parse(declared), parse(ordered));
 }
