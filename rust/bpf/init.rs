@@ -1,33 +1,70 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whether code is in the `init` of its module, where alone the kernel can be told of kfuncs and
-//! tables: it changes what a module's BTF offers without a lock, because no program looks at it and
-//! nobody else changes it.
+//! Whether a module is being initialized.
 //!
-//! It does not see whose `init` it is: whoever can name another module's `ThisModule` in a thread
-//! that loads that module is in it.
+//! Kfuncs and tables are registered then: `register_btf_kfunc_id_set()` and
+//! `__register_bpf_struct_ops()` change lists of the module without a lock, at which programs can
+//! look as soon as it is live.
 //!
-//! C: `register_btf_kfunc_id_set()` and `__register_bpf_struct_ops()` ask nothing.
+//! C: `enum module_state` in [`include/linux/module.h`](srctree/include/linux/module.h)
 
-use kernel::prelude::*;
+use kernel::{
+    bindings,
+    prelude::*,
+    types::NotThreadSafe, //
+};
 
 extern "C" {
     // In `rust/helpers/init.c`.
+    fn rust_bpf_helper_init_lock();
+    fn rust_bpf_helper_init_unlock();
     fn rust_bpf_helper_in_init(module: *const core::ffi::c_void) -> bool;
 }
 
-/// Whether this thread initializes `module`; for code that is built in, the kernel. May not be
-/// called in an interrupt.
+/// While there is one, no module becomes live, as far as programs can see, and no two threads
+/// register. Not to be held while code of an author runs. May sleep.
 ///
-/// # Errors
+/// # Invariants
 ///
-/// `EBUSY` if it does not.
-pub(crate) fn check(module: &ThisModule) -> Result {
-    // SAFETY: The function only compares the pointer.
-    if unsafe { rust_bpf_helper_in_init(module.as_ptr().cast()) } {
-        Ok(())
-    } else {
-        Err(EBUSY)
+/// The mutex in `rust/helpers/init.c` is held.
+pub(crate) struct Lock(NotThreadSafe);
+
+impl Lock {
+    pub(crate) fn new() -> Self {
+        // SAFETY: The function may be called where it is allowed to sleep.
+        unsafe { rust_bpf_helper_init_lock() };
+        // INVARIANT: It was just taken.
+        Self(NotThreadSafe)
+    }
+
+    /// The same, if `module` is being initialized; for code that is built in, the kernel, by this
+    /// thread.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if it is not.
+    pub(crate) fn in_init(module: &ThisModule) -> Result<Self> {
+        let lock = Self::new();
+        // SAFETY: If the code is in a module, this is a valid one.
+        if unsafe { rust_bpf_helper_in_init(module.as_ptr().cast()) } {
+            Ok(lock)
+        } else {
+            Err(EBUSY)
+        }
+    }
+
+    /// Whether programs can call `module`. What is built in is always taken for live.
+    pub(crate) fn is_live(&self, module: &ThisModule) -> bool {
+        // SAFETY: If the code is in a module, this is a valid one.
+        let state = unsafe { module.as_ptr().as_ref() }.map(|module| module.state);
+        state.is_none_or(|state| state == bindings::module_state_MODULE_STATE_LIVE)
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe { rust_bpf_helper_init_unlock() };
     }
 }
 
@@ -38,24 +75,20 @@ mod tests {
     use crate::kunit;
 
     #[test]
-    fn it_is_of_one_module() -> Result {
-        assert_eq!(check(&kunit::COMING), Err(EBUSY));
-        kunit::in_init(&kunit::COMING, || {
-            assert_eq!(check(&kunit::COMING), Ok(()));
-            assert_eq!(check(&kunit::GOING), Err(EBUSY));
-            kunit::in_init(&kunit::GOING, || {
-                assert_eq!(check(&kunit::COMING), Ok(()));
-                assert_eq!(check(&kunit::GOING), Ok(()));
-            })
-        })??;
-        assert_eq!(check(&kunit::COMING), Err(EBUSY));
-        assert_eq!(check(&kunit::GOING), Err(EBUSY));
-        Ok(())
+    fn a_module_is_initialized_while_it_comes() {
+        assert!(Lock::in_init(&kunit::COMING).is_ok());
+        assert_eq!(Lock::in_init(&kunit::LIVE).err(), Some(EBUSY));
+        assert_eq!(Lock::in_init(&kunit::GOING).err(), Some(EBUSY));
+        // Tests have threads of their own, also while the kernel boots.
+        assert_eq!(Lock::in_init(&kunit::BUILT_IN).err(), Some(EBUSY));
     }
 
     #[test]
-    fn it_is_of_one_thread() {
-        // Tests have threads of their own, also while the kernel boots.
-        assert_eq!(check(&kunit::BUILT_IN), Err(EBUSY));
+    fn programs_call_what_is_live() {
+        let live = |module| Lock::new().is_live(module);
+        assert!(!live(&kunit::COMING));
+        assert!(!live(&kunit::GOING));
+        assert!(live(&kunit::LIVE));
+        assert!(live(&kunit::BUILT_IN));
     }
 }

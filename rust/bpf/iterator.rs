@@ -275,8 +275,8 @@ mod tests {
 
     #[kfunc_iterator(kunit_same)]
     impl Same {
-        fn new(item: ARef<Object<Item>>) -> Result<Self> {
-            Ok(Self(item))
+        fn new(item: Rcu<'_, Object<Item>>) -> Result<Self> {
+            Ok(Self(item.try_get().ok_or(ENOENT)?))
         }
 
         fn next<'a>(&mut self, reader: &'a RcuReader) -> Option<Rcu<'a, Object<Item>>> {
@@ -442,17 +442,15 @@ mod tests {
 
     #[test]
     fn objects_are_items_where_they_are() -> Result {
-        let item = Object::new(Item, GFP_KERNEL)?;
+        let item = Object::new(Item)?;
         let address: *const Object<Item> = &raw const *item;
         let mut stack = SameStack::new();
-        let register = ARef::into_raw(item).as_ptr() as u64;
 
-        // SAFETY: There is room for the iterator, which takes the reference over. There is a
-        // reader as long as there are items.
+        // SAFETY: There is room for the iterator. There is a reader as long as there are items.
         let (errno, items) = unsafe {
             let it = stack.it();
             let _reader = rcu::read_lock();
-            let errno = entry::bpf_iter_kunit_same_new(it, register);
+            let errno = entry::bpf_iter_kunit_same_new(it, address as u64);
             let next = || entry::bpf_iter_kunit_same_next(it);
             let items = [next(), next()];
             entry::bpf_iter_kunit_same_destroy(it);

@@ -43,19 +43,3 @@ modules! {
 /// What code that is built in is told.
 // SAFETY: Without `MODULE`, `THIS_MODULE` is null.
 pub(crate) static BUILT_IN: ThisModule = unsafe { ThisModule::from_ptr(core::ptr::null_mut()) };
-
-/// Runs a part of a test as the `init` of a module.
-pub(crate) fn in_init<R>(module: &ThisModule, test: impl FnOnce() -> R) -> Result<R> {
-    extern "C" {
-        // In `rust/helpers/init.c`.
-        fn rust_bpf_helper_init_begins(module: *const core::ffi::c_void) -> kernel::ffi::c_int;
-        fn rust_bpf_helper_init_ends(module: *const core::ffi::c_void);
-    }
-
-    // SAFETY: The module is none that is being loaded.
-    kernel::error::to_result(unsafe { rust_bpf_helper_init_begins(module.as_ptr().cast()) })?;
-    let result = test();
-    // SAFETY: As above.
-    unsafe { rust_bpf_helper_init_ends(module.as_ptr().cast()) };
-    Ok(result)
-}

@@ -39,7 +39,7 @@
 //!
 //! #[kfunc]
 //! fn bpf_counter_new(id: u32) -> Option<ARef<Object<Counter>>> {
-//!     Object::new(Counter { id, count: AtomicU64::new(0) }, GFP_ATOMIC).ok()
+//!     Object::new(Counter { id, count: AtomicU64::new(0) }).ok()
 //! }
 //!
 //! #[kfunc]
@@ -51,9 +51,14 @@
 //!
 //! # Context
 //!
-//! The last reference may go wherever a program runs. The `T` is dropped after that, in an RCU
-//! callback, so its `Drop` must not sleep. In an NMI, as programs of performance events may be in,
-//! no object can be made, and one whose last reference goes is leaked.
+//! An object can be made, and its last reference may go, wherever a program runs, NMIs included. The
+//! `T` is dropped after that, in an RCU callback, so its `Drop` must not sleep, nor wait for a lock
+//! that a program's caller may hold: see [`lock`](crate::lock).
+//!
+//! # Objects that can be found again
+//!
+//! A [`Weak`] reference does not keep an object. `#[btf(object, registry = 64)]` gives a type a
+//! [`registry`](crate::registry), where programs find objects by a key.
 //!
 //! # What the verifier does not promise
 //!
@@ -79,6 +84,7 @@ use crate::{
         KfuncArg,
         KfuncRet, //
     },
+    registry::Place,
     types::{
         BtfType,
         Pointer,
@@ -88,6 +94,7 @@ use crate::{
 use core::{
     any::TypeId,
     cell::UnsafeCell,
+    ffi::c_void,
     marker::PhantomData,
     mem::{
         offset_of,
@@ -97,7 +104,6 @@ use core::{
     ptr::NonNull, //
 };
 use kernel::{
-    alloc::Flags,
     bindings,
     prelude::*,
     sync::{
@@ -105,15 +111,25 @@ use kernel::{
             ARef,
             AlwaysRefCounted, //
         },
+        atomic::{
+            Acquire,
+            Atomic,
+            Relaxed, //
+        },
         Refcount, //
     }, //
 };
 
 extern "C" {
     // In `rust/helpers/free.c`.
-    fn rust_bpf_helper_free_begins();
-    fn rust_bpf_helper_free_ends();
+    fn rust_bpf_helper_free(head: *mut bindings::callback_head, frees: *const Frees);
+    fn rust_bpf_helper_free_begins(frees: *const Frees);
+    fn rust_bpf_helper_free_ends(frees: *const Frees, is_chained: bool);
+    fn rust_bpf_helper_may_make() -> bool;
+    // In `rust/helpers/slab.c`.
     pub(crate) fn rust_bpf_helper_in_nmi() -> bool;
+    fn rust_bpf_helper_kfree_rcu(head: *mut bindings::callback_head, memory: *mut c_void);
+    fn rust_bpf_helper_kmalloc_nolock(size: usize) -> *mut c_void;
     // In `rust/helpers/refcount.c`.
     fn rust_bpf_helper_refcount_inc_not_zero(refs: *const Refcount) -> bool;
 }
@@ -124,13 +140,47 @@ extern "C" {
 ///
 /// The declaration of the type must name none but scalar fields, and have a member that is none.
 /// `DTOR` must lead to the ids of the struct and of a function that drops a reference to an
-/// `Object<Self>`. `WRITABLE` must name fields of it.
+/// `Object<Self>`. `WRITABLE` must name fields of it. `frees` must lead to a static of the module
+/// that has the code of the type, made for it.
 pub unsafe trait BtfObject: BtfType + Send + Sync + 'static {
     /// For the kernel, to drop references that maps hold.
     const DTOR: *const bindings::btf_id_dtor_kfunc;
 
     /// The fields that programs of struct_ops tables may write.
     const WRITABLE: &'static [Field];
+
+    /// How objects of the type are freed.
+    fn frees() -> &'static Frees;
+}
+
+/// How objects of a type are freed, and how many of them by callbacks in which others were. C code
+/// has it as `struct rust_bpf_frees`.
+#[doc(hidden)]
+#[repr(C)]
+pub struct Frees {
+    free: unsafe extern "C" fn(*mut bindings::callback_head),
+    free_chained: unsafe extern "C" fn(*mut bindings::callback_head),
+    size: usize,
+    node: UnsafeCell<*mut c_void>,
+    is_listed: UnsafeCell<i32>,
+    chained: UnsafeCell<i32>,
+}
+
+// SAFETY: What changes is changed by C code, which uses atomic operations.
+unsafe impl Sync for Frees {}
+
+impl Frees {
+    /// For the code that `#[derive(BtfType)]` generates.
+    pub const fn new<T: BtfObject>() -> Self {
+        Self {
+            free: Object::<T>::free::<false>,
+            free_chained: Object::<T>::free::<true>,
+            size: size_of::<Object<T>>(),
+            node: UnsafeCell::new(core::ptr::null_mut()),
+            is_listed: UnsafeCell::new(0),
+            chained: UnsafeCell::new(0),
+        }
+    }
 }
 
 /// A field of an object that programs may write.
@@ -198,17 +248,22 @@ impl Eq for ObjectType {}
 /// # Invariants
 ///
 /// `refs` is the number of references, and 0 once the last is gone; then nobody but RCU readers,
-/// and later the callback in `rcu`, has access.
+/// and later the callback in `rcu`, has access to `data`. `weak` is the number of [`Weak`]
+/// references, and one more until the callback has dropped `data`; the last frees the memory, which
+/// `kmalloc_nolock()` made. `place` is null, or was once in a registry, where RCU readers may have
+/// found the object until it was dropped.
 #[repr(C)]
 pub struct Object<T> {
     // First, so that a pointer to the object is one to the struct that BPF programs know.
     data: T,
     refs: Refcount,
+    weak: Refcount,
+    pub(crate) place: Atomic<*mut Place>,
     rcu: UnsafeCell<MaybeUninit<bindings::callback_head>>,
 }
 
-// SAFETY: `T` is what a reference gives access to; `refs` is atomic and `rcu` is touched by nobody
-// but who drops the last reference.
+// SAFETY: `T` is what a reference gives access to; the counts and `place` are atomic and `rcu` is
+// touched by nobody but who drops the last reference.
 unsafe impl<T: Sync> Sync for Object<T> {}
 
 // SAFETY: The object is dropped on whichever CPU runs the callback.
@@ -220,37 +275,106 @@ impl<T: BtfObject> Object<T> {
 
     /// Makes an object of `data` and returns the first reference to it.
     ///
+    /// May be called in any context, NMIs included. The memory comes from `kmalloc_nolock()`, which
+    /// does not wait for anything, and therefore fails more often than other allocators.
+    ///
     /// # Errors
     ///
-    /// `ENOMEM` if there is no memory, or in an NMI.
-    pub fn new(data: T, flags: Flags) -> Result<ARef<Self>> {
-        // SAFETY: The function may be called in any context.
-        if unsafe { rust_bpf_helper_in_nmi() } {
-            return Err(ENOMEM);
-        }
-        let object = Self {
-            data,
-            // INVARIANT: The one that is returned.
-            refs: Refcount::new(1),
-            rcu: UnsafeCell::new(MaybeUninit::uninit()),
-        };
-        let object = KBox::into_raw(KBox::new(object, flags)?);
-        // SAFETY: A box is not null, and the first reference is taken over.
-        Ok(unsafe { ARef::from_raw(NonNull::new_unchecked(object)) })
+    /// [`ENOMEM`]: there is no memory, or 16 MiB of objects for each CPU wait for RCU readers before
+    /// they can be freed.
+    pub fn new(data: T) -> Result<ARef<Self>> {
+        Self::pin_init(data)
     }
 
-    /// Frees the object, after all RCU readers that can see it.
+    /// The same, for a `T` that must not move: one with a lock or a node of a list in it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new), and those of `init`.
+    pub fn pin_init<E>(init: impl PinInit<T, E>) -> Result<ARef<Self>>
+    where
+        Error: From<E>,
+    {
+        const {
+            assert!(
+                offset_of!(Self, rcu) < 4096,
+                "an object has at most 4 KiB; put what is larger into a box"
+            );
+            assert!(
+                align_of::<Self>() <= 8,
+                "an object is aligned to 8 bytes; put what needs more into a box"
+            );
+        }
+        // SAFETY: The function may be called in any context.
+        if !unsafe { rust_bpf_helper_may_make() } {
+            return Err(ENOMEM);
+        }
+        // SAFETY: As above.
+        let memory = unsafe { rust_bpf_helper_kmalloc_nolock(size_of::<Self>()) };
+        let object = NonNull::new(memory.cast::<Self>()).ok_or(ENOMEM)?;
+        let place = object.as_ptr();
+        // SAFETY: There is room for a `T`, which does not move from there.
+        if let Err(err) = unsafe { pin_init::raw_try_init(&raw mut (*place).data, init) } {
+            // SAFETY: The memory was just made, and nothing is in it.
+            unsafe { bindings::kfree_nolock(memory) };
+            return Err(err.into());
+        }
+        // INVARIANT: The reference that is returned, and what all references hold of the memory.
+        // SAFETY: There is room for the rest, too.
+        unsafe {
+            (&raw mut (*place).refs).write(Refcount::new(1));
+            (&raw mut (*place).weak).write(Refcount::new(1));
+            (&raw mut (*place).place).write(Atomic::new(core::ptr::null_mut()));
+        }
+        // SAFETY: The first reference is taken over.
+        Ok(unsafe { ARef::from_raw(object) })
+    }
+
+    /// Whether there still are references.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.refs.as_atomic().load(Acquire) != 0
+    }
+
+    /// Drops what is in the object, after all RCU readers that can see it.
     ///
     /// # Safety
     ///
     /// `head` must be the `rcu` of an object whose last reference is gone, and this the only call.
-    unsafe extern "C" fn free(head: *mut bindings::callback_head) {
+    unsafe extern "C" fn free<const CHAINED: bool>(head: *mut bindings::callback_head) {
+        let frees = T::frees();
         // SAFETY: By the safety requirements.
         let object = unsafe { head.byte_sub(offset_of!(Self, rcu)) }.cast::<Self>();
-        // SAFETY: The object was made by `KBox::into_raw` in `new`, and nobody has access.
-        drop(unsafe { KBox::from_raw(object) });
-        // SAFETY: There was a call of `rust_bpf_helper_free_begins` for the object.
-        unsafe { rust_bpf_helper_free_ends() };
+        // SAFETY: This is the callback.
+        unsafe { rust_bpf_helper_free_begins(frees) };
+        // SAFETY: The object is valid until its memory is put below. Nobody has access to `data`.
+        unsafe {
+            Place::leave(&(*object).place, object.cast());
+            (&raw mut (*object).data).drop_in_place();
+            Self::put_memory(NonNull::new_unchecked(object));
+        }
+        // SAFETY: As above.
+        unsafe { rust_bpf_helper_free_ends(frees, CHAINED) };
+    }
+
+    /// Gives up one of the counts of the memory, of which the last frees it.
+    ///
+    /// # Safety
+    ///
+    /// The caller must have one.
+    unsafe fn put_memory(object: NonNull<Self>) {
+        // SAFETY: By the safety requirements, the memory is there, and the counts in it.
+        let this = unsafe { object.as_ref() };
+        if !this.weak.dec_and_test() {
+            return;
+        }
+        let memory = object.as_ptr().cast();
+        if this.place.load(Relaxed).is_null() {
+            // SAFETY: The memory was made by `kmalloc_nolock()`, and nobody refers to it.
+            unsafe { bindings::kfree_nolock(memory) };
+        } else {
+            // SAFETY: The same, but for RCU readers of the registry; nobody else uses `rcu` now.
+            unsafe { rust_bpf_helper_kfree_rcu(this.rcu.get().cast(), memory) };
+        }
     }
 }
 
@@ -273,35 +397,63 @@ unsafe impl<T: BtfObject> AlwaysRefCounted for Object<T> {
         let this = unsafe { object.as_ref() };
         if this.refs.dec_and_test() {
             // SAFETY: This was the last reference, so nobody else uses `rcu`, and the object stays
-            // until the callback runs, which is the one for this type.
-            unsafe { free_after_readers(this.rcu.get().cast(), Self::free) };
+            // until the callback runs, which is the one for this type. The function may be called
+            // in any context. The code of the callback may be a module's: the notifier in
+            // `rust/helpers/free.c` keeps it until all that has begun here has ended.
+            unsafe { rust_bpf_helper_free(this.rcu.get().cast(), T::frees()) };
         }
     }
 }
 
-/// Has an object freed after all RCU readers that can see it. Apart from `dec_ref`, so that a
-/// module has no copy of it for each type.
+/// A reference that does not keep what is in an object, only its memory.
 ///
-/// # Safety
+/// [`upgrade`](Weak::upgrade) makes a reference of it as long as there is another one. It can be
+/// made, kept and dropped in any context.
 ///
-/// `head` must be the `rcu` of an object whose last reference is gone, and `free` what frees it.
-#[cold]
-unsafe fn free_after_readers(
-    head: *mut bindings::callback_head,
-    free: unsafe extern "C" fn(*mut bindings::callback_head),
-) {
-    // SAFETY: The function may be called in any context.
-    if unsafe { rust_bpf_helper_in_nmi() } {
-        kernel::pr_warn_once!(
-            "an object is leaked: its last reference went in an NMI; release it elsewhere\n"
-        );
-        return;
+/// # Invariants
+///
+/// One of the counts in the object's `weak` belongs to it.
+pub struct Weak<T: BtfObject>(NonNull<Object<T>>);
+
+// SAFETY: It gives access to what all references do, from any thread.
+unsafe impl<T: BtfObject> Send for Weak<T> {}
+
+// SAFETY: As above.
+unsafe impl<T: BtfObject> Sync for Weak<T> {}
+
+impl<T: BtfObject> Weak<T> {
+    /// A reference to the object, or [`None`] if its last one is gone.
+    pub fn upgrade(&self) -> Option<ARef<Object<T>>> {
+        // SAFETY: By the type invariants, the memory with the count is there.
+        if !unsafe { Object::<T>::inc_not_zero(self.0) } {
+            return None;
+        }
+        // SAFETY: The reference that was just added is taken over.
+        Some(unsafe { ARef::from_raw(self.0) })
     }
-    // SAFETY: By the safety requirements. The code of the callback may be a module's: the notifier
-    // in `rust/helpers/free.c` keeps it until all that has begun here has ended.
-    unsafe {
-        rust_bpf_helper_free_begins();
-        bindings::call_rcu(head, Some(free));
+}
+
+impl<T: BtfObject> From<&Object<T>> for Weak<T> {
+    fn from(object: &Object<T>) -> Self {
+        object.weak.inc();
+        // INVARIANT: The count was just added.
+        Self(NonNull::from(object))
+    }
+}
+
+impl<T: BtfObject> Clone for Weak<T> {
+    fn clone(&self) -> Self {
+        // SAFETY: By the type invariants, the memory with the count is there.
+        unsafe { (*self.0.as_ptr()).weak.inc() };
+        // INVARIANT: The count was just added.
+        Self(self.0)
+    }
+}
+
+impl<T: BtfObject> Drop for Weak<T> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe { Object::put_memory(self.0) };
     }
 }
 
@@ -440,7 +592,7 @@ unsafe impl<T: BtfObject> KfuncArg for ARef<Object<T>> {
         /// # Safety
         ///
         /// To be called once, with the object below.
-        unsafe fn put<T: BtfObject>(object: NonNull<core::ffi::c_void>) {
+        unsafe fn put<T: BtfObject>(object: NonNull<c_void>) {
             // SAFETY: The reference that was added is given up.
             drop(unsafe { ARef::<Object<T>>::from_raw(object.cast()) });
         }
@@ -520,7 +672,7 @@ unsafe impl<T: BtfObject> KfuncRet for Option<Rcu<'_, Object<T>>> {
 ///
 /// The caller must give up a reference to the object.
 #[doc(hidden)]
-pub unsafe fn drop_reference<T: BtfObject>(object: *mut core::ffi::c_void) {
+pub unsafe fn drop_reference<T: BtfObject>(object: *mut c_void) {
     if let Some(object) = NonNull::new(object.cast::<Object<T>>()) {
         // SAFETY: By the safety requirements.
         drop(unsafe { ARef::from_raw(object) });
@@ -566,7 +718,7 @@ mod tests {
             id: 7,
             label: [1, 2, 3],
         };
-        Object::new(thing, GFP_KERNEL)
+        Object::new(thing)
     }
 
     fn refs(object: &Object<Thing>) -> i32 {

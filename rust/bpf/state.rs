@@ -6,18 +6,18 @@
 //! is a static for a value that is made when the module is loaded and dropped when it is unloaded:
 //!
 //! ```ignore
-//! static TABLE: ModuleState<SpinLock<Table>> = ModuleState::new();
+//! static TABLE: ModuleState<ResSpinLock<Table>> = ModuleState::new();
 //!
 //! #[kfunc]
-//! fn bpf_table_len(call: &KfuncCall) -> u32 {
-//!     TABLE.get(call).map_or(0, |table| table.lock().len())
+//! fn bpf_table_len(call: &KfuncCall) -> Result<u32> {
+//!     TABLE.get(call).ok_or(ENODEV)?.with(|table| table.len())
 //! }
 //!
 //! impl kernel::Module for Tables {
 //!     fn init(module: &'static ThisModule) -> Result<Self> {
 //!         Ok(Self {
 //!             _kfuncs: KFUNCS.register(module)?,
-//!             _table: TABLE.init(module, new_spinlock!(Table::new()))?,
+//!             _table: TABLE.init(module, ResSpinLock::new(Table::new()))?,
 //!         })
 //!     }
 //! }
@@ -27,15 +27,19 @@
 //! the module stays loaded: the program that calls has a reference to it. A
 //! [`Subsystem`](crate::struct_ops::Subsystem) gets one where the map of a table has the reference.
 //!
-//! This module does not lock: a value that changes brings its lock.
+//! This module does not lock: a value that changes brings its lock, which should be a
+//! [`ResSpinLock`](crate::ResSpinLock). A `SpinLock` hangs the CPU if a program that is attached to
+//! what runs under it calls the kfunc again.
 
-use crate::kfunc::Call;
+use crate::{
+    init,
+    kfunc::Call, //
+};
 use core::{
     cell::UnsafeCell,
     mem::MaybeUninit, //
 };
 use kernel::{
-    bindings,
     prelude::*,
     sync::atomic::{
         Acquire,
@@ -143,14 +147,15 @@ pub struct StateGuard<T: Send + Sync + 'static> {
 
 impl<T: Send + Sync> Drop for StateGuard<T> {
     fn drop(&mut self) {
-        // SAFETY: If the code is in a module, this is a valid one.
-        let state = unsafe { self.module.as_ptr().as_ref() }.map(|module| module.state);
-        // A kfunc can be called from when the module is live until it begins to go.
-        if state.is_none_or(|state| state == bindings::module_state_MODULE_STATE_LIVE) {
+        // A kfunc can be called from when the module is live until it begins to go. The lock keeps
+        // it from becoming live before the value is out of sight.
+        let lock = init::Lock::new();
+        if lock.is_live(self.module) {
             leaked();
             return;
         }
-        self.state.status.store(BUSY, Relaxed);
+        self.state.status.store(BUSY, Release);
+        drop(lock);
         // SAFETY: The guard exists, so the value does, and nobody uses it: no program can call.
         unsafe { self.state.value.get().cast::<T>().drop_in_place() };
         self.state.status.store(EMPTY, Relaxed);

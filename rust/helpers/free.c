@@ -5,57 +5,183 @@
  * init, its code stays until the callbacks have ended, and those that they
  * themselves begin.
  *
- * What is looked at when modules come, init.c says.
+ * Nothing that CPUs share is written when an object is freed: the callbacks of a
+ * module are waited for by rcu_barrier(). Those that begin in a callback, because
+ * an object held the last reference to another one, are counted for their type.
+ * A module that has freed no object does not take part.
  */
 
 #include <linux/atomic.h>
+#include <linux/irq_work.h>
+#include <linux/llist.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/notifier.h>
+#include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
 
 #include "helpers.h"
 
-static atomic_t frees = ATOMIC_INIT(0);
+/* So many bytes of objects may wait for RCU readers on a CPU. */
+#define MAX_WAITING (16L << 20)
 
-void rust_bpf_helper_free_begins(void)
+static DEFINE_PER_CPU(long, waiting);
+
+/* Whether this CPU runs one of the callbacks. */
+static DEFINE_PER_CPU(int, freeing);
+
+/* Types of which an object was freed; modules' go with them. */
+static LLIST_HEAD(users);
+static DEFINE_MUTEX(users_mutex);
+
+/*
+ * What cannot be given to call_rcu() where its last reference went: in an NMI,
+ * and with interrupts off, where a program may run in the middle of call_rcu().
+ */
+struct deferred {
+	struct llist_head list;
+	struct irq_work work;
+};
+
+static void free_deferred(struct irq_work *work)
 {
-	atomic_inc(&frees);
+	struct deferred *deferred = container_of(work, struct deferred, work);
+	struct llist_node *node, *next;
+
+	llist_for_each_safe(node, next, llist_del_all(&deferred->list)) {
+		struct callback_head *head = (struct callback_head *)node;
+
+		call_rcu(head, head->func);
+	}
 }
 
-void rust_bpf_helper_free_ends(void)
+static DEFINE_PER_CPU(struct deferred, deferred) = {
+	.work = IRQ_WORK_INIT_HARD(free_deferred),
+};
+
+/* A node of the list takes the place of callback_head's. */
+static_assert(offsetof(struct callback_head, next) == 0 &&
+	      sizeof(struct llist_node) == sizeof(struct callback_head *));
+
+/* May be called in any context. */
+void rust_bpf_helper_free(struct callback_head *head, struct rust_bpf_frees *frees)
 {
-	atomic_dec(&frees);
+	rcu_callback_t func = frees->free;
+
+	if (!atomic_read(&frees->is_listed) && !atomic_xchg(&frees->is_listed, 1))
+		llist_add(&frees->node, &users);
+	if (this_cpu_read(freeing)) {
+		atomic_inc(&frees->chained);
+		func = frees->free_chained;
+	}
+	this_cpu_add(waiting, frees->size);
+
+	if (!in_nmi() && !irqs_disabled()) {
+		call_rcu(head, func);
+		return;
+	}
+	head->func = func;
+	llist_add((struct llist_node *)head, this_cpu_ptr(&deferred.list));
+	irq_work_queue(this_cpu_ptr(&deferred.work));
 }
 
-bool rust_bpf_helper_in_nmi(void)
+/* Around the end of an object, in its callback. */
+void rust_bpf_helper_free_begins(struct rust_bpf_frees *frees)
 {
-	return in_nmi();
+	this_cpu_sub(waiting, frees->size);
+	this_cpu_inc(freeing);
+}
+
+void rust_bpf_helper_free_ends(struct rust_bpf_frees *frees, bool is_chained)
+{
+	this_cpu_dec(freeing);
+	if (is_chained)
+		atomic_dec(&frees->chained);
+}
+
+/* Whether more objects may be made, of which each may soon wait for RCU readers. */
+bool rust_bpf_helper_may_make(void)
+{
+	long sum = 0;
+	int cpu;
+
+	if (likely(this_cpu_read(waiting) < MAX_WAITING))
+		return true;
+	/* Callbacks may run on other CPUs than those where they began. */
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu(waiting, cpu));
+	return sum < MAX_WAITING;
+}
+
+/* Waits for all callbacks that have begun. */
+static void wait_for_callbacks(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		irq_work_sync(per_cpu_ptr(&deferred.work, cpu));
+	rcu_barrier();
+}
+
+static bool is_used_by(struct module *module, bool *is_waiting)
+{
+	struct rust_bpf_frees *frees;
+	bool found = false;
+
+	*is_waiting = false;
+	llist_for_each_entry(frees, READ_ONCE(users.first), node) {
+		if (!within_module((unsigned long)frees, module))
+			continue;
+		found = true;
+		*is_waiting |= atomic_read(&frees->chained) > 0;
+	}
+	return found;
+}
+
+/* No program calls the module any more, so that it frees nothing but in callbacks. */
+static void wait_for_frees(struct module *module)
+{
+	struct rust_bpf_frees *frees, *next;
+	struct llist_node *list;
+	bool is_waiting;
+
+	guard(mutex)(&users_mutex);
+	if (!is_used_by(module, &is_waiting))
+		return;
+	do {
+		wait_for_callbacks();
+		is_used_by(module, &is_waiting);
+	} while (is_waiting);
+	/* The last callback may have counted and not returned. */
+	rcu_barrier();
+
+	list = llist_del_all(&users);
+	llist_for_each_entry_safe(frees, next, list, node) {
+		if (!within_module((unsigned long)frees, module))
+			llist_add(&frees->node, &users);
+	}
 }
 
 static int module_event(struct notifier_block *nb, unsigned long event, void *module)
 {
 	switch (event) {
-	case MODULE_STATE_COMING:
-		return notifier_from_errno(rust_bpf_helper_init_begins(module));
-	case MODULE_STATE_LIVE:
-		rust_bpf_helper_init_ends(module);
-		return NOTIFY_OK;
 	case MODULE_STATE_GOING:
-		rust_bpf_helper_init_ends(module);
-		break;
+		rust_bpf_helper_init_ends();
+		wait_for_frees(module);
+		return NOTIFY_OK;
+	case MODULE_STATE_LIVE:
+		rust_bpf_helper_init_ends();
+		return NOTIFY_OK;
 	default:
 		return NOTIFY_DONE;
 	}
-	while (atomic_read(&frees))
-		rcu_barrier();
-	/* The last callback may have counted and not returned. */
-	rcu_barrier();
-	return NOTIFY_OK;
 }
 
 static struct notifier_block module_notifier = {
 	.notifier_call = module_event,
+	/* Before that of kernel/bpf/btf.c, which lets programs use a module's BTF. */
+	.priority = 1,
 };
 
 static int __init rust_bpf_init(void)
@@ -67,5 +193,8 @@ module_init(rust_bpf_init);
 static void __exit rust_bpf_exit(void)
 {
 	unregister_module_notifier(&module_notifier);
+	wait_for_callbacks();
+	/* Of objects of this module itself, in KUnit suites. */
+	wait_for_frees(THIS_MODULE);
 }
 module_exit(rust_bpf_exit);

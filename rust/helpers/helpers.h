@@ -7,8 +7,11 @@
 #define _RUST_BPF_HELPERS_H
 
 #include <linux/bpf.h>
+#include <linux/llist.h>
+#include <linux/rcupdate.h>
 #include <linux/refcount_types.h>
 #include <linux/types.h>
+#include <asm/rqspinlock.h>
 
 struct bpf_reg_state;
 struct btf;
@@ -16,22 +19,48 @@ struct btf_member;
 struct btf_type;
 struct module;
 
+/* A kfunc: the same in rust/bpf/kfunc_set.rs. */
+struct rust_bpf_symbol {
+	const char *name;
+	const void *function;
+};
+
+/* How objects of a type are freed: the same in rust/bpf/object.rs. */
+struct rust_bpf_frees {
+	rcu_callback_t free;
+	/* For one that another one had the last reference to. */
+	rcu_callback_t free_chained;
+	/* Of an object, in bytes. */
+	size_t size;
+	struct llist_node node;
+	atomic_t is_listed;
+	/* Callbacks of the second kind that have not ended. */
+	atomic_t chained;
+};
+
 u32 rust_bpf_helper_arg_struct(const struct btf *btf, const struct btf_type *t, u32 member,
 			       u32 arg);
-void rust_bpf_helper_free_begins(void);
-void rust_bpf_helper_free_ends(void);
+int rust_bpf_helper_check_symbols(const struct rust_bpf_symbol *symbols, u32 count);
+void rust_bpf_helper_free(struct callback_head *head, struct rust_bpf_frees *frees);
+void rust_bpf_helper_free_begins(struct rust_bpf_frees *frees);
+void rust_bpf_helper_free_ends(struct rust_bpf_frees *frees, bool is_chained);
 bool rust_bpf_helper_in_init(const struct module *module);
 bool rust_bpf_helper_in_nmi(void);
-int rust_bpf_helper_init_begins(const struct module *module);
-void rust_bpf_helper_init_ends(const struct module *module);
+void rust_bpf_helper_init_ends(void);
+void rust_bpf_helper_init_lock(void);
+void rust_bpf_helper_init_unlock(void);
 bool rust_bpf_helper_is_valid_access(int off, int size, enum bpf_access_type type,
 				     const struct bpf_prog *prog,
 				     struct bpf_insn_access_aux *info);
 u32 rust_bpf_helper_kfunc_id(const char *name, u32 params, u32 result_size);
+void rust_bpf_helper_kfree_rcu(struct callback_head *head, void *memory);
 void *rust_bpf_helper_kmalloc_nolock(size_t size);
 u32 rust_bpf_helper_member_offset(const struct btf_type *t, const struct btf_member *member);
+bool rust_bpf_helper_may_make(void);
 bool rust_bpf_helper_refcount_inc_not_zero(refcount_t *refs);
 u32 rust_bpf_helper_reg_struct(const struct bpf_reg_state *reg, const struct btf **btf);
+int rust_bpf_helper_res_spin_lock(rqspinlock_t *lock, unsigned long *flags);
+void rust_bpf_helper_res_spin_unlock(rqspinlock_t *lock, unsigned long flags);
 int rust_bpf_helper_skb_copy_bits(const void *skb, u32 offset, void *to, u32 len);
 bool rust_bpf_helper_task_inc_not_zero(void *task);
 u32 rust_bpf_helper_throw_id(void);

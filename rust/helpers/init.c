@@ -1,68 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which thread runs the init of which module. Kfuncs and tables are registered
- * by that thread and no other, because the kernel changes its lists of them
- * without a lock, and looks at them when the module is live.
+ * While a module is initialized, no program can call it, and the kernel's lists
+ * of its kfuncs and tables may change, for which the kernel takes no lock. Here
+ * is one: who holds it sees a state of the module that does not change to the
+ * next one, because the kernel makes a module's BTF usable in a notifier of the
+ * same event that comes after ours.
  */
 
 #include <linux/kernel.h>
-#include <linux/list.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/sched.h>
-#include <linux/slab.h>
-#include <linux/spinlock.h>
 
 #include "helpers.h"
 
-struct init {
-	struct list_head list;
-	const struct module *module;
-	const struct task_struct *thread;
-};
+static DEFINE_MUTEX(init_mutex);
 
-static LIST_HEAD(inits);
-static DEFINE_SPINLOCK(inits_lock);
-
-int rust_bpf_helper_init_begins(const struct module *module)
+void rust_bpf_helper_init_lock(void)
 {
-	struct init *init = kmalloc_obj(*init);
-
-	if (!init)
-		return -ENOMEM;
-	init->module = module;
-	init->thread = current;
-	spin_lock(&inits_lock);
-	list_add(&init->list, &inits);
-	spin_unlock(&inits_lock);
-	return 0;
+	mutex_lock(&init_mutex);
 }
 
-/* Whether it has begun or not. */
-void rust_bpf_helper_init_ends(const struct module *module)
+void rust_bpf_helper_init_unlock(void)
 {
-	struct init *init, *next;
-
-	spin_lock(&inits_lock);
-	list_for_each_entry_safe(init, next, &inits, list) {
-		if (init->module == module) {
-			list_del(&init->list);
-			kfree(init);
-		}
-	}
-	spin_unlock(&inits_lock);
+	mutex_unlock(&init_mutex);
 }
 
-/* Of the kernel itself, for code that is built in. */
+/* A module is live, or about to go: waits for who has seen it in its init. */
+void rust_bpf_helper_init_ends(void)
+{
+	mutex_lock(&init_mutex);
+	mutex_unlock(&init_mutex);
+}
+
+/* Whether @module is initialized; for code that is built in, by this thread. */
 bool rust_bpf_helper_in_init(const struct module *module)
 {
-	const struct init *init;
-	bool found = false;
-
 	if (!module)
 		return system_state < SYSTEM_FREEING_INITMEM && is_global_init(current);
-	spin_lock(&inits_lock);
-	list_for_each_entry(init, &inits, list)
-		found |= init->module == module && init->thread == current;
-	spin_unlock(&inits_lock);
-	return found;
+	return READ_ONCE(module->state) == MODULE_STATE_COMING;
 }

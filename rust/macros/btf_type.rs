@@ -6,6 +6,7 @@ use crate::{
     kfunc,
     modinfo,
     names::{
+        self,
         module,
         snake_case,
         unique, //
@@ -21,6 +22,7 @@ use quote::{
     quote_spanned, //
 };
 use syn::{
+    ext::IdentExt,
     spanned::Spanned,
     Attribute,
     Data,
@@ -29,6 +31,7 @@ use syn::{
     Error,
     Field,
     Fields,
+    LitInt,
     LitStr,
     Meta,
     Result, //
@@ -40,7 +43,9 @@ struct Options {
     /// An object that is counted, of which only marked fields are in BTF.
     object: bool,
     /// The name in BTF.
-    name: Option<String>,
+    name: Option<LitStr>,
+    /// How many objects can be found by a key.
+    registry: Option<LitInt>,
 }
 
 pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
@@ -52,15 +57,22 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
         ));
     }
     let options = options(&input.attrs)?;
-    let btf_name = options
-        .name
-        .clone()
-        .unwrap_or_else(|| snake_case(&name.to_string()));
+    let (btf_name, span) = match &options.name {
+        Some(name) => (name.value(), name.span()),
+        None => (snake_case(&name.unraw().to_string()), name.span()),
+    };
+    names::type_name(&btf_name, span)?;
     match &input.data {
-        Data::Struct(data) if options.object => object(&input, &btf_name, &data.fields),
+        Data::Struct(data) if options.object => {
+            object(&input, &btf_name, &data.fields, options.registry.as_ref())
+        }
         _ if options.object => Err(Error::new(
             name.span(),
             format!("{name}: an object is a struct"),
+        )),
+        _ if options.registry.is_some() => Err(Error::new(
+            name.span(),
+            format!("{name}: only objects can be found by a key; write `#[btf(object, ...)]`"),
         )),
         Data::Struct(data) => {
             require_repr_c(&input, "struct")?;
@@ -94,10 +106,15 @@ fn options(attrs: &[Attribute]) -> Result<Options> {
                         "the name of a type in C is an identifier",
                     ));
                 }
-                options.name = Some(name.value());
+                options.name = Some(name);
+                Ok(())
+            } else if meta.path.is_ident("registry") {
+                options.registry = Some(meta.value()?.parse()?);
                 Ok(())
             } else {
-                Err(meta.error("`#[btf]` has the options `object` and `name = \"...\"`"))
+                Err(meta.error(
+                    "`#[btf]` has the options `object`, `registry = 64` and `name = \"...\"`",
+                ))
             }
         })?;
     }
@@ -146,12 +163,16 @@ fn named<'a>(name: &Ident, fields: &'a Fields) -> Result<Vec<&'a Field>> {
 }
 
 /// The parts of a declaration's members: name, offset and type of each, behind what comes first.
-fn members(name: &Ident, fields: &[&Field], parts: &mut Vec<TokenStream>) {
+fn members(name: &Ident, fields: &[&Field], parts: &mut Vec<TokenStream>) -> Result<()> {
     for (index, field) in fields.iter().enumerate() {
-        let Some(ident) = &field.ident else { continue };
+        let Some(ident) = &field.ident else {
+            return Err(Error::new(
+                field.span(),
+                format!("{name}: BTF knows fields by name; name those that programs read"),
+            ));
+        };
         let ty = &field.ty;
-        let text = ident.to_string();
-        let text = text.strip_prefix("r#").unwrap_or(&text);
+        let text = names::plain(ident)?;
         let text = format!("{}{text} ", if index == 0 { "" } else { ", " });
         parts.push(quote_spanned! { ty.span() =>
             #text,
@@ -160,6 +181,7 @@ fn members(name: &Ident, fields: &[&Field], parts: &mut Vec<TokenStream>) {
             <#ty as ::bpf::BtfType>::BTF
         });
     }
+    Ok(())
 }
 
 fn size(name: &Ident) -> TokenStream {
@@ -196,7 +218,7 @@ fn aggregate(
     let btf = format!("{kind} {btf_name}");
     let size = size(name);
     let mut parts = vec![quote! { #btf, " ", #size, " { " }];
-    members(name, &fields, &mut parts);
+    members(name, &fields, &mut parts)?;
     parts.push(quote! { " }" });
 
     let types = fields.iter().map(|field| &field.ty);
@@ -248,7 +270,7 @@ fn enumeration(input: &DeriveInput, btf_name: &str, data: &DataEnum) -> Result<T
             "{}{}_{} = ",
             if index == 0 { "" } else { ", " },
             btf_name.to_uppercase(),
-            snake_case(&ident.to_string()).to_uppercase()
+            snake_case(&names::plain(ident)?).to_uppercase()
         );
         let (sign, number) = if signed {
             (
@@ -298,7 +320,12 @@ fn enumeration(input: &DeriveInput, btf_name: &str, data: &DataEnum) -> Result<T
 /// is no scalar, so that no memory of a program passes for it. Its elements are neither integers nor
 /// structs: the verifier would take the struct for one with a flexible array, and let programs read
 /// at any offset behind it (`btf_struct_walk()`).
-fn object(input: &DeriveInput, btf_name: &str, fields: &Fields) -> Result<TokenStream> {
+fn object(
+    input: &DeriveInput,
+    btf_name: &str,
+    fields: &Fields,
+    registry: Option<&LitInt>,
+) -> Result<TokenStream> {
     let name = &input.ident;
     let mut shown = Vec::new();
     let mut writable = Vec::new();
@@ -320,7 +347,7 @@ fn object(input: &DeriveInput, btf_name: &str, fields: &Fields) -> Result<TokenS
     let btf = format!("struct {btf_name}");
     let size = size(name);
     let mut parts = vec![quote! { #btf, " ", #size, " { " }];
-    members(name, &shown, &mut parts);
+    members(name, &shown, &mut parts)?;
     let comma = if shown.is_empty() { "" } else { ", " };
     parts.push(quote! { #comma, "__opaque ", #size, " [0]*void }" });
     let implement = implement(name, &btf, &parts, quote! { ::core::option::Option::None });
@@ -350,6 +377,7 @@ fn object(input: &DeriveInput, btf_name: &str, fields: &Fields) -> Result<TokenS
     let label = format!("rust_btf_dtor_{btf_name}");
     let ids = dtor_ids(btf_name, &dtor, &label);
     let module = format_ident!("__{btf_name}_btf");
+    let registry = registry.map(|places| registered(name, places));
 
     Ok(quote! {
         #implement
@@ -379,12 +407,36 @@ fn object(input: &DeriveInput, btf_name: &str, fields: &Fields) -> Result<TokenS
 
         // SAFETY: The fields in the declaration are scalars, as was asserted, and `__opaque` is
         // not. The ids are those of the struct and of the function above. The fields are its own.
+        // The static is beside the type.
         unsafe impl ::bpf::object::BtfObject for #name {
             const DTOR: *const ::kernel::bindings::btf_id_dtor_kfunc =
                 ::core::ptr::addr_of!(#module::IDS);
             const WRITABLE: &'static [::bpf::object::Field] = &[#(#writable),*];
+
+            fn frees() -> &'static ::bpf::object::Frees {
+                static FREES: ::bpf::object::Frees = ::bpf::object::Frees::new::<#name>();
+                &FREES
+            }
         }
+
+        #registry
     })
+}
+
+/// The places where objects can be found.
+fn registered(name: &Ident, places: &LitInt) -> TokenStream {
+    quote_spanned! { places.span() =>
+        // SAFETY: The static is beside the type.
+        unsafe impl ::bpf::registry::Registered for #name {
+            fn registry() -> &'static ::bpf::registry::Registry<Self> {
+                static REGISTRY: ::bpf::registry::Registry<
+                    #name,
+                    [::bpf::registry::Place; #places],
+                > = ::bpf::registry::Registry::new();
+                &REGISTRY
+            }
+        }
+    }
 }
 
 /// What programs can do with a field of an object.

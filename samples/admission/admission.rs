@@ -154,14 +154,11 @@ impl MiscDevice for Session {
     fn write_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterSource<'_>) -> Result<usize> {
         let session: ArcBorrow<'_, Self> = kiocb.file();
         let bytes = u32::try_from(iov.len()).unwrap_or(u32::MAX);
-        let request = Object::new(
-            Request {
-                bytes,
-                left: Atomic::new(0),
-                budget: session.budget.clone(),
-            },
-            GFP_KERNEL,
-        )?;
+        let request = Object::new(Request {
+            bytes,
+            left: Atomic::new(0),
+            budget: session.budget.clone(),
+        })?;
         let granted = POLICY
             .with(|policy| policy.admit(&request))
             .unwrap_or_else(|| request.budget.take(bytes));

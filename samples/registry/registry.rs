@@ -3,7 +3,8 @@
 //! A registry of counters that BPF programs share.
 //!
 //! A program opens a counter by its key, holds a reference to it, keeps the reference in a map,
-//! adds to it, and walks over all counters. Every rule of that (a reference is given up once, and
+//! adds to it, and walks over all counters. A counter is there as long as anybody holds a reference:
+//! the registry does not. Every rule of that (a reference is given up once, and
 //! not used after that; `NULL` is tested for; a pointer from under RCU does not leave it) is a
 //! type here, and the verifier enforces it.
 
@@ -13,14 +14,10 @@ use bpf::{
     LentSize, //
 };
 use kernel::{
-    new_spinlock,
     prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        SpinLock, //
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
     }, //
 };
 
@@ -31,12 +28,9 @@ module! {
     license: "GPL",
 }
 
-/// How many counters there can be.
-const MAX_COUNTERS: usize = 64;
-
 /// A counter. BPF programs can read `key`; they change the value by a kfunc.
 #[derive(BtfType)]
-#[btf(object, name = "bpf_counter")]
+#[btf(object, name = "bpf_counter", registry = 64)]
 struct Counter {
     #[btf]
     key: u64,
@@ -47,6 +41,17 @@ struct Counter {
 
 /// Counters that are not freed yet: the tests see that none is left.
 static ALIVE: Atomic<u32> = Atomic::new(0);
+
+impl Counter {
+    fn new(key: u64) -> Self {
+        ALIVE.fetch_add(1, Relaxed);
+        Self {
+            key,
+            value: Atomic::new(0),
+            label: label(key),
+        }
+    }
+}
 
 impl Drop for Counter {
     fn drop(&mut self) {
@@ -65,43 +70,16 @@ fn label(key: u64) -> [u8; 16] {
     label
 }
 
-type Counters = KVec<ARef<Object<Counter>>>;
-
-static COUNTERS: ModuleState<SpinLock<Counters>> = ModuleState::new();
-
 /// Returns the counter with @key, which is made if there is none, or `NULL` if there is no room.
-///
-/// Context: any in which a spinlock may be taken that programs on this CPU do not hold.
 #[kfunc]
-fn bpf_counter_open(key: u64, call: &KfuncCall) -> Option<ARef<Object<Counter>>> {
-    let mut counters = COUNTERS.get(call)?.try_lock()?;
-    if let Some(counter) = counters.iter().find(|counter| counter.key == key) {
-        return Some(counter.clone());
-    }
-    if counters.len() == MAX_COUNTERS {
-        return None;
-    }
-    let counter = Counter {
-        key,
-        value: Atomic::new(0),
-        label: label(key),
-    };
-    let counter = Object::new(counter, GFP_ATOMIC).ok()?;
-    ALIVE.fetch_add(1, Relaxed);
-    counters.push(counter.clone(), GFP_ATOMIC).ok()?;
-    Some(counter)
+fn bpf_counter_open(key: u64) -> Option<ARef<Object<Counter>>> {
+    Object::find_or_make(key, || Counter::new(key)).ok()
 }
 
 /// Returns the counter with @key, without a reference, or `NULL`.
 #[kfunc]
-fn bpf_counter_find<'a>(
-    key: u64,
-    call: &KfuncCall,
-    rcu: &'a RcuReader,
-) -> Option<Rcu<'a, Object<Counter>>> {
-    let counters = COUNTERS.get(call)?.try_lock()?;
-    let counter = counters.iter().find(|counter| counter.key == key)?;
-    Some(Rcu::new(counter, rcu))
+fn bpf_counter_find<'a>(key: u64, rcu: &'a RcuReader) -> Option<Rcu<'a, Object<Counter>>> {
+    Object::find(key, rcu)
 }
 
 /// Makes a reference of a pointer from under RCU; `NULL` if the counter is about to be freed.
@@ -134,16 +112,10 @@ fn bpf_counter_label<'a>(counter: &'a Object<Counter>, size: LentSize<'a>) -> Op
     size.lend(&counter.label)
 }
 
-/// Removes the counter with @key from the registry. Who holds a reference keeps it.
+/// Removes @counter from the registry: the next to open its key gets another one.
 #[kfunc]
-fn bpf_counter_remove(key: u64, call: &KfuncCall) -> Result {
-    let mut counters = COUNTERS.get(call).ok_or(ENODEV)?.try_lock().ok_or(EBUSY)?;
-    let index = counters
-        .iter()
-        .position(|counter| counter.key == key)
-        .ok_or(ENOENT)?;
-    drop(counters.remove(index));
-    Ok(())
+fn bpf_counter_remove(counter: &Object<Counter>) -> bool {
+    counter.leave()
 }
 
 /// Returns how many counters are not freed yet.
@@ -154,27 +126,18 @@ fn bpf_counters_alive() -> u32 {
 
 /// Walks over the registry. What is added or removed meanwhile may be seen or not.
 struct Walk {
-    next: usize,
+    next: u32,
 }
 
 #[kfunc_iterator(counter)]
 impl Walk {
     /// Begins with the counter at place @first.
     fn new(first: u32) -> Result<Self> {
-        Ok(Self {
-            next: first.try_into()?,
-        })
+        Ok(Self { next: first })
     }
 
-    fn next<'a>(
-        &mut self,
-        call: &KfuncCall,
-        rcu: &'a RcuReader,
-    ) -> Option<Rcu<'a, Object<Counter>>> {
-        let counters = COUNTERS.get(call)?.try_lock()?;
-        let counter = counters.get(self.next)?;
-        self.next = self.next.checked_add(1)?;
-        Some(Rcu::new(counter, rcu))
+    fn next<'a>(&mut self, rcu: &'a RcuReader) -> Option<Rcu<'a, Object<Counter>>> {
+        Object::next(&mut self.next, rcu)
     }
 }
 
@@ -197,14 +160,12 @@ kfunc_set! {
 }
 
 struct Registry {
-    _counters: bpf::StateGuard<SpinLock<Counters>>,
     _kfuncs: bpf::Registration,
 }
 
 impl kernel::Module for Registry {
     fn init(module: &'static ThisModule) -> Result<Self> {
         Ok(Self {
-            _counters: COUNTERS.init(module, new_spinlock!(KVec::new()))?,
             _kfuncs: REGISTRY.register(module)?,
         })
     }

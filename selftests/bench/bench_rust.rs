@@ -179,7 +179,7 @@ struct Bench {
 
 impl kernel::Module for Bench {
     fn init(module: &'static ThisModule) -> Result<Self> {
-        let thing = Object::new(Thing { key: 1 }, GFP_KERNEL)?;
+        let thing = Object::new(Thing { key: 1 })?;
         Ok(Self {
             _thing: THING.init(module, thing)?,
             _kfuncs: KFUNCS.register(module)?,

@@ -98,7 +98,7 @@ impl Drop for Item {
 impl Item {
     fn new(key: u64) -> Result<ARef<Object<Item>>> {
         let (mark, count) = (Atomic::new(0), Atomic::new(0));
-        let item = Object::new(Self { key, mark, count }, GFP_ATOMIC)?;
+        let item = Object::new(Self { key, mark, count })?;
         ALIVE.fetch_add(1, Relaxed);
         Ok(item)
     }

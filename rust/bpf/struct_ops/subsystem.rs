@@ -271,12 +271,6 @@ impl<S: Subsystem> StructOps<S> {
     /// - [`ERANGE`]: one of the functions that prologues and epilogues call is 2 GiB or more away
     ///   from the kernel, so that an instruction cannot call it.
     pub fn register(&'static self, module: &'static ThisModule) -> Result {
-        init::check(module).inspect_err(|_| {
-            pr_err!(
-                "struct {}: register the table from the module's init\n",
-                S::Table::NAME
-            );
-        })?;
         for native in S::NATIVES {
             native.imm().inspect_err(|_| {
                 pr_err!(
@@ -286,11 +280,21 @@ impl<S: Subsystem> StructOps<S> {
                 );
             })?;
         }
+        let lock = || {
+            init::Lock::in_init(module).inspect_err(|_| {
+                pr_err!(
+                    "struct {}: register the table from the module's init\n",
+                    S::Table::NAME
+                );
+            })
+        };
+        drop(lock()?);
         if !S::Table::stubs().claim() {
             pr_err!("struct {}: it is registered already; a table has one subsystem, which registers it once\n", S::Table::NAME);
             return Err(EEXIST);
         }
         S::init()?;
+        let _lock = lock()?;
         // SAFETY: The table was claimed just now, so nobody else writes or has told the kernel.
         unsafe {
             (*self.raw.get()).owner = module.as_ptr();

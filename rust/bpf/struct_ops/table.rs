@@ -661,15 +661,12 @@ mod tests {
 
     #[test]
     fn values_come_from_the_table_and_functions_are_called() -> Result {
-        let part = Object::new(
-            Part {
-                hidden: 5,
-                shown: 5,
-                level: Atomic::new(0),
-                total: Atomic::new(0),
-            },
-            GFP_KERNEL,
-        )?;
+        let part = Object::new(Part {
+            hidden: 5,
+            shown: 5,
+            level: Atomic::new(0),
+            total: Atomic::new(0),
+        })?;
         let mut table = KunitOpsTable {
             small: 200,
             sum: Some(digits),

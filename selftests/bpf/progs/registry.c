@@ -22,6 +22,13 @@ struct {
 	__type(value, struct kept);
 } map SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 70);
+	__type(key, int);
+	__type(value, struct kept);
+} places SEC(".maps");
+
 SEC("syscall")
 __success __retval(0)
 int open_and_release(void *ctx)
@@ -46,27 +53,90 @@ int open_and_release(void *ctx)
 	bpf_counter_release(same);
 	EXPECT(key == 1 && value == 42 && again == 42);
 	EXPECT(bpf_counter_value(NULL) == 0);
-	EXPECT(bpf_counter_remove(1) == 0);
-	EXPECT(bpf_counter_remove(1) == -2 /* ENOENT */);
 	return 0;
 }
 
-/* A reference outlives the registry's. */
+/* When the last reference goes, the key is free. */
 SEC("syscall")
-__success __retval(7)
-int removed_but_held(void *ctx)
+__success __retval(0)
+int gone_with_its_last_reference(void *ctx)
 {
-	struct bpf_counter *counter;
+	struct bpf_counter *counter, *found;
+	bool is_there;
 	u64 value;
 
-	counter = bpf_counter_open(2);
-	if (!counter)
-		return -1;
-	bpf_counter_remove(2);
-	bpf_counter_add(counter, 7);
+	counter = bpf_counter_open(20);
+	EXPECT(counter);
+	bpf_counter_add(counter, 1);
+	bpf_counter_release(counter);
+	bpf_rcu_read_lock();
+	found = bpf_counter_find(20);
+	is_there = found;
+	bpf_rcu_read_unlock();
+	EXPECT(!is_there);
+
+	counter = bpf_counter_open(20);
+	EXPECT(counter);
 	value = bpf_counter_value(counter);
 	bpf_counter_release(counter);
-	return value;
+	EXPECT(value == 0);
+	return 0;
+}
+
+/* Who holds it keeps it, and the next to open the key gets another one. */
+SEC("syscall")
+__success __retval(0)
+int removed_but_held(void *ctx)
+{
+	struct bpf_counter *counter, *other;
+	bool was_there, is_there;
+	u64 value, value_of_other;
+
+	counter = bpf_counter_open(2);
+	EXPECT(counter);
+	bpf_counter_add(counter, 7);
+	was_there = bpf_counter_remove(counter);
+	is_there = bpf_counter_remove(counter);
+	other = bpf_counter_open(2);
+	if (!other) {
+		bpf_counter_release(counter);
+		return __LINE__;
+	}
+	value = bpf_counter_value(counter);
+	value_of_other = bpf_counter_value(other);
+	bpf_counter_release(other);
+	bpf_counter_release(counter);
+	EXPECT(was_there && !is_there);
+	EXPECT(value == 7 && value_of_other == 0);
+	return 0;
+}
+
+/* There are 64 places. */
+SEC("syscall")
+__success __retval(64)
+int as_many_as_places(void *ctx)
+{
+	struct bpf_counter *counter;
+	struct kept empty = {}, *kept;
+	int key, opened = 0;
+
+	bpf_for(key, 0, 70) {
+		if (bpf_map_update_elem(&places, &key, &empty, 0))
+			return -1;
+		kept = bpf_map_lookup_elem(&places, &key);
+		if (!kept)
+			return -1;
+		counter = bpf_counter_open(1000 + key);
+		if (!counter)
+			continue;
+		opened++;
+		counter = bpf_kptr_xchg(&kept->counter, counter);
+		if (counter)
+			bpf_counter_release(counter);
+	}
+	bpf_for(key, 0, 70)
+		bpf_map_delete_elem(&places, &key);
+	return opened;
 }
 
 SEC("syscall")
@@ -89,7 +159,6 @@ int keep_in_map(void *ctx)
 		bpf_counter_release(counter);
 		return __LINE__;
 	}
-	EXPECT(!bpf_counter_remove(3));
 
 	counter = bpf_kptr_xchg(&kept->counter, NULL);
 	EXPECT(counter);
@@ -112,7 +181,6 @@ static int keep(int key)
 	counter = bpf_kptr_xchg(&kept->counter, counter);
 	if (counter)
 		bpf_counter_release(counter);
-	EXPECT(!bpf_counter_remove(key));
 	return 0;
 }
 
@@ -133,28 +201,27 @@ SEC("syscall")
 __success __retval(5)
 int find_under_rcu(void *ctx)
 {
-	struct bpf_counter *counter, *found;
+	struct bpf_counter *counter, *found, *held;
 	u64 value = 0;
 
 	counter = bpf_counter_open(5);
 	if (!counter)
 		return -1;
 	bpf_counter_add(counter, 5);
-	bpf_counter_release(counter);
 
 	bpf_rcu_read_lock();
 	found = bpf_counter_find(5);
 	if (found && found->key == 5) {
-		counter = bpf_counter_acquire(found);
-		if (counter) {
-			value = bpf_counter_value(counter);
-			bpf_counter_release(counter);
+		held = bpf_counter_acquire(found);
+		if (held) {
+			value = bpf_counter_value(held);
+			bpf_counter_release(held);
 		}
 	}
 	if (bpf_counter_find(6))
 		value = 0;
 	bpf_rcu_read_unlock();
-	bpf_counter_remove(5);
+	bpf_counter_release(counter);
 	return value;
 }
 
@@ -166,11 +233,13 @@ int walk(void *ctx)
 	u64 sum = 0;
 	int key;
 
-	for (key = 1; key <= 3; key++) {
-		counter = bpf_counter_open(100 + key);
+	bpf_for(key, 101, 104) {
+		if (keep(key))
+			return -1;
+		counter = bpf_counter_open(key);
 		if (!counter)
 			return -1;
-		bpf_counter_add(counter, key == 1 ? 100 : 10 * (key - 1));
+		bpf_counter_add(counter, key == 101 ? 100 : 10 * (key - 101));
 		bpf_counter_release(counter);
 	}
 
@@ -183,8 +252,8 @@ int walk(void *ctx)
 		}
 	}
 	bpf_rcu_read_unlock();
-	for (key = 1; key <= 3; key++)
-		bpf_counter_remove(100 + key);
+	bpf_for(key, 101, 104)
+		bpf_map_delete_elem(&map, &key);
 	return sum - 7;
 }
 
@@ -223,7 +292,6 @@ int lent(void *ctx)
 		found = 2;
 	bpf_counter_release(counter);
 	EXPECT(found == 1);
-	EXPECT(!bpf_counter_remove(0xabc0));
 	return 0;
 }
 

@@ -32,6 +32,8 @@ int keep_and_take(void *ctx)
 	if (!counter)
 		return 0;
 	bpf_counter_add(counter, 1);
+	if (random & 2)
+		bpf_counter_remove(counter);
 	kept = bpf_map_lookup_elem(&map, &key);
 	if (kept)
 		counter = bpf_kptr_xchg(&kept->counter, counter);
@@ -39,8 +41,6 @@ int keep_and_take(void *ctx)
 		bpf_counter_value(counter);
 		bpf_counter_release(counter);
 	}
-	if (random & 2)
-		bpf_counter_remove(random % KEYS);
 	return 0;
 }
 
@@ -72,8 +72,8 @@ int empty(void *ctx)
 {
 	int key;
 
-	bpf_for(key, 0, KEYS)
-		bpf_counter_remove(key);
+	bpf_for(key, 0, 2)
+		bpf_map_delete_elem(&map, &key);
 	return 0;
 }
 

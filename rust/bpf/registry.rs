@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Objects that programs find by a key.
+//!
+//! A type with `#[btf(object, registry = 64)]` has a registry with so many places. An object that is
+//! put there can be found by its key as long as anybody holds a reference; the registry holds none.
+//! When the last reference goes, the object is not found any more, and its place is free.
+//!
+//! ```ignore
+//! #[derive(BtfType)]
+//! #[btf(object, name = "bpf_counter", registry = 64)]
+//! struct Counter {
+//!     value: Atomic<u64>,
+//! }
+//!
+//! #[kfunc]
+//! fn bpf_counter_open(key: u64) -> Option<ARef<Object<Counter>>> {
+//!     Object::find_or_make(key, || Counter { value: Atomic::new(0) }).ok()
+//! }
+//!
+//! #[kfunc]
+//! fn bpf_counter_find<'a>(key: u64, rcu: &'a RcuReader) -> Option<Rcu<'a, Object<Counter>>> {
+//!     Object::find(key, rcu)
+//! }
+//! ```
+//!
+//! Finding and walking take no lock, only RCU. Putting an object there takes a [`ResSpinLock`], which
+//! can fail. All of it works in any context, NMIs included, and allocates nothing.
+//!
+//! The `XArray` and `RBTree` of the kernel crate cannot be used for this: they are changed under a
+//! spinlock that waits for ever if a program interrupts its holder, and allocate where that is not
+//! allowed in every context.
+//!
+//! # What it does not do
+//!
+//! - It does not grow: what has no place is refused.
+//! - Keys are numbers of 64 bits. Keys that a program chooses so that they fall together cost as much
+//!   as a look at every place.
+//! - An object is put there once.
+
+use crate::{
+    lock::ResSpinLock,
+    object::{
+        BtfObject,
+        Object,
+        Rcu,
+        RcuReader,
+        Referenced, //
+    }, //
+};
+use core::{
+    ffi::c_void,
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Acquire,
+            Atomic,
+            Full,
+            Relaxed,
+            Release, //
+        },
+        rcu, //
+    }, //
+};
+
+/// A place for an object.
+///
+/// # Invariants
+///
+/// `object` is null or an object whose `place` this is, and which RCU readers may still look at: it
+/// is taken away before the object's memory is freed, after them. `key` is its key.
+#[doc(hidden)]
+pub struct Place {
+    key: Atomic<u64>,
+    object: Atomic<*mut c_void>,
+    /// Not of this place's object, but of keys for which this is the first place to look: how many
+    /// places after it there can be something for them.
+    reach: Atomic<u32>,
+}
+
+impl Place {
+    /// An empty one.
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Self {
+        // INVARIANT: It is null.
+        Self {
+            key: Atomic::new(0),
+            object: Atomic::new(core::ptr::null_mut()),
+            reach: Atomic::new(0),
+        }
+    }
+
+    /// Empties the place that an object has, if it has one.
+    ///
+    /// # Safety
+    ///
+    /// If `place` is not null, it must be one of a registry that is not freed.
+    pub(crate) unsafe fn leave(place: &Atomic<*mut Place>, object: *mut c_void) -> bool {
+        // SAFETY: By the safety requirements.
+        let Some(place) = (unsafe { place.load(Acquire).as_ref() }) else {
+            return false;
+        };
+        // Somebody else may have the place already.
+        place
+            .object
+            .cmpxchg(object, core::ptr::null_mut(), Full)
+            .is_ok()
+    }
+}
+
+/// The places of a type. `#[derive(BtfType)]` makes it.
+#[doc(hidden)]
+pub struct Registry<T, P: ?Sized = [Place]> {
+    lock: ResSpinLock<()>,
+    _objects: PhantomData<fn() -> T>,
+    places: P,
+}
+
+impl<T, const N: usize> Registry<T, [Place; N]> {
+    /// An empty one.
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Self {
+        const {
+            assert!(
+                N > 0 && N <= 1 << 16,
+                "a registry has 1 to 65536 places"
+            )
+        };
+        Self {
+            lock: ResSpinLock::new(()),
+            _objects: PhantomData,
+            places: [const { Place::new() }; N],
+        }
+    }
+}
+
+/// A type whose objects can be found. Implemented by `#[derive(BtfType)]` with
+/// `#[btf(object, registry = 64)]`.
+///
+/// # Safety
+///
+/// The registry must be a static of the module that has the code of the type: it must not be freed
+/// before the last object is.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no registry",
+    label = "write `#[btf(object, registry = 64)]` on the type"
+)]
+pub unsafe trait Registered: BtfObject + Sized {
+    /// The places.
+    #[doc(hidden)]
+    fn registry() -> &'static Registry<Self>;
+}
+
+impl<T: Registered> Registry<T> {
+    /// The first place to look for a key.
+    fn home(&self, key: u64) -> usize {
+        // The upper half of a product with the golden ratio depends on all bits.
+        let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        // Less than the number of places, which is less than 2^32.
+        (hash.wrapping_mul(self.places.len() as u64) >> 32) as usize
+    }
+
+    /// So many places from one on, and around the end.
+    fn from(&self, home: usize, count: usize) -> impl Iterator<Item = &'static Place>
+    where
+        Self: 'static,
+    {
+        let places = &T::registry().places;
+        let (before, after) = places.split_at_checked(home).unwrap_or((&[], places));
+        Iterator::chain(after.iter(), before).take(count)
+    }
+
+    /// What is in a place, if it has this key and there still are references to it.
+    ///
+    /// # Safety
+    ///
+    /// This must be an RCU read-side critical section that does not end in `'a`.
+    unsafe fn look<'a>(place: &Place, key: Option<u64>) -> Option<&'a Object<T>> {
+        let object = place.object.load(Acquire);
+        if let Some(key) = key {
+            // Is the key that of the object? Who sees the key of the next one does not see this one
+            // any more.
+            if place.key.load(Acquire) != key || place.object.load(Acquire) != object {
+                return None;
+            }
+        }
+        // SAFETY: By the type invariants of `Place`, and as said above.
+        let found = unsafe { object.cast::<Object<T>>().as_ref() }?;
+        found.is_alive().then_some(found)
+    }
+
+    /// The object with a key.
+    ///
+    /// # Safety
+    ///
+    /// As for `look`.
+    unsafe fn find<'a>(&'static self, key: u64) -> Option<&'a Object<T>> {
+        let home = self.home(key);
+        let reach = self.places.get(home)?.reach.load(Acquire) as usize;
+        self.from(home, reach.saturating_add(1))
+            // SAFETY: By the safety requirements.
+            .find_map(|place| unsafe { Self::look(place, Some(key)) })
+    }
+
+    /// Puts an object into a place, unless another one has the key; then returns that.
+    fn put(&'static self, key: u64, object: ARef<Object<T>>) -> Result<ARef<Object<T>>> {
+        self.lock.with(|()| {
+            let _rcu = rcu::read_lock();
+            // SAFETY: This is such a critical section.
+            if let Some(found) = unsafe { self.find(key) }.and_then(try_get) {
+                return Ok(found);
+            }
+            let home = self.home(key);
+            let free = self
+                .from(home, self.places.len())
+                // SAFETY: As above.
+                .position(|place| unsafe { Self::look(place, None) }.is_none())
+                .ok_or(ENOSPC)?;
+            let place = self.from(home, self.places.len()).nth(free).ok_or(ENOSPC)?;
+            let null = core::ptr::null_mut();
+            let this = core::ptr::from_ref(place).cast_mut();
+            object.place.cmpxchg(null, this, Full).map_err(|_| EBUSY)?;
+            // Whoever sees the object sees its key. What was there before, perhaps an object
+            // without references, leaves the place alone.
+            // INVARIANT: The place is the object's, which empties it when it is dropped.
+            place.key.store(key, Release);
+            place
+                .object
+                .store(core::ptr::from_ref(&*object).cast_mut().cast(), Release);
+            if let Some(home) = self.places.get(home) {
+                let reach = home.reach.load(Relaxed).max(free as u32);
+                home.reach.store(reach, Release);
+            }
+            Ok(object.clone())
+        })?
+    }
+}
+
+/// A reference to what was found, if there still is one.
+fn try_get<T: BtfObject>(object: &Object<T>) -> Option<ARef<Object<T>>> {
+    let object = NonNull::from(object);
+    // SAFETY: RCU keeps the object.
+    if !unsafe { Object::<T>::inc_not_zero(object) } {
+        return None;
+    }
+    // SAFETY: The reference that was just added is taken over.
+    Some(unsafe { ARef::from_raw(object) })
+}
+
+impl<T: Registered> Object<T> {
+    /// The object with this key, or [`None`].
+    pub fn find(key: u64, rcu: &RcuReader) -> Option<Rcu<'_, Self>> {
+        // SAFETY: `rcu` says so.
+        let object = unsafe { T::registry().find(key) }?;
+        Some(Rcu::new(object, rcu))
+    }
+
+    /// A reference to the object with this key, or [`None`].
+    pub fn find_get(key: u64) -> Option<ARef<Self>> {
+        let _rcu = rcu::read_lock();
+        // SAFETY: This is such a critical section.
+        unsafe { T::registry().find(key) }.and_then(try_get)
+    }
+
+    /// The same, or to one that `make` makes and that has the key from then on.
+    ///
+    /// If two CPUs do this at the same time, both get the object that one of them made.
+    ///
+    /// # Errors
+    ///
+    /// - Those of [`new`](Self::new).
+    /// - [`ENOSPC`]: there is no place left.
+    /// - Those of [`ResSpinLock::with`].
+    pub fn find_or_make(key: u64, make: impl FnOnce() -> T) -> Result<ARef<Self>> {
+        match Self::find_get(key) {
+            Some(found) => Ok(found),
+            None => T::registry().put(key, Self::new(make())?),
+        }
+    }
+
+    /// Lets this object be found by a key. It keeps the place until its last reference is gone, or
+    /// until [`leave`](Self::leave).
+    ///
+    /// # Errors
+    ///
+    /// - [`EEXIST`]: another object has the key.
+    /// - [`EBUSY`]: the object has, or had, a key already.
+    /// - [`ENOSPC`], and those of [`ResSpinLock::with`].
+    pub fn enter(&self, key: u64) -> Result {
+        let there = T::registry().put(key, self.into())?;
+        if core::ptr::eq(&*there, self) {
+            Ok(())
+        } else {
+            Err(EEXIST)
+        }
+    }
+
+    /// Lets the object not be found any more. Returns whether it could be before.
+    pub fn leave(&self) -> bool {
+        let this = core::ptr::from_ref(self).cast_mut();
+        // SAFETY: By the safety requirements of `Registered`.
+        unsafe { Place::leave(&self.place, this.cast()) }
+    }
+
+    /// Walks over all objects that can be found: the next one at or after the place `next`, which is
+    /// then set to the one behind it.
+    ///
+    /// What comes or goes meanwhile may be seen or not; everything else is seen once.
+    pub fn next<'a>(next: &mut u32, rcu: &'a RcuReader) -> Option<Rcu<'a, Self>> {
+        let places = &T::registry().places;
+        let rest = places.get(*next as usize..)?;
+        for place in rest {
+            *next = next.saturating_add(1);
+            // SAFETY: `rcu` says so.
+            if let Some(object) = unsafe { Registry::<T>::look(place, None) } {
+                return Some(Rcu::new(object, rcu));
+            }
+        }
+        None
+    }
+}
