@@ -133,8 +133,10 @@ pub mod kfunc_set;
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
 mod kunit;
 pub mod lent;
+pub mod lock;
 pub mod mem;
 pub mod object;
+pub mod registry;
 pub mod state;
 pub mod struct_ops;
 pub mod task;
@@ -143,6 +145,7 @@ pub mod value;
 
 pub use arena::Arena;
 pub use bpf_macros::{
+    bpf_call,
     kfunc,
     kfunc_iterator,
     kfunc_set,
@@ -160,11 +163,13 @@ pub use lent::{
     Lent,
     LentSize, //
 };
+pub use lock::ResSpinLock;
 pub use mem::Mem;
 pub use object::{
     Object,
     Rcu,
-    RcuReader, //
+    RcuReader,
+    Weak, //
 };
 pub use state::{
     KfuncCall,
@@ -200,7 +205,8 @@ pub mod prelude {
         Object,
         Out,
         Rcu,
-        RcuReader, //
+        RcuReader,
+        ResSpinLock, //
     };
     pub use kernel::sync::aref::ARef;
 }
