@@ -11,6 +11,7 @@
 //! The macros see tokens, not types. They refuse early what can be recognised by its spelling,
 //! because they can then say what to write instead; everything else is refused by a trait bound.
 
+mod bpf_call;
 mod btf_type;
 mod kfunc;
 mod kfunc_iterator;
@@ -75,6 +76,7 @@ pub fn kfunc_iterator(attr: TokenStream, item: TokenStream) -> TokenStream {
 /// - `#[btf(name = "bpf_thing")]`: the name in BTF; without it, the Rust name in snake case.
 /// - `#[btf(object)]`: an object that programs hold references to. Only fields with `#[btf]` are in
 ///   BTF.
+/// - `#[btf(object, registry = 64)]`: so many of them can be found by a key.
 #[proc_macro_derive(BtfType, attributes(btf))]
 pub fn btf_type(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as syn::DeriveInput);
@@ -114,6 +116,30 @@ pub fn btf_type(input: TokenStream) -> TokenStream {
 pub fn kfunc_set(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as kfunc_set::KfuncSet);
     kfunc_set::expand(input)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}
+
+/// Makes a function that prologues and epilogues can call: `BPF_CALL_0` to `BPF_CALL_5` of C.
+///
+/// ```ignore
+/// bpf_call! {
+///     /// Takes one off what is left of the request's budget.
+///     static CHARGE = fn(request: &Object<Request>, cost: u64) -> u64 {
+///         request.charge(cost)
+///     };
+/// }
+///
+/// // In gen_prologue:
+/// let left = prologue.call(&CHARGE, [Input::Arg(0), Input::Const(1)]);
+/// ```
+///
+/// It defines a `bpf::insn::Native`, which must be in `bpf::struct_ops::Subsystem::NATIVES` of who
+/// calls it. What it gets is lent for the call.
+#[proc_macro]
+pub fn bpf_call(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as bpf_call::BpfCall);
+    bpf_call::expand(input)
         .unwrap_or_else(syn::Error::into_compile_error)
         .into()
 }

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `bpf_call!`: its syntax, and the code it becomes.
+
+use proc_macro2::TokenStream;
+use quote::{
+    format_ident,
+    quote,
+    quote_spanned, //
+};
+use syn::{
+    parenthesized,
+    parse::{
+        Parse,
+        ParseStream, //
+    },
+    punctuated::Punctuated,
+    spanned::Spanned,
+    Attribute,
+    Block,
+    Error,
+    Ident,
+    Result,
+    ReturnType,
+    Token,
+    Type,
+    Visibility, //
+};
+
+/// The registers in which BPF passes arguments.
+const REGISTERS: [&str; 5] = ["r1", "r2", "r3", "r4", "r5"];
+
+/// `static NAME = fn(argument: type, ...) -> type { ... };`
+pub(crate) struct BpfCall {
+    attrs: Vec<Attribute>,
+    vis: Visibility,
+    name: Ident,
+    args: Punctuated<Arg, Token![,]>,
+    ret: ReturnType,
+    body: Block,
+}
+
+struct Arg {
+    name: Ident,
+    ty: Type,
+}
+
+impl Parse for Arg {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let name = input.parse()?;
+        input.parse::<Token![:]>()?;
+        Ok(Self {
+            name,
+            ty: input.parse()?,
+        })
+    }
+}
+
+impl Parse for BpfCall {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        input.parse::<Token![static]>()?;
+        let name = input.parse()?;
+        input.parse::<Token![=]>()?;
+        input.parse::<Token![fn]>()?;
+        let list;
+        parenthesized!(list in input);
+        let args = Punctuated::parse_terminated(&list)?;
+        let ret = input.parse()?;
+        let body = input.parse()?;
+        input.parse::<Token![;]>()?;
+        Ok(Self {
+            attrs,
+            vis,
+            name,
+            args,
+            ret,
+            body,
+        })
+    }
+}
+
+pub(crate) fn expand(call: BpfCall) -> Result<TokenStream> {
+    let BpfCall {
+        attrs,
+        vis,
+        name,
+        args,
+        ret,
+        body,
+    } = &call;
+    if let Some(arg) = args.iter().nth(REGISTERS.len()) {
+        return Err(Error::new(
+            arg.name.span(),
+            format!(
+                "{name}: a function that BPF calls has up to five arguments; put some of them into \
+                 an object"
+            ),
+        ));
+    }
+    let text = name.to_string();
+    let names = args.iter().map(|arg| &arg.name);
+    let types: Vec<_> = args.iter().map(|arg| &arg.ty).collect();
+    let registers = REGISTERS.map(|register| format_ident!("{register}"));
+    let values = types.iter().zip(&registers).map(|(ty, register)| {
+        quote_spanned! { ty.span() => {
+            // SAFETY: The builder checked that this register is what the type wants.
+            unsafe { <#ty as ::bpf::insn::NativeArg>::from_register(#register, &call) }
+        } }
+    });
+    let kinds = types
+        .iter()
+        .map(|ty| quote_spanned! { ty.span() => <#ty as ::bpf::insn::NativeArg>::KIND });
+
+    Ok(quote! {
+        #(#attrs)*
+        #vis static #name: ::bpf::insn::Native = {
+            #[inline(always)]
+            fn function(#(#names: #types),*) #ret #body
+
+            /// # Safety
+            ///
+            /// To be called by instructions that a prologue or an epilogue made.
+            #[allow(unused_variables)]
+            unsafe extern "C" fn native(#(#registers: u64),*) -> u64 {
+                // Arguments are lent for as long as this lives.
+                let call = ::bpf::kfunc::Call;
+                let result = function(#(#values),*);
+                ::bpf::insn::NativeRet::into_register(result)
+            }
+
+            // SAFETY: The function takes what the types of its parameters say.
+            unsafe { ::bpf::insn::Native::new(#text, native, &[#(#kinds),*]) }
+        };
+    })
+}
