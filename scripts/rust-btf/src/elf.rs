@@ -14,7 +14,8 @@ use object::{
     read::ReadCache,
     Object,
     ObjectKind,
-    ObjectSection, //
+    ObjectSection,
+    ObjectSymbol, //
 };
 use std::{
     fs::File,
@@ -99,6 +100,19 @@ impl Elf {
             }
         }
         Ok(content)
+    }
+
+    /// The names in its symbol table, each as often as there is such a symbol.
+    pub(crate) fn symbols(&self) -> Result<Vec<String>> {
+        let object = self.parse()?;
+        let mut names = Vec::new();
+        for symbol in object.symbols() {
+            let name = symbol.name_bytes().map_err(|error| self.damaged(error))?;
+            if symbol.is_definition() && !name.is_empty() {
+                names.push(String::from_utf8_lossy(name).into_owned());
+            }
+        }
+        Ok(names)
     }
 
     /// The values of our `.modinfo` entries, in the order of the file.

@@ -34,6 +34,7 @@
 //! - judge what a prototype or a type means to the verifier: the macros do.
 
 use std::{
+    collections::HashSet,
     env,
     ffi::OsString,
     path::{
@@ -129,6 +130,30 @@ fn read_base(path: &Path) -> Result<btf::Btf> {
     })
 }
 
+/// Names that kallsyms has for something else than a function of the object: those of the kernel's
+/// symbols, of which the object is not a part, or those that occur twice in the kernel itself. Of a
+/// kernel without its symbols, as distributions have it, `System.map` beside it may have the names.
+fn taken(object: &elf::Elf, base: Option<&Path>) -> Result<HashSet<String>> {
+    let Some(base) = base else {
+        let mut seen = HashSet::new();
+        let names = object.symbols()?.into_iter();
+        return Ok(names.filter(|name| !seen.insert(name.clone())).collect());
+    };
+    let mut names = HashSet::new();
+    if elf::is_elf(base)? {
+        names.extend(elf::read(base)?.symbols()?);
+    }
+    let map = base.with_file_name("System.map");
+    if map.exists() {
+        let text = file::read(&map)?;
+        let lines = text.split(|&byte| byte == b'\n');
+        // An address, a type and the name.
+        let symbols = lines.filter_map(|line| line.split(|&byte| byte == b' ').nth(2));
+        names.extend(symbols.map(|name| String::from_utf8_lossy(name).into_owned()));
+    }
+    Ok(names)
+}
+
 fn run(args: &Args) -> Result<()> {
     let object = elf::read(&args.elf)?;
     let decls = object
@@ -155,6 +180,7 @@ fn run(args: &Args) -> Result<()> {
         elf: file_name(&args.elf),
         base: args.btf_base.as_deref().map(file_name),
         is_module: object.is_relocatable(),
+        taken: taken(&object, args.btf_base.as_deref())?,
         pointer_size: object.pointer_size()?,
     };
     if add::declarations(&mut btf, decls, &origin)? {

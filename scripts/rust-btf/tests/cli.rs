@@ -639,3 +639,26 @@ fn failing_write_leaves_nothing() {
         outcome.stderr
     );
 }
+
+#[test]
+fn symbols_that_btf_does_not_describe() {
+    let map = b"ffffffff81000000 T _text\nffffffff81000010 d bpf_jit_limit\n";
+    let module = module(&["kfunc bpf_jit_limit() u32"]);
+    let own = own().data();
+    let bench = Bench::new(&module, &own, Some(&kernel().data()));
+    let outcome = bench.run();
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+
+    let bench = Bench::new(&module, &own, Some(&kernel().data()));
+    bench.write("System.map", map);
+    let outcome = bench.run();
+    assert_eq!(outcome.code, 1);
+    assert!(
+        outcome.stderr.contains(
+            "kfunc bpf_jit_limit: vmlinux has a symbol of that name, which BTF does not describe, \
+             and programs would call that; rename yours"
+        ),
+        "{}",
+        outcome.stderr
+    );
+}

@@ -73,6 +73,13 @@ fn is_missing(btf: &Btf, function: &Function, origin: &Origin) -> Result<bool> {
             "{role} {name}: {base} has a function of that name already, and {why}; rename yours"
         ));
     }
+    if origin.taken.contains(name) {
+        let base = origin.base_name();
+        return Err(format!(
+            "{role} {name}: {base} has a symbol of that name, which BTF does not describe, and \
+             programs would call that; rename yours"
+        ));
+    }
     let Some(id) = btf.find(Scope::Own, name, Kind::Func) else {
         return Ok(true);
     };

@@ -8,6 +8,8 @@
 //! already may contradict a description. Only then the plan is carried out, so that the ids depend
 //! on what is described and not on where, and that an error leaves nothing half done.
 
+use std::collections::HashSet;
+
 use crate::{
     btf::Btf,
     parse::Decl,
@@ -30,6 +32,8 @@ pub(crate) struct Origin {
     pub(crate) base: Option<String>,
     /// Whether the object is a loadable module, which needs a base.
     pub(crate) is_module: bool,
+    /// Names of symbols by which the verifier would find something else than the object's function.
+    pub(crate) taken: HashSet<String>,
     /// The number of bytes of a pointer on the object's machine.
     pub(crate) pointer_size: u32,
 }

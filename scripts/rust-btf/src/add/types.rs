@@ -161,10 +161,15 @@ fn existing(definition: &Definition, names: &Names<'_>) -> Result<Option<u32>> {
                 continue;
             }
             return match difference(definition, head, &items) {
-                None if matches!(scope, Scope::Base) && tag != Tag::Enum => Err(format!(
-                    "{named}: {place} has the same type, and a program could pass one of the \
-                     kernel's where yours is meant; rename yours"
-                )),
+                // What is built in has its types and the kernel's in one BTF.
+                None if (matches!(scope, Scope::Base) || !names.origin.is_module)
+                    && tag != Tag::Enum =>
+                {
+                    Err(format!(
+                        "{named}: {place} has the same type, and a program could pass one of the \
+                         kernel's where yours is meant; rename yours"
+                    ))
+                }
                 None => Ok(Some(id)),
                 Some((ours, theirs)) => Err(format!(
                     "{named}: described with {ours} where {place} has {theirs}; {way_out}"
