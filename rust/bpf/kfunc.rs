@@ -11,7 +11,10 @@
 //! C header: [`include/linux/btf.h`](srctree/include/linux/btf.h)
 
 use core::{
-    ffi::c_void,
+    ffi::{
+        c_void,
+        CStr, //
+    },
     ptr::NonNull, //
 };
 use kernel::prelude::*;
@@ -20,9 +23,13 @@ use kernel::prelude::*;
 ///
 /// # Safety
 ///
-/// The symbol with the name of the type must be a function whose prototype is the one described
-/// for the BTF step, and `FLAGS` must be what the verifier has to enforce for it.
+/// `NAME` must be the symbol of the function `ENTRY`, whose prototype is the one described for the
+/// BTF step, and `FLAGS` must be what the verifier has to enforce for it.
 pub unsafe trait Kfunc {
+    /// Its name: that of the function, whatever a path to the type says.
+    const NAME: &'static CStr;
+    /// The function.
+    const ENTRY: *const c_void;
     /// The `KF_*` flags.
     const FLAGS: u32;
 }
@@ -65,6 +72,12 @@ pub unsafe trait KfuncArg: Sized {
     /// for a function with `KF_RCU`.
     const TRUSTS: bool = false;
 
+    /// Why the verifier would refuse each program that passes such an argument, if it would.
+    const REFUSED: &'static str = "";
+
+    /// Whether what the function lends to the program belongs to another argument.
+    const LENDS: bool = false;
+
     /// Whether it may point to an object, or into one, that another argument gives up. The verifier
     /// does not look for that.
     const POINTS: bool = true;
@@ -95,6 +108,41 @@ pub const fn any(conditions: &[bool]) -> bool {
         index += 1;
     }
     false
+}
+
+/// How many of them are true. For the code that the macros generate.
+#[doc(hidden)]
+pub const fn count(conditions: &[bool]) -> usize {
+    let mut count = 0;
+    let mut index = 0;
+    while index < conditions.len() {
+        count += conditions[index] as usize;
+        index += 1;
+    }
+    count
+}
+
+/// Whether a program passes a pointer. For the code that the macros generate.
+#[doc(hidden)]
+pub const fn is_pointer<T: KfuncArg>() -> bool {
+    T::FLAGS & kernel::bindings::KF_IMPLICIT_ARGS == 0 && T::BTF.as_bytes()[0] == b'*'
+}
+
+/// Whether two names are the same. For the code that the macros generate.
+#[doc(hidden)]
+pub const fn are_equal(one: &CStr, other: &CStr) -> bool {
+    let (one, other) = (one.to_bytes(), other.to_bytes());
+    if one.len() != other.len() {
+        return false;
+    }
+    let mut index = 0;
+    while index < one.len() {
+        if one[index] != other[index] {
+            return false;
+        }
+        index += 1;
+    }
+    true
 }
 
 /// A reference to an object, held while other arguments may point to it.

@@ -18,8 +18,17 @@ use kernel::{
     bindings,
     error::to_result,
     prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
     types::Opaque, //
 };
+
+extern "C" {
+    // In `rust/helpers/symbol.c`.
+    fn rust_bpf_helper_check_symbols(entries: *const Entry, count: u32) -> kernel::ffi::c_int;
+}
 
 /// The types of BPF programs that can be allowed to call kfuncs.
 ///
@@ -98,10 +107,34 @@ pub enum ProgType {
 pub struct KfuncSet {
     name: &'static str,
     ids: *const bindings::btf_id_set8,
+    entries: &'static [Entry],
     prog_types: &'static [ProgType],
     dtors: &'static [Dtor],
     filter: bindings::btf_kfunc_filter_t,
+    /// Whether [`register`](Self::register) was called.
+    registered: Atomic<bool>,
 }
+
+/// A kfunc of a set: its name, and the function that programs are meant to call by it.
+#[doc(hidden)]
+#[repr(C)]
+pub struct Entry {
+    name: *const kernel::ffi::c_char,
+    function: *const core::ffi::c_void,
+}
+
+impl Entry {
+    /// For the code that `kfunc_set!` generates.
+    pub const fn new(name: &'static CStr, function: *const core::ffi::c_void) -> Self {
+        Self {
+            name: name.as_ptr().cast(),
+            function,
+        }
+    }
+}
+
+// SAFETY: Nobody writes to the name or to the function.
+unsafe impl Sync for Entry {}
 
 /// What drops the references to one type of objects that maps hold.
 #[doc(hidden)]
@@ -130,6 +163,7 @@ impl KfuncSet {
     pub const unsafe fn from_raw(
         name: &'static str,
         ids: *const bindings::btf_id_set8,
+        entries: &'static [Entry],
         prog_types: &'static [ProgType],
         dtors: &'static [Dtor],
         filter: bindings::btf_kfunc_filter_t,
@@ -138,9 +172,11 @@ impl KfuncSet {
         Self {
             name,
             ids,
+            entries,
             prog_types,
             dtors,
             filter,
+            registered: Atomic::new(false),
         }
     }
 
@@ -152,13 +188,24 @@ impl KfuncSet {
     ///
     /// - [`EBUSY`]: the module is not being initialized. The kernel changes a module's sets only
     ///   then, because no program can look at them.
+    /// - [`EEXIST`]: the set was registered before, or the kernel has a symbol with the name of a
+    ///   kfunc, perhaps one that BTF does not describe: programs would call that. The kernel log
+    ///   says which.
     /// - [`EINVAL`]: the kernel refuses a kfunc. The kernel log names it if another one of that
     ///   name exists; else the module's BTF does not describe it.
     /// - [`ENOMEM`], [`E2BIG`]: no memory, or over 256 kfuncs for one type of program.
     pub fn register(&'static self, module: &'static ThisModule) -> Result<Registration> {
-        init::check(module).inspect_err(|_| {
+        // SAFETY: The entries have the layout of the C struct, and names with a NUL.
+        to_result(unsafe {
+            rust_bpf_helper_check_symbols(self.entries.as_ptr(), self.entries.len() as u32)
+        })?;
+        let _lock = init::Lock::in_init(module).inspect_err(|_| {
             pr_err!("{}: register the set from the module's init\n", self.name);
         })?;
+        if self.registered.xchg(true, Relaxed) {
+            pr_err!("{}: the set is registered already; register it once\n", self.name);
+            return Err(EEXIST);
+        }
         // SAFETY: This is the `init` of the module whose code this is.
         unsafe { self.register_for(module.as_ptr()) }?;
         Ok(Registration(()))
@@ -346,7 +393,7 @@ mod tests {
 
     #[kfunc]
     fn bpf_kunit_new() -> Option<ARef<Object<Member>>> {
-        Object::new(Member, GFP_ATOMIC).ok()
+        Object::new(Member).ok()
     }
 
     #[kfunc]
@@ -535,7 +582,7 @@ mod tests {
 
     const fn set_of(list: &'static List, prog_types: &'static [ProgType]) -> KfuncSet {
         // SAFETY: It is such a list, and names no functions. Types may share a set if it is empty.
-        unsafe { KfuncSet::from_raw("SET", list.0.as_ptr().cast(), prog_types, &[], None) }
+        unsafe { KfuncSet::from_raw("SET", list.0.as_ptr().cast(), &[], prog_types, &[], None) }
     }
 
     #[test]
@@ -559,13 +606,33 @@ mod tests {
     }
 
     #[test]
-    fn a_module_registers_from_its_init() -> Result {
-        let register = || SET.register(&kunit::COMING).err();
-        assert_eq!(register(), Some(EBUSY));
+    fn a_module_registers_once_from_its_init() {
+        let register = |module| SET.register(module).err();
+        assert_eq!(register(&kunit::LIVE), Some(EBUSY));
         // The kernel says that it has no BTF of such a module, and does not mind.
-        assert_eq!(kunit::in_init(&kunit::COMING, register)?, None);
-        assert_eq!(register(), Some(EBUSY));
-        Ok(())
+        assert_eq!(register(&kunit::COMING), None);
+        assert_eq!(register(&kunit::COMING), Some(EEXIST));
+        assert_eq!(register(&kunit::GOING), Some(EBUSY));
+    }
+
+    #[test]
+    fn no_kfunc_has_the_name_of_a_symbol_of_the_kernel() {
+        fn check(name: &CStr, function: *const core::ffi::c_void) -> Result {
+            let entry = Entry {
+                name: name.as_char_ptr(),
+                function,
+            };
+            // SAFETY: There is one entry.
+            to_result(unsafe { rust_bpf_helper_check_symbols(&entry, 1) })
+        }
+
+        let entry = bpf_kunit_plain::ENTRY;
+        assert_eq!(check(c"bpf_kunit_plain", entry), Ok(()));
+        assert_eq!(check(c"bpf_kunit_nobody", entry), Ok(()));
+        // Another kfunc, a function of the kernel without BTF, and data.
+        assert_eq!(check(c"bpf_kunit_acquire", entry), Err(EEXIST));
+        assert_eq!(check(c"bpf_jit_alloc_exec", entry), Err(EEXIST));
+        assert_eq!(check(c"bpf_jit_limit", entry), Err(EEXIST));
     }
 
     fn program(prog_type: ProgType) -> bindings::bpf_prog {

@@ -61,6 +61,7 @@ unsafe impl KfuncArg for LentSize<'_> {
     type Value<'a> = LentSize<'a>;
     const BTF: &'static str = "u64";
     const NAME: &'static str = "rdonly_buf_size";
+    const LENDS: bool = true;
     // What is lent of an object under RCU would be readable after RCU.
     const TRUSTS: bool = true;
 

@@ -180,6 +180,19 @@ impl<T: BtfType> Pointer<T> {
     };
 }
 
+/// Why the verifier does not take memory of the size of a type.
+const fn refused<T: BtfType>() -> &'static str {
+    if T::BTF.as_bytes()[0] == b'[' {
+        "the verifier does not accept memory for an array; put it into a struct, or take `&[u8]` or \
+         `&mut [u8]`"
+    } else if T::SCALARS.is_none() {
+        "the verifier accepts memory only for a type of scalars, in at most four levels of structs, \
+         and no unions"
+    } else {
+        ""
+    }
+}
+
 /// An argument that the program passes by pointer and the function gets by value.
 ///
 /// The program may pass any memory of at least the size of `T`. As it may be changed by others at
@@ -210,12 +223,10 @@ unsafe impl<T: BtfType + FromBytes> KfuncArg for In<T> {
     type Value<'a> = In<T>;
     const BTF: &'static str = Pointer::<T>::TEXT;
     const POINTS: bool = false;
+    const REFUSED: &'static str = refused::<T>();
 
     #[inline(always)]
     unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
-        const {
-            assert!(T::SCALARS.is_some(), "In<T>: the verifier accepts memory only for a T of scalars, in at most four levels of structs, and no unions")
-        };
         let mut value = core::mem::MaybeUninit::<T>::uninit();
         // SAFETY: The memory is valid for reads of the size of `T`, and `value` for writes.
         unsafe {
@@ -268,12 +279,10 @@ impl<T: IntoBytes> Out<'_, T> {
 unsafe impl<T: BtfType + IntoBytes> KfuncArg for Out<'_, T> {
     type Value<'a> = Out<'a, T>;
     const BTF: &'static str = Pointer::<T>::TEXT;
+    const REFUSED: &'static str = refused::<T>();
 
     #[inline(always)]
     unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
-        const {
-            assert!(T::SCALARS.is_some(), "Out<T>: the verifier accepts memory only for a T of scalars, in at most four levels of structs, and no unions")
-        };
         Out {
             // SAFETY: The verifier does not accept null.
             data: unsafe { NonNull::new_unchecked(register as *mut T) },

@@ -4,6 +4,7 @@
 
 use crate::{
     modinfo,
+    names,
     signature::{
         open_lifetimes,
         Param,
@@ -11,7 +12,10 @@ use crate::{
         Signature, //
     },
 };
-use proc_macro2::TokenStream;
+use proc_macro2::{
+    Literal,
+    TokenStream, //
+};
 use quote::{
     format_ident,
     quote,
@@ -30,24 +34,14 @@ use syn::{
 
 pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream> {
     let attributes = attributes(&item.sig.ident, attr)?;
+    let symbol = names::kfunc(&item.sig.ident)?;
     let signature = Signature::parse(&item)?;
-    let name = item.sig.ident.to_string();
-    if !name.starts_with("bpf_") {
-        return Err(Error::new(
-            item.sig.ident.span(),
-            format!(
-                "{name}: the name becomes a symbol, which must not be one that the kernel has or \
-                 the compiler calls; begin it with `bpf_`"
-            ),
-        ));
-    }
 
     // The function becomes the body of the symbol that BPF calls.
     item.attrs.push(syn::parse_quote!(#[inline(always)]));
 
     let vis = &item.vis;
     let name = &item.sig.ident;
-    let symbol = name.to_string();
     let ret = &signature.ret;
     // Errors about the type are for the place where it is written.
     let ret = quote_spanned! { ret.span() => <#ret as ::bpf::kfunc::KfuncRet> };
@@ -63,7 +57,9 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
     } = &entry;
     let description = description(&symbol, &signature);
     let flags = arg_flags(&signature);
-    let rules = rules(&symbol, &signature);
+    let rules = rules(&symbol, &signature, &quote! { #name }, 0);
+    let c_name = c_string(&symbol);
+    let entry_address = quote_spanned! { signature.ret.span() => __bpf_entry as _ };
     let value = format_ident!("__bpf_value");
     let function = quote_spanned! { signature.ret.span() =>
         /// # Safety
@@ -85,14 +81,16 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
         #[allow(missing_docs, non_camel_case_types)]
         #vis enum #name {}
 
-        // SAFETY: The symbol of this name is the function below, and its description is the
-        // prototype of that function.
-        unsafe impl ::bpf::kfunc::Kfunc for #name {
-            const FLAGS: u32 = #ret::FLAGS #(| #flags)* #(| ::kernel::bindings::#attributes)*;
-        }
-
         const _: () = {
             #function
+
+            // SAFETY: The symbol of this name is the function above, and its description is the
+            // prototype of that function.
+            unsafe impl ::bpf::kfunc::Kfunc for #name {
+                const NAME: &'static ::core::ffi::CStr = #c_name;
+                const ENTRY: *const ::core::ffi::c_void = #entry_address;
+                const FLAGS: u32 = #ret::FLAGS #(| #flags)* #(| ::kernel::bindings::#attributes)*;
+            }
 
             #description
 
@@ -146,30 +144,74 @@ pub(crate) fn arg_flags(signature: &Signature) -> Vec<TokenStream> {
     flags.collect()
 }
 
-/// What the verifier demands of the arguments together, checked when the types are known.
-pub(crate) fn rules(symbol: &str, signature: &Signature) -> TokenStream {
-    let name = format_ident!("{symbol}");
+/// The name of a symbol as C has it.
+pub(crate) fn c_string(symbol: &str) -> Literal {
+    // A name of letters, digits and `_` has no NUL.
+    Literal::c_string(&std::ffi::CString::new(symbol).unwrap_or_default())
+}
+
+/// What BPF passes in registers.
+const REGISTERS: usize = 5;
+
+/// What the verifier demands of the arguments together, checked when the types are known. `name` is
+/// the type that stands for the kfunc, and `leading` how many arguments come before the author's.
+pub(crate) fn rules(
+    symbol: &str,
+    signature: &Signature,
+    name: &TokenStream,
+    leading: usize,
+) -> TokenStream {
     let last = signature.params.len();
+    let mut place = leading;
+    let pointers = signature.params.iter().map(|param| {
+        let ty = &param.ty;
+        match param.shape {
+            Shape::Register => quote_spanned! { ty.span() => ::bpf::kfunc::is_pointer::<#ty>() },
+            Shape::Reader | Shape::Call => quote! { false },
+            Shape::Mem | Shape::Copy | Shape::CopyBack => quote! { true },
+        }
+    });
+    let pointers = quote! { &[#(#pointers),*] };
     let rules = signature.params.iter().enumerate().map(|(index, param)| {
+        let register = place;
+        place += param.shape.args();
         if !matches!(param.shape, Shape::Register) {
             return TokenStream::new();
         }
         let ty = &param.ty;
         let place = format!("{symbol}: argument {} ({}): ", index + 1, param.name);
-        let release =
-            format!("{place}the verifier takes a reference away only if it is the first argument");
+        let release = if leading == 0 {
+            format!("{place}the verifier takes a reference away only if it is the first argument")
+        } else {
+            format!(
+                "{place}the first argument is the iterator, and the verifier takes a reference \
+                 away only if that is the first; take `Rcu<'_, ...>` and call `try_get()`"
+            )
+        };
+        let on_stack = format!(
+            "{place}the kernel adds this argument in a register, of which there are {REGISTERS}; a \
+             slice takes two"
+        );
+        let lent = format!(
+            "{place}the verifier ties what is lent to one pointer, and does not take a second; \
+             take one argument that is a pointer"
+        );
         let implicit = format!("{place}the kernel adds this argument: it must be the last");
         let trusts = format!(
             "{place}beside an `Rcu` argument the verifier accepts pointers here that are valid \
              only under RCU; take `Rcu<'_, ...>`"
         );
-        let first = index == 0;
+        let first = index == 0 && leading == 0;
+        let in_register = register < REGISTERS;
         let is_last = index + 1 == last;
         quote_spanned! { ty.span() =>
             const _: () = {
                 const FLAGS: u32 = <#ty as ::bpf::kfunc::KfuncArg>::FLAGS;
                 const TRUSTS: bool = <#ty as ::bpf::kfunc::KfuncArg>::TRUSTS;
                 const ALL: u32 = <#name as ::bpf::kfunc::Kfunc>::FLAGS;
+                if !<#ty as ::bpf::kfunc::KfuncArg>::REFUSED.is_empty() {
+                    ::core::panic!("{}", <#ty as ::bpf::kfunc::KfuncArg>::REFUSED);
+                }
                 ::core::assert!(
                     #first || FLAGS & ::kernel::bindings::KF_RELEASE == 0,
                     #release
@@ -177,6 +219,14 @@ pub(crate) fn rules(symbol: &str, signature: &Signature) -> TokenStream {
                 ::core::assert!(
                     #is_last || FLAGS & ::kernel::bindings::KF_IMPLICIT_ARGS == 0,
                     #implicit
+                );
+                ::core::assert!(
+                    #in_register || FLAGS & ::kernel::bindings::KF_IMPLICIT_ARGS == 0,
+                    #on_stack
+                );
+                ::core::assert!(
+                    !<#ty as ::bpf::kfunc::KfuncArg>::LENDS || ::bpf::kfunc::count(#pointers) <= 1,
+                    #lent
                 );
                 ::core::assert!(
                     !TRUSTS || ALL & ::kernel::bindings::KF_RCU == 0,
@@ -326,8 +376,7 @@ fn description(symbol: &str, signature: &Signature) -> TokenStream {
 pub(crate) fn params(signature: &Signature) -> Vec<TokenStream> {
     let mut params = Vec::new();
     for param in &signature.params {
-        let name = param.name.to_string();
-        let name = name.strip_prefix("r#").unwrap_or(&name);
+        let name = &param.name;
         let ty = &param.ty;
         match param.shape {
             Shape::Reader | Shape::Call => {}

@@ -8,7 +8,9 @@ use crate::{
         Entry, //
     },
     modinfo,
+    names,
     signature::{
+        check_function,
         close_lifetimes,
         Signature, //
     }, //
@@ -64,6 +66,7 @@ impl Parse for Options {
 pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
     let options: Options = syn::parse2(attr)?;
     let name = &options.name;
+    let stem = names::plain(name)?;
     let ty = &item.self_ty;
     if item.trait_.is_some() || !item.generics.params.is_empty() {
         return Err(Error::new(
@@ -93,10 +96,10 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
     };
 
     let [new_name, next_name, destroy_name] =
-        ["new", "next", "destroy"].map(|what| format_ident!("bpf_iter_{name}_{what}"));
+        ["new", "next", "destroy"].map(|what| format_ident!("bpf_iter_{stem}_{what}"));
     let flags = kfunc::arg_flags(&signature);
-    let rules = kfunc::rules(&new_name.to_string(), &signature);
-    let it = format!("it *struct bpf_iter_{name}");
+    let rules = kfunc::rules(&new_name.to_string(), &signature, &quote! { #new_name }, 1);
+    let it = format!("it *struct bpf_iter_{stem}");
     let it = quote! { #it };
     let mut params = vec![it.clone()];
     params.extend(kfunc::params(&signature));
@@ -115,7 +118,7 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
         &[it],
         &quote! { "void" },
     );
-    let declare = format!("struct bpf_iter_{name} ");
+    let declare = format!("struct bpf_iter_{stem} ");
     let declare = modinfo::entry(&[
         quote! { #declare },
         quote! { ::bpf::describe::Number::<{ __BpfState::WORDS * 8 }>::TEXT },
@@ -123,31 +126,34 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
         quote! { ::bpf::describe::Number::<{ __BpfState::WORDS }>::TEXT },
         quote! { "]u64 }" },
     ]);
+    let names = [&new_name, &next_name, &destroy_name];
     let [new_symbol, next_symbol, destroy_symbol] =
         [&new_name, &next_name, &destroy_name].map(Ident::to_string);
     let markers = [
         (
             &new_name,
+            quote! { new },
             quote! { ::kernel::bindings::KF_ITER_NEW #(| #flags)* #rcu_flag },
         ),
         (
             &next_name,
+            quote! { next },
             quote! { ::kernel::bindings::KF_ITER_NEXT | ::kernel::bindings::KF_RET_NULL },
         ),
         (
             &destroy_name,
+            quote! { destroy },
             quote! { ::kernel::bindings::KF_ITER_DESTROY },
         ),
     ]
-    .map(|(name, flags)| {
+    .map(|(name, entry, flags)| {
+        let c_name = kfunc::c_string(&name.to_string());
         quote! {
-            #[doc(hidden)]
-            #[allow(missing_docs, non_camel_case_types)]
-            pub enum #name {}
-
-            // SAFETY: The symbol of this name is one of the functions below, and its description
-            // is the prototype of that function.
+            // SAFETY: The symbol of this name is the function, and its description is the prototype
+            // of that function.
             unsafe impl ::bpf::kfunc::Kfunc for #name {
+                const NAME: &'static ::core::ffi::CStr = #c_name;
+                const ENTRY: *const ::core::ffi::c_void = #entry as _;
                 const FLAGS: u32 = #flags #(| ::kernel::bindings::#attributes)*;
             }
         }
@@ -155,9 +161,16 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
 
     Ok(quote! {
         #item
-        #(#markers)*
+
+        #(
+            #[doc(hidden)]
+            #[allow(missing_docs, non_camel_case_types)]
+            pub enum #names {}
+        )*
 
         const _: () = {
+            #(#markers)*
+
             #[allow(non_camel_case_types)]
             type __BpfState = ::bpf::iterator::State<
                 #ty,
@@ -192,11 +205,17 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
             /// To be called by a BPF program that the verifier accepted, and by nobody else.
             #[export_name = #next_symbol]
             unsafe extern "C" fn next(state: *mut __BpfState) -> *const ::core::ffi::c_void {
-                // SAFETY: The verifier checked that `state` is an iterator that `new` began and
-                // that is not destroyed. If there is a reader, it holds the program to an RCU
-                // read-side critical section.
                 let __bpf_call = ::bpf::kfunc::Call;
-                unsafe { (*state).next(|value| <#ty>::next(value #(, ::bpf::#tokens::get(&__bpf_call))*)) }
+                // SAFETY: The verifier checked that `state` is an iterator that `new` began and
+                // that is not destroyed.
+                let state = unsafe { &mut *state };
+                state.next(|value| {
+                    <#ty>::next(value #(, {
+                        // SAFETY: This is a kfunc that a program called. If there is a reader, the
+                        // verifier holds the program to an RCU read-side critical section.
+                        unsafe { ::bpf::#tokens::get(&__bpf_call) }
+                    })*)
+                })
             }
 
             /// # Safety
@@ -218,7 +237,8 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
 }
 
 fn method<'a>(item: &'a ItemImpl, name: &Ident, what: &str) -> Result<&'a ImplItemFn> {
-    item.items
+    let function = item
+        .items
         .iter()
         .find_map(|member| match member {
             ImplItem::Fn(function) if function.sig.ident == what => Some(function),
@@ -229,7 +249,9 @@ fn method<'a>(item: &'a ItemImpl, name: &Ident, what: &str) -> Result<&'a ImplIt
                 item.self_ty.span(),
                 format!("{name}: an iterator has a function `{what}`, which is missing"),
             )
-        })
+        })?;
+    check_function(&function.sig)?;
+    Ok(function)
 }
 
 /// `new` as a function whose arguments are a kfunc's, and which returns an errno.

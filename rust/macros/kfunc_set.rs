@@ -140,6 +140,8 @@ pub(crate) fn expand(set: KfuncSet) -> Result<TokenStream> {
     }
     let objects = set.objects.iter();
     let filter = filter(&set);
+    let kfuncs = set.kfuncs.iter();
+    let same_names = same_names(&set);
     let ids = btf_ids(&set)?;
     let (attrs, vis) = (&set.attrs, &set.vis);
     let label = label(name);
@@ -148,6 +150,7 @@ pub(crate) fn expand(set: KfuncSet) -> Result<TokenStream> {
     Ok(quote! {
         #ids
         #(#once)*
+        #(#same_names)*
 
         #(#attrs)*
         #vis static #name: ::bpf::KfuncSet = {
@@ -162,6 +165,10 @@ pub(crate) fn expand(set: KfuncSet) -> Result<TokenStream> {
                 ::bpf::KfuncSet::from_raw(
                     #text,
                     ::core::ptr::addr_of!(SET),
+                    &[#(::bpf::kfunc_set::Entry::new(
+                        <#kfuncs as ::bpf::kfunc::Kfunc>::NAME,
+                        <#kfuncs as ::bpf::kfunc::Kfunc>::ENTRY,
+                    )),*],
                     &[#(::bpf::ProgType::#prog_types),*],
                     &[#(::bpf::kfunc_set::Dtor::of::<#objects>()),*],
                     #filter,
@@ -223,13 +230,32 @@ fn filter(set: &KfuncSet) -> TokenStream {
                 prog: *const ::kernel::bindings::bpf_prog,
                 _kfunc_id: u32,
             ) -> ::kernel::ffi::c_int {
+                // A function that wants to have the program for longer is none of these.
+                let filter: fn(&::bpf::Prog) -> bool = #filter;
                 // SAFETY: By the safety requirements.
-                let allowed: bool = #filter(unsafe { ::bpf::Prog::from_raw(prog) });
+                let allowed = filter(unsafe { ::bpf::Prog::from_raw(prog) });
                 if allowed { 0 } else { ::kernel::error::code::EACCES.to_errno() }
             }
             ::core::option::Option::Some(__bpf_filter)
         }
     }
+}
+
+/// Assertions that the symbols in the table are those of the kfuncs whose flags are beside them. A
+/// path may end in another name for the type.
+fn same_names(set: &KfuncSet) -> Vec<TokenStream> {
+    let assertions = set.kfuncs.iter().filter_map(|kfunc| {
+        let name = &kfunc.segments.last()?.ident;
+        let symbol = crate::kfunc::c_string(&name.to_string());
+        let why = format!("{}: `{name}` is another name for a kfunc; write its own", set.name);
+        Some(quote_spanned! { name.span() =>
+            const _: () = ::core::assert!(
+                ::bpf::kfunc::are_equal(<#kfunc as ::bpf::kfunc::Kfunc>::NAME, #symbol),
+                #why
+            );
+        })
+    });
+    assertions.collect()
 }
 
 fn label(set: &Ident) -> String {

@@ -1,6 +1,92 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Names of symbols and of types in BTF.
+//!
+//! The verifier reads names: what follows `__` in the name of a parameter or of a type says what a
+//! program may do with it. Only this crate writes such names; what an author chooses must not have
+//! one by accident.
+
+use proc_macro2::{
+    Ident,
+    Span, //
+};
+use syn::{
+    ext::IdentExt,
+    Error,
+    Result, //
+};
+
+/// Words of C, with which the declarations that `bpftool` prints would not compile.
+const C_KEYWORDS: &[&str] = &[
+    "asm", "auto", "bool", "break", "case", "char", "const", "continue", "default", "do", "double",
+    "else", "enum", "extern", "false", "float", "for", "goto", "if", "inline", "int", "long",
+    "register", "restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch",
+    "true", "typedef", "typeof", "union", "unsigned", "void", "volatile", "while",
+];
+
+/// Why a name cannot be one in BTF, and what to write.
+pub(crate) fn refused(name: &str) -> Option<&'static str> {
+    if name.contains("__") {
+        Some(
+            "the verifier gives what follows `__` in a name a meaning; write `_`, and let the type \
+             say it",
+        )
+    } else if C_KEYWORDS.contains(&name) {
+        Some("this is a word of C, in which programs are written; choose another name")
+    } else if !name.is_ascii() {
+        Some("the kernel takes names of letters, digits and `_` only")
+    } else {
+        None
+    }
+}
+
+/// A name of the author's that BTF will have, without `r#`.
+pub(crate) fn plain(ident: &Ident) -> Result<String> {
+    let name = ident.unraw().to_string();
+    match refused(&name) {
+        Some(why) => Err(Error::new(ident.span(), format!("{name}: {why}"))),
+        None => Ok(name),
+    }
+}
+
+/// The name of a kfunc, which is a symbol and a function in BTF.
+pub(crate) fn kfunc(ident: &Ident) -> Result<String> {
+    let name = plain(ident)?;
+    let refuse = |why| Err(Error::new(ident.span(), format!("{name}: {why}")));
+    if !name.starts_with("bpf_") {
+        return refuse(
+            "the name becomes a symbol, which must not be one that the kernel has or the compiler \
+             calls; begin it with `bpf_`",
+        );
+    }
+    if name.ends_with("_impl") {
+        return refuse(
+            "the kernel gives the name of a kfunc and `_impl` to its prototype with implicit \
+             arguments (`KF_IMPLICIT_ARGS`), and a program could call the one with the arguments \
+             of the other; choose another end",
+        );
+    }
+    Ok(name)
+}
+
+/// The name of a type of the author's.
+pub(crate) fn type_name(name: &str, span: Span) -> Result<()> {
+    if let Some(why) = refused(name) {
+        return Err(Error::new(span, format!("{name}: {why}")));
+    }
+    for (prefix, what) in [
+        ("bpf_iter_", "the state of an iterator; `#[kfunc_iterator]` makes it"),
+        ("bpf_struct_ops_", "the value of a map; `#[struct_ops]` makes it"),
+    ] {
+        if name.starts_with(prefix) {
+            return Err(Error::new(
+                span,
+                format!("{name}: to the verifier, a struct of this name is {what}"),
+            ));
+        }
+    }
+    Ok(())
+}
 
 /// `QuotaLeft` as `quota_left`, the way C names a struct.
 pub(crate) fn snake_case(name: &str) -> String {

@@ -7,12 +7,14 @@
 //! its spelling gives it away, with what to write instead. The check is a courtesy, not the
 //! guarantee: a type that slips through meets the trait bounds of the `bpf` crate.
 
+use crate::names;
 use proc_macro2::{
     Ident,
     Span, //
 };
 use quote::ToTokens;
 use syn::{
+    ext::IdentExt,
     spanned::Spanned,
     visit_mut::VisitMut,
     Error,
@@ -30,25 +32,6 @@ use syn::{
 
 /// What BPF passes at most: five in registers, more on the stack (`MAX_BPF_FUNC_ARGS`).
 const MAX_ARGS: usize = 12;
-
-/// Ends of parameter names by which the verifier tells what a parameter means, and what says the
-/// same in Rust.
-const SUFFIXES: &[(&str, &str)] = &[
-    ("__sz", "take `&[u8]` or `&Mem`, which carry their length"),
-    ("__szk", "take `&[u8]` or `&Mem`, which carry their length"),
-    ("__k", "the type says it, not the name"),
-    ("__ign", "the type says it, not the name"),
-    ("__map", "the type says it, not the name"),
-    ("__const_map", "the type says it, not the name"),
-    ("__alloc", "the type says it, not the name"),
-    ("__uninit", "the type says it, not the name"),
-    ("__refcounted_kptr", "the type says it, not the name"),
-    ("__nullable", "the type says it, not the name"),
-    ("__arena", "the type says it, not the name"),
-    ("__nonown_allowed", "the type says it, not the name"),
-    ("__str", "the type says it, not the name"),
-    ("__irq_flag", "the type says it, not the name"),
-];
 
 /// Whole parameter names to which the verifier gives a meaning.
 const NAMES: &[&str] = &["rdonly_buf_size", "rdwr_buf_size"];
@@ -70,7 +53,8 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
-    fn args(&self) -> usize {
+    /// How many arguments that are.
+    pub(crate) fn args(&self) -> usize {
         match self {
             Shape::Reader | Shape::Call => 0,
             Shape::Register => 1,
@@ -81,7 +65,8 @@ impl Shape {
 
 /// One parameter of a kfunc.
 pub(crate) struct Param {
-    pub(crate) name: Ident,
+    /// Its name in BTF.
+    pub(crate) name: String,
     pub(crate) ty: Type,
     pub(crate) shape: Shape,
 }
@@ -94,7 +79,7 @@ pub(crate) struct Signature {
 
 impl Signature {
     pub(crate) fn parse(item: &ItemFn) -> Result<Self> {
-        check_function(item)?;
+        check_function(&item.sig)?;
 
         let name = &item.sig.ident;
         let mut params = Vec::new();
@@ -124,8 +109,7 @@ impl Signature {
 }
 
 /// Refuses what no kfunc can be, whatever its arguments are.
-fn check_function(item: &ItemFn) -> Result<()> {
-    let sig = &item.sig;
+pub(crate) fn check_function(sig: &syn::Signature) -> Result<()> {
     let name = &sig.ident;
     let refuse = |span: Span, why: &str| Err(Error::new(span, format!("{name}: {why}")));
 
@@ -200,12 +184,9 @@ fn parse_param(function: &Ident, number: usize, arg: &FnArg) -> Result<Param> {
         ))
     };
 
-    let spelled = name.to_string();
-    if let Some((suffix, way)) = SUFFIXES.iter().find(|(s, _)| spelled.ends_with(s)) {
-        return refuse(
-            name.span(),
-            &format!("a name that ends in `{suffix}` has a meaning for the verifier; {way}"),
-        );
+    let spelled = name.unraw().to_string();
+    if let Some(why) = names::refused(&spelled) {
+        return refuse(name.span(), why);
     }
     if NAMES.contains(&spelled.as_str()) {
         return refuse(
@@ -219,7 +200,7 @@ fn parse_param(function: &Ident, number: usize, arg: &FnArg) -> Result<Param> {
         Err(why) => return refuse(arg.ty.span(), &why),
     };
     Ok(Param {
-        name,
+        name: spelled,
         ty: close_lifetimes((*arg.ty).clone()),
         shape,
     })

@@ -4,7 +4,8 @@
 
 use crate::{
     kfunc,
-    modinfo, //
+    modinfo,
+    names, //
 };
 use proc_macro2::{
     Ident,
@@ -16,6 +17,7 @@ use quote::{
     quote_spanned, //
 };
 use syn::{
+    ext::IdentExt,
     parse_quote,
     spanned::Spanned,
     Attribute,
@@ -70,6 +72,7 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemTrait) -> Result<TokenStre
             ),
         )
     })?;
+    names::type_name(&ops.unraw().to_string(), ops.span())?;
     let mut members = Vec::new();
     for entry in &mut item.items {
         let TraitItem::Fn(function) = entry else {
@@ -112,6 +115,7 @@ fn take(attrs: &mut Vec<Attribute>, name: &str) -> bool {
 
 fn parse_member(item: &mut TraitItemFn) -> Result<Member> {
     let name = item.sig.ident.clone();
+    names::plain(&name)?;
     let refuse = |span, why: &str| Err(Error::new(span, format!("{name}: {why}")));
 
     if let Some(token) = &item.sig.unsafety {
@@ -162,14 +166,10 @@ fn parse_member(item: &mut TraitItemFn) -> Result<Member> {
         let Pat::Ident(param) = &*arg.pat else {
             return refuse(arg.pat.span(), &format!("argument {index} needs a name"));
         };
-        if param.ident.to_string().contains("__") {
+        if let Some(why) = names::refused(&param.ident.unraw().to_string()) {
             return refuse(
                 param.ident.span(),
-                &format!(
-                    "argument {index} ({}): the verifier gives ends of names after `__` a meaning; \
-                     the type says it, not the name",
-                    param.ident
-                ),
+                &format!("argument {index} ({}): {why}", param.ident),
             );
         }
         params.push((param.ident.clone(), (*arg.ty).clone()));
@@ -310,7 +310,7 @@ fn method(member: &Member) -> TokenStream {
 /// What `check_member()` and the like look up.
 fn info(table: &Ident, member: &Member) -> TokenStream {
     let name = &member.name;
-    let text = name.to_string();
+    let text = name.unraw().to_string();
     let (kind, sleepable) = match &member.kind {
         Kind::Data(_) => (format_ident!("Data"), false),
         Kind::Function(function) if function.default.is_some() => {
@@ -359,7 +359,7 @@ fn stub(ops: &Ident, member: &Member) -> TokenStream {
         .params
         .iter()
         .map(|(param, ty)| {
-            let param = format!("{param}");
+            let param = param.unraw().to_string();
             quote_spanned! { ty.span() =>
                 #param, <#ty as ::bpf::struct_ops::MemberArg>::SUFFIX, " ",
                 <#ty as ::bpf::struct_ops::MemberArg>::BTF
@@ -409,7 +409,7 @@ fn declare(ops: &Ident, table: &Ident, members: &[Member]) -> TokenStream {
     ];
     for (index, member) in members.iter().enumerate() {
         let name = &member.name;
-        let begin = format!("{}{name} ", if index == 0 { "" } else { ", " });
+        let begin = format!("{}{} ", if index == 0 { "" } else { ", " }, name.unraw());
         parts.push(quote! {
             #begin, ::bpf::describe::Number::<{ ::core::mem::offset_of!(#table, #name) }>::TEXT, " "
         });
@@ -420,7 +420,8 @@ fn declare(ops: &Ident, table: &Ident, members: &[Member]) -> TokenStream {
             Kind::Function(function) => {
                 parts.push(quote! { "*fn(" });
                 for (index, (param, ty)) in function.params.iter().enumerate() {
-                    let begin = format!("{}{param} ", if index == 0 { "" } else { ", " });
+                    let begin =
+                        format!("{}{} ", if index == 0 { "" } else { ", " }, param.unraw());
                     parts.push(quote_spanned! { ty.span() =>
                         #begin, <#ty as ::bpf::struct_ops::MemberArg>::BTF
                     });

@@ -31,7 +31,7 @@ enum WithFields {
 }
 
 #[derive(BtfType)]
-#[btf(size = 8)] //~ `#[btf]` has the options `object` and `name = "..."`
+#[btf(size = 8)] //~ `#[btf]` has the options `object`, `registry = 64` and `name = "..."`
 #[repr(C)]
 struct WrongOption {
     a: u64,

@@ -30,7 +30,7 @@ fn bpf_pattern((a, b): (u32, u32)) {} //~ bpf_pattern: argument 1: write `name: 
 fn bpf_wildcard(_: u32) {} //~ bpf_wildcard: argument 1: write `name: type`
 
 #[kfunc]
-fn bpf_suffix(data__sz: u32) {} //~ bpf_suffix: argument 1 (data__sz): a name that ends in `__sz` has a meaning for the verifier; take `&[u8]` or `&Mem`, which carry their length
+fn bpf_suffix(data__sz: u32) {} //~ bpf_suffix: argument 1 (data__sz): the verifier gives what follows `__` in a name a meaning; write `_`, and let the type say it
 
 #[kfunc]
 fn bpf_name(rdonly_buf_size: u32) {} //~ bpf_name: argument 1 (rdonly_buf_size): this name has a meaning for the verifier; choose another

@@ -38,7 +38,7 @@ fn bpf_offset(offset: isize) {} //~ bpf_offset: argument 1 (offset): isize is no
 fn bpf_wide(wide: u128) {} //~ bpf_wide: argument 1 (wide): a BPF register has 64 bits; take two u64 or `&[u8]`
 
 #[kfunc]
-fn bpf_float(float: f64) {} //~ bpf_float: argument 1 (float): f64: neither BPF nor the kernel computes with floating point; take an integer
+fn bpf_float(real: f64) {} //~ bpf_float: argument 1 (real): f64: neither BPF nor the kernel computes with floating point; take an integer
 
 #[kfunc]
 fn bpf_char(letter: char) {} //~ bpf_char: argument 1 (letter): the verifier does not check that a number is a character; take u32 and call `char::from_u32`
@@ -56,7 +56,7 @@ fn bpf_tuple(pair: (u32, u32)) {} //~ bpf_tuple: argument 1 (pair): BPF passes n
 fn bpf_callback(call: fn(u32)) {} //~ bpf_callback: argument 1 (call): BPF has no pointers to functions of the kernel
 
 #[kfunc]
-fn bpf_impl(value: impl Into<u32>) {} //~ bpf_impl: argument 1 (value): a kfunc has one BTF prototype; name the type
+fn bpf_impl_trait(value: impl Into<u32>) {} //~ bpf_impl_trait: argument 1 (value): a kfunc has one BTF prototype; name the type
 
 #[kfunc]
 #[rustfmt::skip]

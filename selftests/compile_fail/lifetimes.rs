@@ -37,3 +37,28 @@ fn bpf_keep_call<'a: 'static>(call: &'a KfuncCall) {}
 
 #[kfunc]
 fn bpf_keep_size(size: bpf::LentSize<'static>) {} //~ `__bpf_call` does not live long enough
+
+use bpf::bpf_call;
+
+#[derive(BtfType)]
+#[btf(object, name = "compile_fail_native_thing")]
+struct NativeThing {
+    #[btf]
+    id: u64,
+}
+
+bpf_call! {
+    static KEEP = fn(thing: &'static Object<NativeThing>) { //~ `call` does not live long enough
+    };
+}
+
+fn keep(_prog: &'static bpf::Prog) -> bool {
+    true
+}
+
+#[kfunc]
+fn bpf_filtered() {}
+
+kfunc_set! {
+    static FILTERED for [Tracing] = [bpf_filtered] if keep; //~ mismatched types
+}

@@ -55,13 +55,13 @@ trait DataWithBody {
 
 #[struct_ops(bpf_fail_name_ops)]
 trait Name {
-    fn member(&self, item__ref: u64); //~ member: argument 1 (item__ref): the verifier gives ends of names after `__` a meaning; the type says it, not the name
+    fn member(&self, item__ref: u64); //~ member: argument 1 (item__ref): the verifier gives what follows `__` in a name a meaning; write `_`, and let the type say it
 }
 
 #[struct_ops(bpf_fail_slice_ops)]
 trait Slice {
     fn member(&self, bytes: &[u8]); //~ `&[u8]` means nothing to the BPF verifier as an argument of a struct_ops member
-} //~^ `&[u8]` means nothing to the BPF verifier as an argument of a struct_ops member
+}
 
 #[struct_ops(bpf_fail_return_ops)]
 trait Return {
@@ -70,10 +70,10 @@ trait Return {
     }
 }
 
-bpf_call! { //~ a function that BPF calls has up to five arguments
-    static SIX = fn(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8) {};
+bpf_call! {
+    static SIX = fn(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8) {}; //~ SIX: a function that BPF calls has up to five arguments; put some of them into an object
 }
 
 bpf_call! {
     static BYTES = fn(bytes: &[u8]) {}; //~ `&[u8]` cannot be passed by a prologue or an epilogue
-} //~^^ `&[u8]` cannot be passed by a prologue or an epilogue
+}

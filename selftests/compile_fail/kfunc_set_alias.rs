@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A kfunc under another name: its symbol would be in the set with the flags of another one.
+
+use bpf::prelude::*;
+use kernel::prelude::*;
+
+#[derive(BtfType)]
+#[btf(object, name = "compile_fail_alias_thing")]
+struct Thing {
+    #[btf]
+    id: u64,
+}
+
+#[kfunc]
+fn bpf_plain(thing: &Object<Thing>) {}
+
+#[kfunc]
+fn bpf_release(thing: ARef<Object<Thing>>) {}
+
+mod alias {
+    pub(super) use super::bpf_plain as bpf_release;
+}
+
+kfunc_set! {
+    static ALIAS for [Tracing] = [alias::bpf_release]; //~ evaluation of constant value failed | ALIAS: `bpf_release` is another name for a kfunc; write its own
+}

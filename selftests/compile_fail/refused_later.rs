@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What would compile, and the verifier refuse each program that calls it, or warn.
+
+use bpf::{
+    prelude::*,
+    Lent,
+    LentSize,
+    ProgAux, //
+};
+use kernel::prelude::*;
+
+#[derive(BtfType)]
+#[btf(object, name = "compile_fail_later_thing")]
+struct Thing {
+    #[btf]
+    id: u64,
+}
+
+#[kfunc]
+fn bpf_two_lenders<'a>(one: &'a Object<Thing>, two: &'a Object<Thing>, size: LentSize<'a>) -> Option<Lent<'a>> { //~ evaluation of constant value failed | bpf_two_lenders: argument 3 (size): the verifier ties what is lent to one pointer, and does not take a second; take one argument that is a pointer
+    None
+}
+
+#[kfunc]
+fn bpf_on_stack(a: u64, b: &Mem, c: &Mem, prog: &ProgAux) {} //~ evaluation of constant value failed | bpf_on_stack: argument 4 (prog): the kernel adds this argument in a register, of which there are 5; a slice takes two
+
+struct Takes;
+
+#[kfunc_iterator(compile_fail_takes)]
+impl Takes {
+    fn new(thing: ARef<Object<Thing>>) -> Result<Self> { //~ evaluation of constant value failed | bpf_iter_compile_fail_takes_new: argument 1 (thing): the first argument is the iterator, and the verifier takes a reference away only if that is the first; take `Rcu<'_, ...>` and call `try_get()`
+        Ok(Self)
+    }
+
+    fn next(&mut self) -> Option<u32> {
+        None
+    }
+}
+
+struct Unsafe;
+
+#[kfunc_iterator(compile_fail_unsafe)]
+impl Unsafe {
+    fn new() -> Result<Self> {
+        Ok(Self)
+    }
+
+    unsafe fn next(&mut self) -> Option<u32> { //~ next: a kfunc cannot be `unsafe`: a BPF program cannot promise what such a function asks for
+        None
+    }
+}
