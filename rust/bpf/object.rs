@@ -919,6 +919,90 @@ mod tests {
     }
 
     #[test]
+    fn a_weak_reference_keeps_the_memory_only() -> Result {
+        let object = thing()?;
+        let weak = Weak::from(&*object);
+        let other = weak.clone();
+        assert_eq!(refs(&object), 1);
+        let strong = weak.upgrade();
+        assert_eq!(refs(&object), 2);
+        drop(object);
+        assert_eq!(drops(), 0);
+        assert!(weak.upgrade().is_some());
+        drop(strong);
+        assert!(weak.upgrade().is_none());
+        assert_eq!(drops(), 1);
+        drop(weak);
+        assert!(other.upgrade().is_none());
+        Ok(())
+    }
+
+    /// A value that knows where it is.
+    #[pin_data]
+    #[derive(BtfType)]
+    #[btf(object, name = "bpf_kunit_pinned")]
+    struct Pinned {
+        place: usize,
+    }
+
+    #[test]
+    fn a_value_can_be_made_in_its_place() -> Result {
+        let init = pin_init!(&this in Pinned {
+            place: this.as_ptr() as usize,
+        });
+        let object = Object::pin_init(init)?;
+        assert_eq!(object.place, &raw const *object as usize);
+
+        let failing = try_pin_init!(Pinned {
+            place: Err(ENOENT)?,
+        }? Error);
+        assert_eq!(Object::<Pinned>::pin_init(failing).err(), Some(ENOENT));
+        drop(object);
+        rcu::rcu_barrier();
+        Ok(())
+    }
+
+    /// One that has the last reference to another one, or nothing.
+    #[derive(BtfType)]
+    #[btf(object, name = "bpf_kunit_chain")]
+    struct Chain {
+        next: Option<ARef<Object<Chain>>>,
+    }
+
+    impl Drop for Chain {
+        fn drop(&mut self) {
+            DROPS.add(1, Relaxed);
+        }
+    }
+
+    #[test]
+    fn what_callbacks_free_is_counted() -> Result {
+        fn waits() -> bool {
+            let chained = Chain::frees().chained.get().cast::<Atomic<i32>>();
+            // SAFETY: It is an `atomic_t`.
+            unsafe { (*chained).load(Relaxed) != 0 }
+        }
+
+        DROPS.store(0, Relaxed);
+        let mut next = None;
+        for _ in 0..3 {
+            next = Some(Object::new(Chain { next: next.take() })?);
+        }
+        drop(next);
+        let mut barriers = 0;
+        while DROPS.load(Relaxed) < 3 && barriers < 10 {
+            rcu::rcu_barrier();
+            barriers += 1;
+            // In between, one is counted.
+            assert!(waits() || DROPS.load(Relaxed) == 3);
+        }
+        rcu::rcu_barrier();
+        assert_eq!(DROPS.load(Relaxed), 3);
+        assert!(!waits());
+        Ok(())
+    }
+
+    #[test]
     fn the_verifier_tells_null_from_the_suffix() {
         assert_eq!(<&Object<Thing> as KfuncArg>::BTF, "*struct bpf_kunit_thing");
         assert_eq!(<&Object<Thing> as KfuncArg>::SUFFIX, "");

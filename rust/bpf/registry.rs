@@ -324,3 +324,100 @@ impl<T: Registered> Object<T> {
         None
     }
 }
+
+#[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(rust_bpf_registry)]
+mod tests {
+    use super::*;
+    use crate::{
+        kfunc::Call,
+        BtfType, //
+    };
+
+    /// Something that is found.
+    #[derive(BtfType)]
+    #[btf(object, name = "bpf_kunit_found", registry = 4)]
+    struct Found {
+        number: u64,
+    }
+
+    type Item = Object<Found>;
+
+    fn open(key: u64, number: u64) -> Result<ARef<Item>> {
+        Object::find_or_make(key, || Found { number })
+    }
+
+    /// Numbers of all that are there, in the order of the digits.
+    fn walk() -> u64 {
+        let _rcu = rcu::read_lock();
+        // SAFETY: This is such a critical section.
+        let reader = unsafe { RcuReader::get(&Call) };
+        let mut place = 0;
+        let mut digits = [0; 10];
+        while let Some(item) = Item::next(&mut place, reader) {
+            if let Some(digit) = digits.get_mut(item.number as usize) {
+                *digit += 1;
+            }
+        }
+        digits.iter().rev().fold(0, |sum, digit| sum * 10 + digit)
+    }
+
+    #[test]
+    fn a_key_leads_to_one_object_as_long_as_it_is_held() -> Result {
+        let one = open(1, 1)?;
+        let same = open(1, 2)?;
+        assert!(core::ptr::eq(&*one, &*same));
+        let two = open(2, 2)?;
+        assert_eq!(walk(), 110);
+        drop(one);
+        assert!(Item::find_get(1).is_some());
+        drop(same);
+        assert!(Item::find_get(1).is_none());
+        assert_eq!(walk(), 100);
+        let other = open(1, 3)?;
+        assert_eq!(other.number, 3);
+        drop((other, two));
+        assert_eq!(walk(), 0);
+        rcu::rcu_barrier();
+        Ok(())
+    }
+
+    #[test]
+    fn there_are_as_many_places() -> Result {
+        let full = [open(10, 1)?, open(11, 2)?, open(12, 3)?, open(13, 4)?];
+        assert_eq!(walk(), 11110);
+        assert_eq!(open(14, 5).err(), Some(ENOSPC));
+        for (key, item) in (10..).zip(&full) {
+            assert_eq!(Item::find_get(key).map(|found| found.number), Some(item.number));
+        }
+        drop(full);
+        // Places of objects whose last reference went are free before they are.
+        let again = [open(20, 1)?, open(21, 2)?, open(22, 3)?, open(23, 4)?];
+        rcu::rcu_barrier();
+        // The callbacks of the first leave those of the second alone.
+        assert_eq!(walk(), 11110);
+        drop(again);
+        rcu::rcu_barrier();
+        assert_eq!(walk(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn an_object_enters_once() -> Result {
+        let item = Object::new(Found { number: 1 })?;
+        assert_eq!(walk(), 0);
+        assert_eq!(item.enter(30), Ok(()));
+        assert_eq!(item.enter(31), Err(EBUSY));
+        let other = Object::new(Found { number: 2 })?;
+        assert_eq!(other.enter(30), Err(EEXIST));
+        assert!(item.leave());
+        assert!(!item.leave());
+        assert_eq!(walk(), 0);
+        assert_eq!(item.enter(30), Err(EBUSY));
+        assert_eq!(other.enter(30), Ok(()));
+        assert_eq!(walk(), 100);
+        drop((item, other));
+        rcu::rcu_barrier();
+        Ok(())
+    }
+}

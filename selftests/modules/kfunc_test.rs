@@ -151,6 +151,12 @@ fn bpf_kfunc_test_mem_clear(from: &Mem, to: &Mem) -> u64 {
         .sum()
 }
 
+/// Returns whether the compiler still knows that there is memory.
+#[kfunc]
+fn bpf_kfunc_test_mem_is_some(data: &Mem) -> bool {
+    core::hint::black_box(Some(data)).is_some()
+}
+
 /// Goes beyond the end of memory in all ways that there are; returns 0 if none was possible.
 #[kfunc]
 fn bpf_kfunc_test_mem_beyond(data: &Mem) -> u32 {
@@ -191,6 +197,7 @@ kfunc_set! {
         bpf_kfunc_test_mem_sum,
         bpf_kfunc_test_mem_count,
         bpf_kfunc_test_mem_clear,
+        bpf_kfunc_test_mem_is_some,
         bpf_kfunc_test_mem_beyond,
     ];
 }
