@@ -942,19 +942,19 @@ mod tests {
     #[derive(BtfType)]
     #[btf(object, name = "bpf_kunit_pinned")]
     struct Pinned {
-        place: usize,
+        address: usize,
     }
 
     #[test]
     fn a_value_can_be_made_in_its_place() -> Result {
         let init = pin_init!(&this in Pinned {
-            place: this.as_ptr() as usize,
+            address: this.as_ptr() as usize,
         });
         let object = Object::pin_init(init)?;
-        assert_eq!(object.place, &raw const *object as usize);
+        assert_eq!(object.address, &raw const *object as usize);
 
         let failing = try_pin_init!(Pinned {
-            place: Err(ENOENT)?,
+            address: Err(ENOENT)?,
         }? Error);
         assert_eq!(Object::<Pinned>::pin_init(failing).err(), Some(ENOENT));
         drop(object);
@@ -966,7 +966,7 @@ mod tests {
     #[derive(BtfType)]
     #[btf(object, name = "bpf_kunit_chain")]
     struct Chain {
-        next: Option<ARef<Object<Chain>>>,
+        _next: Option<ARef<Object<Chain>>>,
     }
 
     impl Drop for Chain {
@@ -986,7 +986,7 @@ mod tests {
         DROPS.store(0, Relaxed);
         let mut next = None;
         for _ in 0..3 {
-            next = Some(Object::new(Chain { next: next.take() })?);
+            next = Some(Object::new(Chain { _next: next.take() })?);
         }
         drop(next);
         let mut barriers = 0;
