@@ -7,6 +7,7 @@
 char _license[] SEC("license") = "GPL";
 
 u32 most_alive;
+u64 opened, failed;
 
 /* Has as many objects freed as it can. */
 SEC("syscall")
@@ -18,8 +19,12 @@ int open_and_release(void *ctx)
 
 	bpf_for(i, 0, 1000) {
 		counter = bpf_counter_open(bpf_get_smp_processor_id());
-		if (counter)
+		if (counter) {
 			bpf_counter_release(counter);
+			__sync_fetch_and_add(&opened, 1);
+		} else {
+			__sync_fetch_and_add(&failed, 1);
+		}
 	}
 	alive = bpf_counters_alive();
 	if (alive > most_alive)
