@@ -293,7 +293,7 @@ impl Entry {
             }
         });
         self.convert.push(quote_spanned! { ty.span() =>
-            let __bpf_kept = if ::bpf::kfunc::any(&[#(#points),*]) {
+            let __bpf_kept = if const { ::bpf::kfunc::any(&[#(#points),*]) } {
                 <#ty as ::bpf::kfunc::KfuncArg>::keep(&arg0)
             } else {
                 ::core::option::Option::None
