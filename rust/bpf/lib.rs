@@ -68,6 +68,8 @@
 //! | `KF_IMPLICIT_ARGS`, `struct bpf_prog_aux *` | [`prog: &ProgAux`](ProgAux), last | nothing: the kernel adds it |
 //! | `KF_RCU_PROTECTED` | [`rcu: &RcuReader`](RcuReader) | nothing; it must be in an RCU read-side critical section |
 //! | a static | [`call: &KfuncCall`](KfuncCall) with [`ModuleState`] | nothing |
+//! | `rqspinlock_t`, in the static | [`ResSpinLock`](lock) | nothing |
+//! | a hash table under RCU | [`#[btf(object, registry = 64)]`](registry) | nothing |
 //! | returns `void`, `u32`, `bool` | returns `()`, an integer, `bool`, an enum | a scalar of which the verifier knows no bounds |
 //! | returns `int`: 0 or errno | returns `Result<()>` | the same |
 //! | returns `s64`: a value or errno | returns `Result<u32>` | the same |
@@ -106,6 +108,10 @@
 //! - References as items of an iterator, structs by value as items: see [`iterator`].
 //! - `&Task`, `ARef<Task>` and other pointers to structs of the kernel: see [`task`].
 //! - A set cannot be unregistered before the module is unloaded: the kernel cannot either.
+//!
+//! Where a kfunc may run, and which locks and allocations it may use there, is in
+//! `Documentation/contexts.rst`; what stops which mistake of an author, and which attempt of a
+//! program, in `Documentation/threat-model.rst`.
 //!
 //! What is unsafe is in this crate. Where a module needs more than it offers, the raw layer is
 //! [`kfunc::KfuncArg`] and [`kfunc::KfuncRet`]: to implement them is `unsafe`, and a claim about
