@@ -12,7 +12,11 @@ use bpf::{
 use core::ffi::CStr;
 use kernel::{
     prelude::*,
-    task::Task, //
+    task::Task,
+    time::{
+        Instant,
+        Monotonic, //
+    }, //
 };
 
 module! {
@@ -308,6 +312,20 @@ impl Words {
     }
 }
 
+/// Counted under the lock.
+static LOCKED: ResSpinLock<u32> = ResSpinLock::new(0);
+
+/// Counts its calls under a lock, and asks for the time there, so that a program that is attached
+/// to the clock can call it again.
+#[kfunc]
+fn bpf_kfunc_types_locked() -> Result<u32> {
+    LOCKED.with(|calls| {
+        core::hint::black_box(Instant::<Monotonic>::now());
+        *calls = calls.wrapping_add(1);
+        *calls
+    })
+}
+
 /// Lets only programs that user space runs call the set, whatever the set is registered for.
 fn only_syscall(prog: &bpf::Prog) -> bool {
     prog.is(bpf::ProgType::Syscall)
@@ -326,6 +344,7 @@ kfunc_set! {
         bpf_kfunc_types_destructive,
         bpf_kfunc_types_perfmon,
         bpf_kfunc_types_spinlock_safe,
+        bpf_kfunc_types_locked,
     ];
 }
 
@@ -350,6 +369,7 @@ kfunc_set! {
         bpf_kfunc_types_destructive,
         bpf_kfunc_types_perfmon,
         bpf_kfunc_types_spinlock_safe,
+        bpf_kfunc_types_locked,
         bpf_iter_kfunc_types_numbers_new,
         bpf_iter_kfunc_types_numbers_next,
         bpf_iter_kfunc_types_numbers_destroy,

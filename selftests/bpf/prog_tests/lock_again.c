@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A lock that this CPU holds is asked for again: an error, and no hang. Expects
+ * kfunc_types.ko to be loaded.
+ */
+#include <test_progs.h>
+#include "lock_again.skel.h"
+
+void serial_test_lock_again(void)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	struct lock_again *skel;
+
+	skel = lock_again__open_and_load();
+	if (!ASSERT_OK_PTR(skel, "open_and_load"))
+		return;
+	skel->bss->pid = getpid();
+	if (!ASSERT_OK(lock_again__attach(skel), "attach"))
+		goto out;
+	ASSERT_OK(bpf_prog_test_run_opts(bpf_program__fd(skel->progs.outer), &opts), "test_run");
+	ASSERT_EQ(opts.retval, 0, "the lock is taken once");
+	ASSERT_GT(skel->bss->nested, 0, "the program ran under the lock");
+	ASSERT_EQ(skel->bss->nested_result, -EDEADLK, "and not again");
+out:
+	lock_again__destroy(skel);
+}

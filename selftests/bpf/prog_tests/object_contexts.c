@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Objects of samples/registry in NMIs, interrupts, softirqs and under a lock of
+ * the scheduler. Expects registry.ko to be loaded.
+ */
+#include <test_progs.h>
+#include "testing_helpers.h"
+#include "object_contexts.skel.h"
+
+static const char *const where[] = { "NMI", "interrupt", "softirq", "lock" };
+
+static void send_nmis(const char *count)
+{
+	int fd = open("/sys/module/send_nmi/parameters/count", O_WRONLY);
+
+	if (!ASSERT_GE(fd, 0, "open"))
+		return;
+	ASSERT_EQ(write(fd, count, strlen(count)), strlen(count), "write");
+	close(fd);
+}
+
+static int alive(struct object_contexts *skel)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+
+	ASSERT_OK(bpf_prog_test_run_opts(bpf_program__fd(skel->progs.alive), &opts), "test_run");
+	return opts.retval;
+}
+
+void serial_test_object_contexts(void)
+{
+	struct object_contexts *skel;
+	int i;
+
+	skel = object_contexts__open_and_load();
+	if (!ASSERT_OK_PTR(skel, "open_and_load"))
+		return;
+	if (!ASSERT_OK(object_contexts__attach(skel), "attach"))
+		goto out;
+#ifdef __x86_64__
+	if (ASSERT_OK(load_module("send_nmi.ko", false), "load")) {
+		send_nmis("1000");
+		ASSERT_OK(unload_module("send_nmi", false), "unload");
+	}
+#endif
+	usleep(200000);
+	object_contexts__detach(skel);
+
+	for (i = 0; i < ARRAY_SIZE(skel->bss->made); i++) {
+#ifndef __x86_64__
+		/* No NMIs were sent. */
+		if (i == 0)
+			continue;
+#endif
+		ASSERT_GT(skel->bss->made[i], 0, where[i]);
+		ASSERT_GT(skel->bss->found_again[i], 0, where[i]);
+		ASSERT_LT(skel->bss->refused[i], skel->bss->made[i], where[i]);
+	}
+	kern_sync_rcu();
+	usleep(100000);
+	ASSERT_EQ(alive(skel), 0, "alive");
+out:
+	object_contexts__destroy(skel);
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A kfunc is called again by a program that is attached to what runs under its lock. */
+#include <vmlinux.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include "bpf_misc.h"
+
+char _license[] SEC("license") = "GPL";
+
+int pid;
+u32 nested;
+s64 nested_result;
+
+SEC("fentry/ktime_get")
+int BPF_PROG(under_lock)
+{
+	s64 result;
+
+	if (bpf_get_current_pid_tgid() >> 32 != pid)
+		return 0;
+	result = bpf_kfunc_types_locked();
+	nested++;
+	/* The clock is read elsewhere, too, where nobody holds the lock. */
+	if (result < 0)
+		nested_result = result;
+	return 0;
+}
+
+SEC("syscall")
+int outer(void *ctx)
+{
+	s64 result;
+
+	nested = 0;
+	result = bpf_kfunc_types_locked();
+	return result < 0 ? result : 0;
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sends this CPU NMIs, which nothing else does in a virtual machine: write a
+ * number to /sys/module/send_nmi/parameters/count.
+ */
+#include <linux/kernel.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/smp.h>
+#include <asm/apic.h>
+#include <asm/irq_vectors.h>
+#include <asm/nmi.h>
+
+/* So many were sent and are not handled yet. */
+static atomic_t sent = ATOMIC_INIT(0);
+
+static int handle(unsigned int type, struct pt_regs *regs)
+{
+	return atomic_dec_if_positive(&sent) < 0 ? NMI_DONE : NMI_HANDLED;
+}
+
+static int send(const char *text, const struct kernel_param *param)
+{
+	unsigned int count, wait;
+	int err = kstrtouint(text, 0, &count);
+
+	if (err)
+		return err;
+	while (count--) {
+		atomic_inc(&sent);
+		apic->send_IPI(get_cpu(), NMI_VECTOR);
+		put_cpu();
+		for (wait = 0; atomic_read(&sent) && wait < 1000000; wait++)
+			cpu_relax();
+	}
+	return atomic_xchg(&sent, 0) ? -EIO : 0;
+}
+
+static const struct kernel_param_ops send_ops = {
+	.set = send,
+};
+module_param_cb(count, &send_ops, NULL, 0200);
+
+static int __init send_nmi_init(void)
+{
+	return register_nmi_handler(NMI_LOCAL, handle, 0, "send_nmi");
+}
+module_init(send_nmi_init);
+
+static void __exit send_nmi_exit(void)
+{
+	unregister_nmi_handler(NMI_LOCAL, "send_nmi");
+}
+module_exit(send_nmi_exit);
+
+MODULE_DESCRIPTION("Sends NMIs, for the BPF selftests");
+MODULE_LICENSE("GPL");
