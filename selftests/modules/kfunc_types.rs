@@ -286,11 +286,11 @@ struct Words {
     place: usize,
 }
 
-#[kfunc_iterator(kfunc_types_words)]
+#[kfunc_iterator(kfunc_types_words, sleepable)]
 impl Words {
     fn new(text: &[u8]) -> Result<Self> {
-        let mut copy = KVec::with_capacity(text.len(), GFP_ATOMIC)?;
-        copy.extend_from_slice(text, GFP_ATOMIC)?;
+        let mut copy = KVec::with_capacity(text.len(), GFP_KERNEL)?;
+        copy.extend_from_slice(text, GFP_KERNEL)?;
         Ok(Self {
             text: copy,
             place: 0,
