@@ -203,7 +203,10 @@ impl KfuncSet {
             pr_err!("{}: register the set from the module's init\n", self.name);
         })?;
         if self.registered.xchg(true, Relaxed) {
-            pr_err!("{}: the set is registered already; register it once\n", self.name);
+            pr_err!(
+                "{}: the set is registered already; register it once\n",
+                self.name
+            );
             return Err(EEXIST);
         }
         // SAFETY: This is the `init` of the module whose code this is.

@@ -125,12 +125,7 @@ impl<T, const N: usize> Registry<T, [Place; N]> {
     /// An empty one.
     #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
-        const {
-            assert!(
-                N > 0 && N <= 1 << 16,
-                "a registry has 1 to 65536 places"
-            )
-        };
+        const { assert!(N > 0 && N <= 1 << 16, "a registry has 1 to 65536 places") };
         Self {
             lock: ResSpinLock::new(()),
             _objects: PhantomData,
@@ -388,7 +383,10 @@ mod tests {
         assert_eq!(walk(), 11110);
         assert_eq!(open(14, 5).err(), Some(ENOSPC));
         for (key, item) in (10..).zip(&full) {
-            assert_eq!(Item::find_get(key).map(|found| found.number), Some(item.number));
+            assert_eq!(
+                Item::find_get(key).map(|found| found.number),
+                Some(item.number)
+            );
         }
         drop(full);
         // Places of objects whose last reference went are free before they are.

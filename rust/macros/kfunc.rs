@@ -3,8 +3,7 @@
 //! Code generation for `#[kfunc]`.
 
 use crate::{
-    modinfo,
-    names,
+    modinfo, names,
     signature::{
         open_lifetimes,
         Param,

@@ -247,7 +247,10 @@ fn same_names(set: &KfuncSet) -> Vec<TokenStream> {
     let assertions = set.kfuncs.iter().filter_map(|kfunc| {
         let name = &kfunc.segments.last()?.ident;
         let symbol = crate::kfunc::c_string(&name.to_string());
-        let why = format!("{}: `{name}` is another name for a kfunc; write its own", set.name);
+        let why = format!(
+            "{}: `{name}` is another name for a kfunc; write its own",
+            set.name
+        );
         Some(quote_spanned! { name.span() =>
             const _: () = ::core::assert!(
                 ::bpf::kfunc::are_equal(<#kfunc as ::bpf::kfunc::Kfunc>::NAME, #symbol),

@@ -75,8 +75,14 @@ pub(crate) fn type_name(name: &str, span: Span) -> Result<()> {
         return Err(Error::new(span, format!("{name}: {why}")));
     }
     for (prefix, what) in [
-        ("bpf_iter_", "the state of an iterator; `#[kfunc_iterator]` makes it"),
-        ("bpf_struct_ops_", "the value of a map; `#[struct_ops]` makes it"),
+        (
+            "bpf_iter_",
+            "the state of an iterator; `#[kfunc_iterator]` makes it",
+        ),
+        (
+            "bpf_struct_ops_",
+            "the value of a map; `#[struct_ops]` makes it",
+        ),
     ] {
         if name.starts_with(prefix) {
             return Err(Error::new(

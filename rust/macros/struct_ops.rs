@@ -420,8 +420,7 @@ fn declare(ops: &Ident, table: &Ident, members: &[Member]) -> TokenStream {
             Kind::Function(function) => {
                 parts.push(quote! { "*fn(" });
                 for (index, (param, ty)) in function.params.iter().enumerate() {
-                    let begin =
-                        format!("{}{} ", if index == 0 { "" } else { ", " }, param.unraw());
+                    let begin = format!("{}{} ", if index == 0 { "" } else { ", " }, param.unraw());
                     parts.push(quote_spanned! { ty.span() =>
                         #begin, <#ty as ::bpf::struct_ops::MemberArg>::BTF
                     });

@@ -61,9 +61,12 @@ int name(void *ctx)							\
 	return value;							\
 }
 
-REFERENCE(reference_end, sizeof(struct bpf_counter), "access beyond struct bpf_counter at off 32 size 8")
-REFERENCE(reference_across, sizeof(struct bpf_counter) - 4, "access beyond struct bpf_counter at off 28 size 8")
-REFERENCE(reference_far, FAR, "access beyond struct bpf_counter at off 536870896 size 8")
+REFERENCE(reference_end, sizeof(struct bpf_counter),
+	  "access beyond struct bpf_counter at off 32 size 8")
+REFERENCE(reference_across, sizeof(struct bpf_counter) - 4,
+	  "access beyond struct bpf_counter at off 28 size 8")
+REFERENCE(reference_far, FAR,
+	  "access beyond struct bpf_counter at off 536870896 size 8")
 /* The compiler puts a field there that is not in BTF. */
 REFERENCE(reference_hidden, 0, "struct bpf_counter doesn't have field at offset 0")
 REFERENCE(reference_before, -8, "R{{[0-9]}} is ptr_bpf_counter invalid negative access: off=-8")
