@@ -127,7 +127,7 @@ impl Entry {
     /// For the code that `kfunc_set!` generates.
     pub const fn new(name: &'static CStr, function: *const core::ffi::c_void) -> Self {
         Self {
-            name: name.as_ptr().cast(),
+            name: name.to_bytes_with_nul().as_ptr().cast(),
             function,
         }
     }

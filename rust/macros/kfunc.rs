@@ -58,7 +58,8 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
     let flags = arg_flags(&signature);
     let rules = rules(&symbol, &signature, &quote! { #name }, 0);
     let c_name = c_string(&symbol);
-    let entry_address = quote_spanned! { signature.ret.span() => __bpf_entry as _ };
+    let entry_address =
+        quote_spanned! { signature.ret.span() => __bpf_entry as *const ::core::ffi::c_void };
     let value = format_ident!("__bpf_value");
     let function = quote_spanned! { signature.ret.span() =>
         /// # Safety

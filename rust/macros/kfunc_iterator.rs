@@ -153,7 +153,7 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
             // of that function.
             unsafe impl ::bpf::kfunc::Kfunc for #name {
                 const NAME: &'static ::core::ffi::CStr = #c_name;
-                const ENTRY: *const ::core::ffi::c_void = #entry as _;
+                const ENTRY: *const ::core::ffi::c_void = #entry as *const ::core::ffi::c_void;
                 const FLAGS: u32 = #flags #(| ::kernel::bindings::#attributes)*;
             }
         }
