@@ -71,7 +71,10 @@ use crate::{
     },
     types::Pointer, //
 };
-use core::mem::MaybeUninit;
+use core::{
+    marker::PhantomData,
+    mem::MaybeUninit, //
+};
 
 /// What `next` of an iterator can yield.
 ///
@@ -87,6 +90,9 @@ pub unsafe trait IteratorItem: Sized {
     /// Where an item lies while the program looks at it.
     type Slot;
 
+    /// The item's type, without its lifetime.
+    type Kind: 'static;
+
     /// The type that `next` returns in BTF.
     const BTF: &'static str;
 
@@ -100,6 +106,7 @@ macro_rules! by_value {
         // verifier takes the pointer away when the iterator is destroyed (`parent_id`).
         unsafe impl IteratorItem for $ty {
             type Slot = $ty;
+            type Kind = $ty;
             const BTF: &'static str = Pointer::<$ty>::TEXT;
 
             #[inline(always)]
@@ -111,6 +118,7 @@ macro_rules! by_value {
         // SAFETY: The same. The size is that of the array.
         unsafe impl<const N: usize> IteratorItem for [$ty; N] {
             type Slot = [$ty; N];
+            type Kind = [$ty; N];
             const BTF: &'static str = Pointer::<[$ty; N]>::TEXT;
 
             #[inline(always)]
@@ -127,6 +135,7 @@ by_value!(u8, u16, u32, u64, i8, i16, i32, i64, bool);
 // at the end of the critical section (`MEM_RCU`).
 unsafe impl<T: BtfObject> IteratorItem for Rcu<'_, Object<T>> {
     type Slot = ();
+    type Kind = Object<T>;
     const BTF: &'static str = Pointer::<Object<T>>::TEXT;
 
     #[inline(always)]
@@ -142,13 +151,15 @@ unsafe impl<T: BtfObject> IteratorItem for Rcu<'_, Object<T>> {
 /// `value` is [`None`] if `new` failed, or once `next` returned [`None`].
 #[doc(hidden)]
 #[repr(C)]
-pub struct State<I: Send, S> {
+pub struct State<I: Send, S, K = ()> {
     // First, so that a pointer to it is the one that `next` got.
     slot: MaybeUninit<S>,
     value: Option<I>,
+    /// What BTF says that `next` yields.
+    _kind: PhantomData<fn() -> K>,
 }
 
-impl<I: Send, S> State<I, S> {
+impl<I: Send, S, K> State<I, S, K> {
     /// The size in words of 8 bytes.
     pub const WORDS: usize = {
         assert!(
@@ -174,6 +185,7 @@ impl<I: Send, S> State<I, S> {
             state.write(Self {
                 value: None,
                 slot: MaybeUninit::uninit(),
+                _kind: PhantomData,
             })
         };
     }
@@ -186,7 +198,7 @@ impl<I: Send, S> State<I, S> {
 
     /// Yields the next item.
     #[inline(always)]
-    pub fn next<T: IteratorItem<Slot = S>>(
+    pub fn next<T: IteratorItem<Slot = S, Kind = K>>(
         &mut self,
         next: impl FnOnce(&mut I) -> Option<T>,
     ) -> *const core::ffi::c_void {
@@ -310,8 +322,8 @@ mod tests {
         after: u64,
     }
 
-    type CountdownStack = Stack<{ State::<Countdown, [u32; 2]>::WORDS }>;
-    type SameStack = Stack<{ State::<Same, ()>::WORDS }>;
+    type CountdownStack = Stack<{ State::<Countdown, [u32; 2], [u32; 2]>::WORDS }>;
+    type SameStack = Stack<{ State::<Same, (), Object<Item>>::WORDS }>;
 
     impl<const WORDS: usize> Stack<WORDS> {
         const GARBAGE: u64 = 0xdead_beef_dead_beef;

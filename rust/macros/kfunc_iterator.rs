@@ -175,6 +175,7 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
             type __BpfState = ::bpf::iterator::State<
                 #ty,
                 <#next_item as ::bpf::iterator::IteratorItem>::Slot,
+                <#next_item as ::bpf::iterator::IteratorItem>::Kind,
             >;
 
             #declare
@@ -237,19 +238,23 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
 }
 
 fn method<'a>(item: &'a ItemImpl, name: &Ident, what: &str) -> Result<&'a ImplItemFn> {
-    let function = item
-        .items
-        .iter()
-        .find_map(|member| match member {
-            ImplItem::Fn(function) if function.sig.ident == what => Some(function),
-            _ => None,
-        })
-        .ok_or_else(|| {
-            Error::new(
-                item.self_ty.span(),
-                format!("{name}: an iterator has a function `{what}`, which is missing"),
-            )
-        })?;
+    let mut functions = item.items.iter().filter_map(|member| match member {
+        ImplItem::Fn(function) if function.sig.ident == what => Some(function),
+        _ => None,
+    });
+    let function = functions.next().ok_or_else(|| {
+        Error::new(
+            item.self_ty.span(),
+            format!("{name}: an iterator has a function `{what}`, which is missing"),
+        )
+    })?;
+    // The macro does not know which of them is compiled.
+    if let Some(other) = functions.next() {
+        return Err(Error::new(
+            other.sig.ident.span(),
+            format!("{name}: there is a second `{what}`; put `#[cfg]` on the whole `impl`"),
+        ));
+    }
     check_function(&function.sig)?;
     Ok(function)
 }

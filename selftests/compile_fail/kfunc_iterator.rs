@@ -63,3 +63,22 @@ impl Five {
         None
     }
 }
+
+struct Six;
+
+#[kfunc_iterator(six)]
+impl Six {
+    fn new() -> Result<Self> {
+        Ok(Self)
+    }
+
+    #[cfg(CONFIG_NET)]
+    fn next(&mut self) -> Option<u32> {
+        None
+    }
+
+    #[cfg(not(CONFIG_NET))]
+    fn next(&mut self) -> Option<u64> { //~ six: there is a second `next`; put `#[cfg]` on the whole `impl`
+        None
+    }
+}
