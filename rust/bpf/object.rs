@@ -127,7 +127,6 @@ extern "C" {
     fn rust_bpf_helper_free_ends(frees: *const Frees, is_chained: bool);
     fn rust_bpf_helper_may_make() -> bool;
     // In `rust/helpers/slab.c`.
-    pub(crate) fn rust_bpf_helper_in_nmi() -> bool;
     fn rust_bpf_helper_kfree_rcu(head: *mut bindings::callback_head, memory: *mut c_void);
     fn rust_bpf_helper_kmalloc_nolock(size: usize) -> *mut c_void;
     // In `rust/helpers/refcount.c`.

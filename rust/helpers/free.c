@@ -12,6 +12,7 @@
  */
 
 #include <linux/atomic.h>
+#include <linux/bpf.h>
 #include <linux/irq_work.h>
 #include <linux/llist.h>
 #include <linux/module.h>
@@ -20,6 +21,7 @@
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
+#include <linux/slab.h>
 
 #include "helpers.h"
 
@@ -64,6 +66,19 @@ static DEFINE_PER_CPU(struct deferred, deferred) = {
 static_assert(offsetof(struct callback_head, next) == 0 &&
 	      sizeof(struct llist_node) == sizeof(struct callback_head *));
 
+/* Whether the context is one in which call_rcu() and most locks must be left alone. */
+static bool must_defer(void)
+{
+	return in_nmi() || irqs_disabled();
+}
+
+static void defer(struct callback_head *head, rcu_callback_t func)
+{
+	head->func = func;
+	llist_add((struct llist_node *)head, this_cpu_ptr(&deferred.list));
+	irq_work_queue(this_cpu_ptr(&deferred.work));
+}
+
 /* May be called in any context. */
 void rust_bpf_helper_free(struct callback_head *head, struct rust_bpf_frees *frees)
 {
@@ -77,13 +92,45 @@ void rust_bpf_helper_free(struct callback_head *head, struct rust_bpf_frees *fre
 	}
 	this_cpu_add(waiting, frees->size);
 
-	if (!in_nmi() && !irqs_disabled()) {
+	if (must_defer())
+		defer(head, func);
+	else
 		call_rcu(head, func);
+}
+
+/* A table of programs, of which a reference is given up later. */
+struct table {
+	struct callback_head head;
+	const void *ops;
+};
+
+static void put_table(struct callback_head *head)
+{
+	struct table *table = container_of(head, struct table, head);
+
+	bpf_struct_ops_put(table->ops);
+	kfree_nolock(table);
+}
+
+/*
+ * The last reference takes the lock of all maps, under which a program may run,
+ * with interrupts off. May be called in any context.
+ */
+void rust_bpf_helper_put_table(const void *ops)
+{
+	struct table *table;
+
+	if (!must_defer()) {
+		bpf_struct_ops_put(ops);
 		return;
 	}
-	head->func = func;
-	llist_add((struct llist_node *)head, this_cpu_ptr(&deferred.list));
-	irq_work_queue(this_cpu_ptr(&deferred.work));
+	table = kmalloc_nolock(sizeof(*table), 0, NUMA_NO_NODE);
+	if (!table) {
+		pr_warn_once("rust_bpf: a table is leaked: there is no memory to give it up later\n");
+		return;
+	}
+	table->ops = ops;
+	defer(&table->head, put_table);
 }
 
 /* Around the end of an object, in its callback. */

@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-#include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
 #include "helpers.h"
-
-bool rust_bpf_helper_in_nmi(void)
-{
-	return in_nmi();
-}
 
 /* Frees memory by kmalloc_nolock() after RCU readers, in any context. */
 void rust_bpf_helper_kfree_rcu(struct callback_head *head, void *memory)

@@ -14,7 +14,6 @@ use crate::{
         self,
         Signature, //
     },
-    object::rust_bpf_helper_in_nmi,
     types::BtfType, //
 };
 use core::{
@@ -36,6 +35,11 @@ use kernel::{
         rcu, //
     },
 };
+
+extern "C" {
+    // In `rust/helpers/free.c`.
+    fn rust_bpf_helper_put_table(ops: *const core::ffi::c_void);
+}
 
 /// What a member of a table is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -227,8 +231,7 @@ impl<T: Table> Ops<T> {
 /// A table that is kept, with its programs, until this is dropped.
 ///
 /// It comes from [`Slot::get`]. To keep it longer than the table is attached makes no sense but is
-/// safe: its programs, and the module, stay. Giving it up may take a lock of all maps with interrupts
-/// off: not in an NMI (then it is leaked), nor where that lock may be held.
+/// safe: its programs, and the module, stay. It can be given up in any context.
 ///
 /// # Invariants
 ///
@@ -292,13 +295,9 @@ impl<T: Table> Deref for Attached<T> {
 
 impl<T: Table> Drop for Attached<T> {
     fn drop(&mut self) {
-        // SAFETY: The function may be called in any context.
-        if unsafe { rust_bpf_helper_in_nmi() } {
-            kernel::pr_warn_once!("a table is leaked: it was given up in an NMI\n");
-            return;
-        }
-        // SAFETY: By the type invariants, the reference is given up here.
-        unsafe { bindings::bpf_struct_ops_put(self.ops.as_ptr().cast()) };
+        // SAFETY: By the type invariants, the reference is given up here. The function may be called
+        // in any context.
+        unsafe { rust_bpf_helper_put_table(self.ops.as_ptr().cast()) };
     }
 }
 
