@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Finds branches to, and addresses of, code in the same section.
+//!
+//! The assembler fills these in itself, if the target is a local symbol, and leaves no relocation.
+
+use iced_x86::{
+    Decoder,
+    DecoderOptions,
+    Instruction,
+    OpKind, //
+};
+use object::Architecture;
+
+/// Calls `found` with the place of each such reference in `code`, which begins at the offset
+/// `begin` of its section, and with its target. `is_relocated` says whether there is a relocation
+/// between two offsets.
+pub(crate) fn each(
+    architecture: Architecture,
+    code: &[u8],
+    begin: u64,
+    is_relocated: impl Fn(u64, u64) -> bool,
+    mut found: impl FnMut(u64, u64),
+) {
+    if architecture == Architecture::Aarch64 {
+        for (index, word) in code.chunks_exact(4).enumerate() {
+            let at = begin.saturating_add(4 * index as u64);
+            let word = word.try_into().map_or(0, u32::from_le_bytes);
+            if is_relocated(at, at.saturating_add(4)) {
+                continue;
+            }
+            if let Some(distance) = arm64(word) {
+                found(at, at.wrapping_add_signed(distance));
+            }
+        }
+        return;
+    }
+    let mut instruction = Instruction::default();
+    let mut decoder = Decoder::with_ip(64, code, begin, DecoderOptions::NONE);
+    while decoder.can_decode() {
+        decoder.decode_out(&mut instruction);
+        if is_relocated(instruction.ip(), instruction.next_ip()) {
+            continue;
+        }
+        if let Some(target) = x86(&instruction) {
+            found(instruction.ip(), target);
+        }
+    }
+}
+
+fn x86(instruction: &Instruction) -> Option<u64> {
+    if instruction.op0_kind() == OpKind::NearBranch64 {
+        Some(instruction.near_branch_target())
+    } else if instruction.is_ip_rel_memory_operand() {
+        Some(instruction.ip_rel_memory_address())
+    } else {
+        None
+    }
+}
+
+/// The distance in a branch instruction, or in `adr`.
+fn arm64(word: u32) -> Option<i64> {
+    // The `bits` from `shift` on, as a signed number.
+    let field =
+        |shift: u32, bits: u32| i64::from(((word << (32 - bits - shift)) as i32) >> (32 - bits));
+    if word & 0x7c00_0000 == 0x1400_0000 {
+        // b, bl
+        Some(field(0, 26) * 4)
+    } else if word & 0xff00_0000 == 0x5400_0000 || word & 0x7e00_0000 == 0x3400_0000 {
+        // b.cond, cbz, cbnz
+        Some(field(5, 19) * 4)
+    } else if word & 0x7e00_0000 == 0x3600_0000 {
+        // tbz, tbnz
+        Some(field(5, 14) * 4)
+    } else if word & 0x9f00_0000 == 0x1000_0000 {
+        // adr
+        Some(field(5, 19) * 4 + i64::from((word >> 29) & 3))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn targets(architecture: Architecture, code: &[u8]) -> Vec<(u64, u64)> {
+        let mut targets = Vec::new();
+        // There is a relocation at 0x100.
+        let is_relocated = |begin, end| (begin..end).contains(&0x100);
+        each(architecture, code, 0x40, is_relocated, |at, target| {
+            targets.push((at, target));
+        });
+        targets
+    }
+
+    #[test]
+    fn branches_of_x86() {
+        let code = [
+            0xe8, 0x10, 0, 0, 0, // call
+            0xe9, 0xfb, 0xff, 0xff, 0xff, // jmp to itself
+            0xeb, 0x20, // jmp, short
+            0x0f, 0x84, 0, 1, 0, 0, // je
+            0x74, 0xfe, // je, short
+            0x48, 0x8d, 0x3d, 0x08, 0, 0, 0, // lea 8(%rip), %rdi
+            0xff, 0xd0, // call *%rax
+            0xb8, 0xe8, 0, 0, 0,    // mov $0xe8, %eax
+            0xc3, // ret
+        ];
+        assert_eq!(
+            targets(Architecture::X86_64, &code),
+            [
+                (0x40, 0x55),
+                (0x45, 0x45),
+                (0x4a, 0x6c),
+                (0x4c, 0x152),
+                (0x52, 0x52),
+                (0x54, 0x63)
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_relocated_has_no_distance() {
+        let mut code = vec![0x90; 0xbf];
+        code.extend([0xe8, 0, 0, 0, 0, 0xe8, 0, 0, 0, 0]);
+        assert_eq!(targets(Architecture::X86_64, &code), [(0x104, 0x109)]);
+    }
+
+    #[test]
+    fn branches_of_arm64() {
+        let code: Vec<u8> = [
+            0x9400_0004_u32, // bl .+16
+            0x17ff_ffff,     // b .-4
+            0x5400_0040,     // b.eq .+8
+            0xb4ff_ffe0,     // cbz x0, .-4
+            0x3600_0060,     // tbz w0, #0, .+12
+            0x3000_0060,     // adr x0, .+13
+            0xd65f_03c0,     // ret
+            0x9000_0000,     // adrp x0, .
+        ]
+        .iter()
+        .flat_map(|word| word.to_le_bytes())
+        .collect();
+        assert_eq!(
+            targets(Architecture::Aarch64, &code),
+            [
+                (0x40, 0x50),
+                (0x44, 0x40),
+                (0x48, 0x50),
+                (0x4c, 0x48),
+                (0x50, 0x5c),
+                (0x54, 0x61)
+            ]
+        );
+    }
+}

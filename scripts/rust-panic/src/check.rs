@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Finds the panics that functions of an object can reach.
+//!
+//! Every function is looked at, whoever calls it. A panic belongs to the innermost function of the
+//! object's own crate that its code was inlined into. Generic code of other crates that was compiled
+//! for this object is code of the functions that call it; it is reported by itself only if none does.
+
+use std::collections::{
+    BTreeMap,
+    BTreeSet,
+    HashSet, //
+};
+
+use crate::{
+    debug::{
+        Frame,
+        Lines, //
+    },
+    elf::{
+        Function,
+        Object,
+        Reference,
+        Target, //
+    },
+    names::{
+        self,
+        Kind, //
+    },
+    reach::{
+        self,
+        Panicking, //
+    },
+    Result, //
+};
+
+/// A panic, and where it is.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Panic {
+    pub(crate) file: String,
+    pub(crate) line: u32,
+    pub(crate) kind: &'static Kind,
+    /// What can panic, if the name of its kind does not say it.
+    pub(crate) callee: Option<String>,
+    /// The function that has the panic, if it is one of another crate that is part of `function`.
+    pub(crate) inlined: Option<String>,
+    /// The function that the line is in.
+    pub(crate) function: String,
+}
+
+impl Panic {
+    /// What can happen.
+    pub(crate) fn what(&self) -> String {
+        match &self.callee {
+            Some(callee) => format!("`{callee}`, which is called here, can panic"),
+            None => self.kind.what.into(),
+        }
+    }
+}
+
+/// Panics, each with the entries from which it is reached.
+pub(crate) type Panics = BTreeMap<Panic, BTreeSet<String>>;
+
+/// What can panic: the kind, the function if the kind does not say it, the function that it is in.
+type Cause = (&'static Kind, Option<String>, Option<String>);
+
+struct Check<'a> {
+    object: &'a Object,
+    lines: Lines<'a>,
+    /// For each function, those that call it.
+    callers: Vec<Vec<usize>>,
+    /// Functions of which the address is taken.
+    taken: HashSet<usize>,
+    /// Paths of functions that may panic.
+    may_panic: HashSet<String>,
+}
+
+/// The panics of an object.
+pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
+    let check = Check::new(object)?;
+    let mut panics = Panics::new();
+    let mut foreign: BTreeMap<usize, BTreeSet<Cause>> = BTreeMap::new();
+    let mut called_foreign: BTreeSet<usize> = BTreeSet::new();
+
+    // What is in code of other crates goes to those that call it, however many calls later.
+    let mut todo: Vec<usize> = Vec::new();
+    for (index, function) in object.functions.iter().enumerate() {
+        for reference in &function.references {
+            let Target::External(name) = &reference.to else {
+                continue;
+            };
+            if !panicking.contains(name) {
+                continue;
+            }
+            let frames = check.frames(function, reference);
+            if check.is_trusted(&frames) {
+                continue;
+            }
+            let foreign_frames = frames
+                .iter()
+                .take_while(|frame| check.is_foreign_symbol(&frame.symbol));
+            let cause = cause(name, foreign_frames);
+            match check.own_frame(&frames) {
+                Some(frame) => check.report(&mut panics, index, frame, &cause),
+                None if check.is_foreign(function) => {
+                    foreign.entry(index).or_default().insert(cause);
+                    todo.push(index);
+                }
+                None => check.report(&mut panics, index, &outer(function, &frames), &cause),
+            }
+        }
+    }
+    while let Some(callee) = todo.pop() {
+        let causes = foreign.get(&callee).cloned().unwrap_or_default();
+        for (index, function) in object.functions.iter().enumerate() {
+            for reference in &function.references {
+                if index == callee || reference.to != Target::Function(callee) {
+                    continue;
+                }
+                called_foreign.insert(callee);
+                let frames = check.frames(function, reference);
+                if check.is_trusted(&frames) {
+                    continue;
+                }
+                let frame = check.own_frame(&frames).cloned();
+                if frame.is_none() && check.is_foreign(function) {
+                    let known = foreign.entry(index).or_default();
+                    let before = known.len();
+                    known.extend(causes.iter().cloned());
+                    if known.len() > before {
+                        todo.push(index);
+                    }
+                    continue;
+                }
+                let frame = frame.unwrap_or_else(|| outer(function, &frames));
+                for cause in &causes {
+                    check.report(&mut panics, index, &frame, cause);
+                }
+            }
+        }
+    }
+    for (index, causes) in &foreign {
+        let Some(function) = object.functions.get(*index) else {
+            continue;
+        };
+        // What nobody calls and nothing points to was left over by the compiler.
+        if called_foreign.contains(index) || !function.is_pointed_to {
+            continue;
+        }
+        let frames = check.lines.frames(function.begin);
+        for cause in causes {
+            check.report(&mut panics, *index, &outer(function, &frames), cause);
+        }
+    }
+    for (symbol, section) in &object.in_data {
+        if panicking.contains(symbol) {
+            let (kind, callee, inlined) = cause(symbol, [].iter());
+            let panic = Panic {
+                file: String::new(),
+                line: 0,
+                kind,
+                callee,
+                inlined,
+                function: format!("data in {section}"),
+            };
+            panics.entry(panic).or_default();
+        }
+    }
+    Ok(panics)
+}
+
+/// What a symbol of another object panics for, if it is referred to in these functions.
+fn cause<'f>(symbol: &str, foreign_frames: impl Iterator<Item = &'f Frame>) -> Cause {
+    let inlined: Vec<String> = foreign_frames
+        .map(|frame| names::path(&frame.symbol))
+        .collect();
+    let kind = inlined.iter().find_map(|path| names::kind_in(path));
+    let innermost = inlined.into_iter().next();
+    match kind.or_else(|| names::kind(symbol)) {
+        Some(kind) => (kind, None, innermost),
+        None => (&names::OTHER, Some(names::path(symbol)), innermost),
+    }
+}
+
+/// The function that has the symbol, as the last of its frames.
+fn outer(function: &Function, frames: &[Frame]) -> Frame {
+    let mut frame = frames.last().cloned().unwrap_or_default();
+    if frame.symbol.is_empty() {
+        frame.symbol.clone_from(&function.name);
+    }
+    frame
+}
+
+/// A path up to the first closure in it.
+fn without_closures(path: &str) -> &str {
+    path.split_once("::{closure").map_or(path, |(path, _)| path)
+}
+
+impl<'a> Check<'a> {
+    fn new(object: &'a Object) -> Result<Self> {
+        let mut callers = vec![Vec::new(); object.functions.len()];
+        let mut taken = HashSet::new();
+        for (index, function) in object.functions.iter().enumerate() {
+            for reference in &function.references {
+                let Target::Function(target) = reference.to else {
+                    continue;
+                };
+                if !reference.is_call {
+                    taken.insert(target);
+                } else if let Some(callers) = callers.get_mut(target) {
+                    callers.push(index);
+                }
+            }
+        }
+        let mut check = Self {
+            object,
+            lines: Lines::new(object)?,
+            callers,
+            taken,
+            may_panic: HashSet::new(),
+        };
+        check.may_panic = object
+            .functions
+            .iter()
+            .filter(|function| function.may_panic)
+            .map(|function| names::path(&function.name))
+            .collect();
+        Ok(check)
+    }
+
+    /// Whether a symbol is of another crate; one without a crate in its name is of this.
+    fn is_foreign_symbol(&self, symbol: &str) -> bool {
+        names::crate_name(symbol).is_some_and(|name| !self.object.crates.contains(name))
+    }
+
+    fn is_foreign(&self, function: &Function) -> bool {
+        self.is_foreign_symbol(&function.name)
+    }
+
+    fn frames(&self, function: &Function, reference: &Reference) -> Vec<Frame> {
+        let mut frames = self.lines.frames(reference.at);
+        // The symbol is sure.
+        if let Some(last) = frames.last_mut() {
+            last.symbol.clone_from(&function.name);
+        }
+        frames
+    }
+
+    /// The innermost function of this crate.
+    fn own_frame<'f>(&self, frames: &'f [Frame]) -> Option<&'f Frame> {
+        frames
+            .iter()
+            .find(|frame| !frame.symbol.is_empty() && !self.is_foreign_symbol(&frame.symbol))
+    }
+
+    /// Whether a panic is in a function of another crate that does not come to it.
+    fn is_trusted(&self, frames: &[Frame]) -> bool {
+        frames
+            .iter()
+            .take_while(|frame| self.is_foreign_symbol(&frame.symbol))
+            .any(|frame| reach::is_trusted(&frame.symbol))
+    }
+
+    /// Whether a function may panic, or is a closure in one that may.
+    fn is_excused(&self, function: &Function, frame: &Frame) -> bool {
+        let path = names::path(&frame.symbol);
+        let path = without_closures(&path);
+        let name = path.rsplit("::").next().unwrap_or(path);
+        function.may_panic || self.may_panic.contains(path) || self.may_panic.contains(name)
+    }
+
+    fn report(&self, panics: &mut Panics, index: usize, frame: &Frame, cause: &Cause) {
+        let Some(function) = self.object.functions.get(index) else {
+            return;
+        };
+        if self.is_excused(function, frame) {
+            return;
+        }
+        let (kind, callee, inlined) = cause.clone();
+        let path = names::path(&frame.symbol);
+        let panic = Panic {
+            file: frame.file.clone(),
+            line: frame.line,
+            kind,
+            callee,
+            inlined: inlined.filter(|inlined| *inlined != path),
+            function: path,
+        };
+        panics.entry(panic).or_default().extend(self.entries(index));
+    }
+
+    /// What calls a function, and is called from outside.
+    fn entries(&self, index: usize) -> BTreeSet<String> {
+        let mut entries = BTreeSet::new();
+        let mut seen = HashSet::new();
+        let mut todo = vec![index];
+        while let Some(index) = todo.pop() {
+            let Some(function) = self.object.functions.get(index) else {
+                continue;
+            };
+            if !seen.insert(index) {
+                continue;
+            }
+            let callers = self.callers.get(index).map_or(&[][..], Vec::as_slice);
+            let is_named = !function.name.starts_with("_R");
+            if callers.is_empty() || is_named || self.taken.contains(&index) {
+                entries.insert(names::entry(&function.name));
+            }
+            todo.extend(callers);
+        }
+        entries
+    }
+}

@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Reads a relocatable object: its functions, and what each of them refers to.
+//!
+//! A function refers to another one by a relocation or, in the same section, by a branch whose
+//! distance the assembler filled in; [`crate::branch`] finds the latter. It may also refer to data
+//! with pointers to functions, such as a vtable: whoever refers to the data refers to all functions
+//! in it, and in the data that it points to. The end of such data is not written down in an object.
+//! Here it is where something else begins that has a name or that is referred to.
+
+use object::{
+    Architecture,
+    Object as _,
+    ObjectSection,
+    ObjectSymbol,
+    RelocationKind,
+    RelocationTarget,
+    SectionFlags,
+    SectionIndex,
+    SymbolIndex,
+    SymbolKind, //
+};
+use std::{
+    collections::{
+        BTreeMap,
+        BTreeSet,
+        HashSet, //
+    },
+    fs,
+    path::Path, //
+};
+
+use crate::{
+    branch,
+    Result, //
+};
+
+/// A place in a section. Sections of a relocatable object all begin at 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Place {
+    pub(crate) section: usize,
+    pub(crate) offset: u64,
+}
+
+impl Place {
+    /// A number that no other place of the object has, for debug information.
+    pub(crate) fn address(self) -> u64 {
+        ((self.section as u64) << 32).wrapping_add(self.offset)
+    }
+}
+
+/// What a function refers to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Target {
+    /// A function of this object, by its index.
+    Function(usize),
+    /// A symbol of another object.
+    External(String),
+}
+
+/// A reference from a function.
+#[derive(Clone, Debug)]
+pub(crate) struct Reference {
+    /// Where in the function it is.
+    pub(crate) at: Place,
+    pub(crate) to: Target,
+    /// Whether it is a call or a jump, and not an address that is taken.
+    pub(crate) is_call: bool,
+}
+
+/// A function with a symbol, or code that has none.
+#[derive(Debug)]
+pub(crate) struct Function {
+    /// The name of the symbol.
+    pub(crate) name: String,
+    pub(crate) begin: Place,
+    end: u64,
+    pub(crate) may_panic: bool,
+    /// Whether data has a pointer to it.
+    pub(crate) is_pointed_to: bool,
+    pub(crate) references: Vec<Reference>,
+}
+
+/// A relocatable object.
+pub(crate) struct Object {
+    pub(crate) functions: Vec<Function>,
+    /// The names of the crates that it was compiled from.
+    pub(crate) crates: BTreeSet<String>,
+    /// Symbols of other objects in data that no function refers to, and the section.
+    pub(crate) in_data: Vec<(String, String)>,
+    /// Sections of debug information, relocated to [`Place::address`].
+    pub(crate) debug: BTreeMap<String, Vec<u8>>,
+    pub(crate) little_endian: bool,
+}
+
+/// The section of functions with `#[bpf::may_panic("...")]`.
+const MAY_PANIC: &str = ".text.bpf_may_panic";
+
+/// The nops that the kernel's build puts before a function have a symbol of their own.
+const PREFIX: &str = "__pfx_";
+
+/// Tables with the addresses of all functions, for who patches their first instructions.
+const PATCHABLE: [&str; 2] = ["__patchable_function_entries", "__mcount_loc"];
+
+/// A relocation: where, and what it refers to.
+struct Relocation {
+    offset: u64,
+    target: RawTarget,
+    is_call: bool,
+    is_pointer: bool,
+}
+
+#[derive(Clone)]
+enum RawTarget {
+    External(String),
+    Place(Place),
+}
+
+struct Section {
+    name: String,
+    code: bool,
+    data: Vec<u8>,
+    relocations: Vec<Relocation>,
+}
+
+/// Reads the object in a file.
+pub(crate) fn read(path: &Path) -> Result<Object> {
+    let label = path.display();
+    let data = fs::read(path).map_err(|error| format!("cannot read {label}: {error}"))?;
+    parse(&data).map_err(|why| format!("{label}: {why}"))
+}
+
+fn damaged(error: object::Error) -> String {
+    format!("no valid ELF file: {error}; it is cut off or not an object, build it again")
+}
+
+/// Reads an object.
+pub(crate) fn parse(data: &[u8]) -> Result<Object> {
+    let file = object::File::parse(data).map_err(damaged)?;
+    if file.kind() != object::ObjectKind::Relocatable {
+        return Err("not a relocatable object; give a .o file or a .ko".into());
+    }
+    let architecture = file.architecture();
+    if !matches!(architecture, Architecture::X86_64 | Architecture::Aarch64) {
+        return Err(format!(
+            "the machine {architecture:?} is not known; only x86-64 and arm64 are"
+        ));
+    }
+    let mut sections = BTreeMap::new();
+    let mut debug = BTreeMap::new();
+    for section in file.sections() {
+        let name = section.name().map_err(damaged)?;
+        if name.starts_with(".debug_") {
+            debug.insert(name.into(), relocated(&file, &section)?);
+        } else if is_loaded(&section) {
+            sections.insert(section.index().0, read_section(&file, &section)?);
+        }
+    }
+    let functions = functions(&file, &sections)?;
+    let mut object = Object {
+        functions,
+        crates: crates(&file),
+        in_data: Vec::new(),
+        debug,
+        little_endian: file.is_little_endian(),
+    };
+    let starts = starts(&file, &sections);
+    object.add_references(architecture, &sections, &starts)?;
+    Ok(object)
+}
+
+fn has_flag(section: &object::Section<'_, '_>, flag: object::elf::SectionFlags) -> bool {
+    match section.flags() {
+        SectionFlags::Elf { sh_flags, .. } => sh_flags.contains(flag),
+        _ => false,
+    }
+}
+
+fn is_loaded(section: &object::Section<'_, '_>) -> bool {
+    has_flag(section, object::elf::SHF_ALLOC)
+}
+
+fn read_section(file: &object::File<'_>, section: &object::Section<'_, '_>) -> Result<Section> {
+    let code = has_flag(section, object::elf::SHF_EXECINSTR);
+    let data = section.data().map_err(damaged)?.to_vec();
+    let pc_relative_end = code && file.architecture() == Architecture::X86_64;
+    let mut relocations = Vec::new();
+    for (offset, relocation) in section.relocations() {
+        let RelocationTarget::Symbol(index) = relocation.target() else {
+            continue;
+        };
+        let symbol = file.symbol_by_index(index).map_err(damaged)?;
+        let target = match symbol.section_index() {
+            Some(SectionIndex(section)) => {
+                let mut value = symbol.address().wrapping_add_signed(relocation.addend());
+                // The processor counts from the end of the instruction, which is the end of the
+                // relocated field but for those that end in a constant. What refers to code does
+                // not.
+                let relative = matches!(
+                    relocation.kind(),
+                    RelocationKind::Relative | RelocationKind::PltRelative
+                );
+                if pc_relative_end && relative {
+                    value = value.wrapping_add(4);
+                }
+                RawTarget::Place(Place {
+                    section,
+                    offset: value,
+                })
+            }
+            None => RawTarget::External(symbol.name().map_err(damaged)?.into()),
+        };
+        relocations.push(Relocation {
+            offset,
+            target,
+            is_call: relocation.kind() == RelocationKind::PltRelative,
+            is_pointer: relocation.kind() == RelocationKind::Absolute && relocation.size() == 64,
+        });
+    }
+    relocations.sort_by_key(|relocation| relocation.offset);
+    Ok(Section {
+        name: section.name().map_err(damaged)?.into(),
+        code,
+        data,
+        relocations,
+    })
+}
+
+/// The functions of all sections, sorted by their places.
+fn functions(
+    file: &object::File<'_>,
+    sections: &BTreeMap<usize, Section>,
+) -> Result<Vec<Function>> {
+    let mut functions: Vec<Function> = Vec::new();
+    for symbol in file.symbols() {
+        let Some(SectionIndex(index)) = symbol.section_index() else {
+            continue;
+        };
+        let Some(section) = sections.get(&index) else {
+            continue;
+        };
+        let name = symbol.name().map_err(damaged)?;
+        if symbol.kind() != SymbolKind::Text || !section.code || name.starts_with(PREFIX) {
+            continue;
+        }
+        functions.push(Function {
+            name: name.into(),
+            begin: Place {
+                section: index,
+                offset: symbol.address(),
+            },
+            end: symbol.address().saturating_add(symbol.size()),
+            may_panic: section.name == MAY_PANIC,
+            is_pointed_to: false,
+            references: Vec::new(),
+        });
+    }
+    // Of symbols for the same code, one is enough.
+    functions.sort_by(|a, b| (a.begin, &a.name).cmp(&(b.begin, &b.name)));
+    functions.dedup_by_key(|function| function.begin);
+    // A function in assembly need not say where it ends.
+    let begins: Vec<Place> = functions.iter().map(|function| function.begin).collect();
+    for (function, next) in functions.iter_mut().zip(begins.iter().skip(1)) {
+        if function.end == function.begin.offset {
+            function.end = if next.section == function.begin.section {
+                next.offset
+            } else {
+                u64::MAX
+            };
+        }
+    }
+    Ok(functions)
+}
+
+/// What rustc calls the file of a symbol: `registry.6a358b49a4d539e1-cgu.0`.
+fn crates(file: &object::File<'_>) -> BTreeSet<String> {
+    file.symbols()
+        .filter(|symbol| symbol.kind() == SymbolKind::File)
+        .filter_map(|symbol| {
+            let (name, rest) = symbol.name().ok()?.split_once('.')?;
+            rest.contains("-cgu.").then(|| name.to_string())
+        })
+        .collect()
+}
+
+/// Where something begins that data can be told apart by.
+fn starts(file: &object::File<'_>, sections: &BTreeMap<usize, Section>) -> BTreeSet<Place> {
+    let named = file.symbols().filter_map(|symbol| {
+        let SectionIndex(section) = symbol.section_index()?;
+        let offset = symbol.address();
+        Some(Place { section, offset })
+    });
+    let referred = sections
+        .values()
+        .flat_map(|section| &section.relocations)
+        .filter_map(|relocation| match relocation.target {
+            RawTarget::Place(place) => Some(place),
+            RawTarget::External(_) => None,
+        });
+    named.chain(referred).collect()
+}
+
+/// A section of debug information with its relocations applied.
+fn relocated(file: &object::File<'_>, section: &object::Section<'_, '_>) -> Result<Vec<u8>> {
+    let mut data = section.uncompressed_data().map_err(damaged)?.into_owned();
+    for (offset, relocation) in section.relocations() {
+        let RelocationTarget::Symbol(SymbolIndex(index)) = relocation.target() else {
+            continue;
+        };
+        let symbol = file.symbol_by_index(SymbolIndex(index)).map_err(damaged)?;
+        let mut value = symbol.address().wrapping_add_signed(relocation.addend());
+        if let Some(index) = symbol.section_index() {
+            let section = file.section_by_index(index).map_err(damaged)?;
+            if is_loaded(&section) {
+                let place = Place {
+                    section: index.0,
+                    offset: value,
+                };
+                value = place.address();
+            }
+        }
+        let begin = usize::try_from(offset).map_err(|error| error.to_string())?;
+        let size = usize::from(relocation.size() / 8);
+        let bytes = if file.is_little_endian() {
+            value.to_le_bytes()
+        } else {
+            value.wrapping_shl(64 - 8 * size as u32).to_be_bytes()
+        };
+        let field = data.get_mut(begin..begin.saturating_add(size));
+        let (Some(field), Some(bytes)) = (field, bytes.get(..size)) else {
+            return Err("a relocation is outside of its section; build the object again".into());
+        };
+        field.copy_from_slice(bytes);
+    }
+    Ok(data)
+}
+
+impl Object {
+    /// The function that is at a place.
+    fn function_at(&self, place: Place) -> Option<usize> {
+        let next = self
+            .functions
+            .partition_point(|function| function.begin <= place);
+        let index = next.checked_sub(1)?;
+        let function = self.functions.get(index)?;
+        (function.begin.section == place.section && place.offset < function.end).then_some(index)
+    }
+
+    fn add_references(
+        &mut self,
+        architecture: Architecture,
+        sections: &BTreeMap<usize, Section>,
+        starts: &BTreeSet<Place>,
+    ) -> Result<()> {
+        let mut found: Vec<(Place, RawTarget, bool)> = Vec::new();
+        for (&index, section) in sections.iter().filter(|(_, section)| section.code) {
+            let place = |offset| Place {
+                section: index,
+                offset,
+            };
+            found.extend(section.relocations.iter().map(|relocation| {
+                let at = place(relocation.offset);
+                (at, relocation.target.clone(), relocation.is_call)
+            }));
+            let is_relocated = |begin: u64, end: u64| {
+                let first = section
+                    .relocations
+                    .partition_point(|relocation| relocation.offset < begin);
+                let relocation = section.relocations.get(first);
+                relocation.is_some_and(|relocation| relocation.offset < end)
+            };
+            for function in &self.functions {
+                if function.begin.section != index {
+                    continue;
+                }
+                let begin = function.begin.offset;
+                let end = function.end.min(section.data.len() as u64);
+                let code = usize::try_from(begin).ok().zip(usize::try_from(end).ok());
+                let Some(code) = code.and_then(|(begin, end)| section.data.get(begin..end)) else {
+                    return Err(format!("{}: it is outside of its section", function.name));
+                };
+                branch::each(architecture, code, begin, is_relocated, |at, target| {
+                    let (at, target) = (place(at), place(target));
+                    if self.function_at(target) != self.function_at(at) {
+                        found.push((at, RawTarget::Place(target), true));
+                    }
+                });
+            }
+        }
+
+        let mut used = HashSet::new();
+        // Code without a symbol, by its section.
+        let mut nameless: BTreeMap<usize, Vec<Reference>> = BTreeMap::new();
+        for (at, target, is_call) in found {
+            let mut targets = BTreeSet::new();
+            match target {
+                RawTarget::External(name) => {
+                    targets.insert(Target::External(name));
+                }
+                RawTarget::Place(place) => {
+                    self.follow(place, sections, starts, &mut used, &mut targets);
+                }
+            }
+            let references = targets.into_iter().map(|to| Reference { at, to, is_call });
+            let function = self.function_at(at);
+            match function.and_then(|index| self.functions.get_mut(index)) {
+                Some(function) => function.references.extend(references),
+                None => nameless.entry(at.section).or_default().extend(references),
+            }
+        }
+        for (index, references) in nameless {
+            let section = sections.get(&index).map_or("", |section| &section.name);
+            self.functions.push(Function {
+                name: format!("code without a symbol in {section}"),
+                begin: Place {
+                    section: usize::MAX,
+                    offset: index as u64,
+                },
+                end: 0,
+                may_panic: false,
+                is_pointed_to: false,
+                references,
+            });
+        }
+        for function in &mut self.functions {
+            function
+                .references
+                .sort_by(|a, b| (a.at, &a.to).cmp(&(b.at, &b.to)));
+        }
+
+        for (&index, section) in sections.iter().filter(|(_, section)| !section.code) {
+            for relocation in &section.relocations {
+                let at = Place {
+                    section: index,
+                    offset: relocation.offset,
+                };
+                match &relocation.target {
+                    RawTarget::External(name) if !used.contains(&at) => {
+                        self.in_data.push((name.clone(), section.name.clone()));
+                    }
+                    RawTarget::Place(place)
+                        if relocation.is_pointer && !PATCHABLE.contains(&&*section.name) =>
+                    {
+                        let function = self.function_at(*place);
+                        if let Some(function) =
+                            function.and_then(|index| self.functions.get_mut(index))
+                        {
+                            function.is_pointed_to |= function.begin == *place;
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what is at a place: a function, or all that data points to.
+    fn follow(
+        &self,
+        place: Place,
+        sections: &BTreeMap<usize, Section>,
+        starts: &BTreeSet<Place>,
+        used: &mut HashSet<Place>,
+        targets: &mut BTreeSet<Target>,
+    ) {
+        let mut seen = HashSet::new();
+        let mut todo = vec![place];
+        while let Some(place) = todo.pop() {
+            if !seen.insert(place) {
+                continue;
+            }
+            let Some(section) = sections.get(&place.section) else {
+                continue;
+            };
+            if section.code {
+                if let Some(index) = self.function_at(place) {
+                    targets.insert(Target::Function(index));
+                }
+                continue;
+            }
+            let next = Place {
+                offset: place.offset.saturating_add(1),
+                ..place
+            };
+            let end = starts.range(next..).next();
+            let end = end.map_or(u64::MAX, |end| {
+                if end.section == place.section {
+                    end.offset
+                } else {
+                    u64::MAX
+                }
+            });
+            for relocation in &section.relocations {
+                if relocation.offset < place.offset || relocation.offset >= end {
+                    continue;
+                }
+                used.insert(Place {
+                    section: place.section,
+                    offset: relocation.offset,
+                });
+                match &relocation.target {
+                    RawTarget::External(name) => {
+                        targets.insert(Target::External(name.clone()));
+                    }
+                    RawTarget::Place(place) => todo.push(*place),
+                }
+            }
+        }
+    }
+}

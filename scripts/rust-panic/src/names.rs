@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the names of functions say: which crate one is from, and which panic it is.
+
+/// A kind of panic: what happens, and what to write instead.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Kind {
+    pub(crate) what: &'static str,
+    pub(crate) instead: &'static str,
+}
+
+/// The functions of the core crate that panic, by their paths; `*` stands for anything.
+static KINDS: &[(&str, Kind)] = &[
+    (
+        "core::panicking::panic_const::panic_const_add_overflow",
+        Kind {
+            what: "an addition can overflow",
+            instead: "`a.checked_add(b).ok_or(EOVERFLOW)?`, `a.saturating_add(b)`, or \
+                      `a.wrapping_add(b)` where it may wrap",
+        },
+    ),
+    (
+        "core::panicking::panic_const::panic_const_sub_overflow",
+        Kind {
+            what: "a subtraction can overflow",
+            instead: "`a.checked_sub(b).ok_or(EOVERFLOW)?`, `a.saturating_sub(b)`, or \
+                      `a.wrapping_sub(b)` where it may wrap",
+        },
+    ),
+    (
+        "core::panicking::panic_const::panic_const_mul_overflow",
+        Kind {
+            what: "a multiplication can overflow",
+            instead: "`a.checked_mul(b).ok_or(EOVERFLOW)?`, `a.saturating_mul(b)`, or \
+                      `a.wrapping_mul(b)` where it may wrap",
+        },
+    ),
+    (
+        "core::panicking::panic_const::panic_const_neg_overflow",
+        Kind {
+            what: "a negation can overflow",
+            instead: "`a.checked_neg().ok_or(EOVERFLOW)?`, or `a.wrapping_neg()`",
+        },
+    ),
+    (
+        "core::panicking::panic_const::panic_const_shl_overflow",
+        Kind {
+            what: "a shift can be by more bits than there are",
+            instead: "`a.checked_shl(n).ok_or(EINVAL)?`, or `a.wrapping_shl(n)`",
+        },
+    ),
+    (
+        "core::panicking::panic_const::panic_const_shr_overflow",
+        Kind {
+            what: "a shift can be by more bits than there are",
+            instead: "`a.checked_shr(n).ok_or(EINVAL)?`, or `a.wrapping_shr(n)`",
+        },
+    ),
+    (
+        "core::panicking::panic_const::panic_const_div_by_zero",
+        Kind {
+            what: "a division can be by zero",
+            instead: "`a.checked_div(b).ok_or(EINVAL)?`",
+        },
+    ),
+    (
+        "core::panicking::panic_const::panic_const_div_overflow",
+        Kind {
+            what: "a division can overflow (`MIN / -1`)",
+            instead: "`a.checked_div(b).ok_or(EOVERFLOW)?`",
+        },
+    ),
+    (
+        "core::panicking::panic_const::panic_const_rem_by_zero",
+        Kind {
+            what: "a remainder can be of a division by zero",
+            instead: "`a.checked_rem(b).ok_or(EINVAL)?`",
+        },
+    ),
+    (
+        "core::panicking::panic_const::panic_const_rem_overflow",
+        Kind {
+            what: "a remainder can overflow (`MIN % -1`)",
+            instead: "`a.checked_rem(b).ok_or(EOVERFLOW)?`",
+        },
+    ),
+    (
+        "core::panicking::panic_bounds_check",
+        Kind {
+            what: "an index can be out of bounds",
+            instead: "`array.get(index).ok_or(EINVAL)?`, `get_mut`, or an iterator",
+        },
+    ),
+    (
+        "core::slice::index::*",
+        Kind {
+            what: "a range can be out of bounds",
+            instead: "`slice.get(from..to).ok_or(EINVAL)?`, `get_mut`, or `split_at_checked`",
+        },
+    ),
+    (
+        "core::str::slice_error_fail*",
+        Kind {
+            what: "a range of a string can be out of bounds, or in the middle of a character",
+            instead: "`text.get(from..to).ok_or(EINVAL)?`, or work on `as_bytes()`",
+        },
+    ),
+    (
+        "core::option::unwrap_failed",
+        Kind {
+            what: "`unwrap()` can be of `None`",
+            instead: "`option.ok_or(EINVAL)?`, `let Some(value) = option else { ... }`, or \
+                      `unwrap_or(...)`",
+        },
+    ),
+    (
+        "core::option::expect_failed",
+        Kind {
+            what: "`expect()` can be of `None`",
+            instead: "`option.ok_or(EINVAL)?`, or `let Some(value) = option else { ... }`",
+        },
+    ),
+    (
+        "core::result::unwrap_failed",
+        Kind {
+            what: "`unwrap()` or `expect()` can be of an `Err`",
+            instead: "`result?`, or `let Ok(value) = result else { ... }`",
+        },
+    ),
+    (
+        "*::copy_from_slice::len_mismatch_fail*",
+        Kind {
+            what: "`copy_from_slice()` can be between slices of different lengths",
+            instead:
+                "`zip` over both, or compare the lengths and return an error: slices that come \
+                      from `get(..n)` with the same `n` on both sides are known to be equally long",
+        },
+    ),
+    (
+        "core::cell::panic_already*",
+        Kind {
+            what: "a `RefCell` can be borrowed already",
+            instead: "`cell.try_borrow_mut()`, or `Cell`",
+        },
+    ),
+    (
+        "core::panicking::assert_failed*",
+        Kind {
+            what: "`assert_eq!` or `assert_ne!` can fail",
+            instead:
+                "`if a != b { return Err(EINVAL); }`, or `build_assert!` for what the compiler \
+                      knows",
+        },
+    ),
+    (
+        "core::panicking::panic*",
+        Kind {
+            what:
+                "`panic!`, `assert!`, `unreachable!` or `todo!` can be reached, or a function that \
+                   has one of them",
+            instead: "an error (`return Err(EINVAL)`), `warn_on!` to have it reported, or \
+                      `build_assert!` for what the compiler knows",
+        },
+    ),
+    (
+        "core::panicking::unreachable_display*",
+        Kind {
+            what: "`unreachable!` can be reached",
+            instead: "an error (`return Err(EINVAL)`)",
+        },
+    ),
+];
+
+/// What is not known to panic by its name, but does.
+pub(crate) static OTHER: Kind = Kind {
+    what: "this can panic",
+    instead: "a function that returns an `Option` or a `Result`, or checks that it does not come \
+              to it, in a way that the compiler sees",
+};
+
+/// The sum of an iterator is an addition in the core crate.
+static SUM: Kind = Kind {
+    what: "the sum, or product, of an iterator can overflow",
+    instead: "`fold(0, |sum, x| sum.wrapping_add(x))`, or `try_fold()` with `checked_add`",
+};
+
+/// The name as it is in the source, without hashes.
+pub(crate) fn path(symbol: &str) -> String {
+    format!("{:#}", rustc_demangle::demangle(symbol))
+}
+
+/// A path without the generic arguments of functions.
+pub(crate) fn short(path: &str) -> String {
+    let mut short = String::new();
+    let mut rest = path;
+    while let Some((begin, end)) = rest.split_once("::<") {
+        short.push_str(begin);
+        let mut depth = 1;
+        let mut before = ' ';
+        let close = end.find(|c| {
+            match c {
+                '<' => depth += 1,
+                '>' if before != '-' => depth -= 1,
+                _ => {}
+            }
+            before = c;
+            depth == 0
+        });
+        rest = close.and_then(|close| end.get(close..)).unwrap_or_default();
+        rest = rest.strip_prefix('>').unwrap_or(rest);
+    }
+    short.push_str(rest);
+    short
+}
+
+/// The kind of panic that it is if the function with the panic is that.
+pub(crate) fn kind_in(function: &str) -> Option<&'static Kind> {
+    function
+        .contains("core::iter::traits::accum::")
+        .then_some(&SUM)
+}
+
+/// The kind of panic that a function of the core crate is made for.
+pub(crate) fn kind(symbol: &str) -> Option<&'static Kind> {
+    if crate_name(symbol) != Some("core") {
+        return None;
+    }
+    let path = path(symbol);
+    KINDS
+        .iter()
+        .find_map(|(pattern, kind)| matches(pattern, &path).then_some(kind))
+}
+
+/// Whether a path is what the pattern says, in which `*` stands for anything.
+pub(crate) fn matches(pattern: &str, path: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = path.strip_prefix(first) else {
+        return false;
+    };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else {
+        return rest.is_empty();
+    };
+    for part in parts {
+        match rest.split_once(part) {
+            Some((_, after)) => rest = after,
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+/// What a function that is called from outside of its object is.
+pub(crate) fn entry(symbol: &str) -> String {
+    let path = path(symbol);
+    if !symbol.starts_with("_R") {
+        let iterator = symbol.strip_prefix("bpf_iter_").and_then(|name| {
+            let (name, method) = name.rsplit_once('_')?;
+            matches!(method, "new" | "next" | "destroy").then_some((name, method))
+        });
+        return match iterator {
+            Some((name, method)) => format!("`{method}` of iterator `{name}`"),
+            None if symbol.starts_with("bpf_dtor_") => "destructor of references in maps".into(),
+            None if symbol.starts_with("bpf_") => format!("kfunc `{symbol}`"),
+            None if symbol == "init_module" || symbol.ends_with("_init") => {
+                "init of the module".into()
+            }
+            None if symbol == "cleanup_module" || symbol.ends_with("_exit") => {
+                "exit of the module".into()
+            }
+            None => format!("`{symbol}`"),
+        };
+    }
+    if let Some(function) = path.strip_suffix("::native") {
+        return format!("native function `{function}`");
+    }
+    if let Some(method) = path
+        .strip_prefix("<bpf::struct_ops::table::Ops<")
+        .and_then(|path| path.rsplit_once(">::"))
+    {
+        return format!("default body of `{}`", method.1);
+    }
+    if let Some(ty) = path
+        .strip_prefix("<bpf::object::Object<")
+        .and_then(|path| path.strip_suffix(">>::free"))
+    {
+        return format!("RCU callback that drops an object of `{ty}`");
+    }
+    if let Some(ty) = path
+        .strip_prefix('<')
+        .and_then(|path| path.strip_suffix(" as core::ops::drop::Drop>::drop"))
+    {
+        return format!("destructor of `{ty}`");
+    }
+    format!("`{path}`")
+}
+
+/// The name of the crate that a function is written in; [`None`] for what has a name of its own.
+///
+/// In a mangled name (v0) it is the first crate: the path of an `impl` comes before its type. In one
+/// of the older kind, as a core crate that comes with the compiler has, it is the first part.
+pub(crate) fn crate_name(symbol: &str) -> Option<&str> {
+    if let Some(path) = symbol.strip_prefix("_ZN") {
+        let digits = path.bytes().take_while(u8::is_ascii_digit).count();
+        let (length, name) = path.split_at_checked(digits)?;
+        return name.get(..length.parse().ok()?);
+    }
+    let mut rest = symbol.strip_prefix("_R")?;
+    loop {
+        // C, perhaps a disambiguator `s<base 62>_`, the length, perhaps `_`, the name.
+        let begin = rest.find('C')?;
+        rest = rest.get(begin.checked_add(1)?..)?;
+        let mut name = rest;
+        if let Some(disambiguator) = name.strip_prefix('s') {
+            match disambiguator.split_once('_') {
+                Some((digits, after)) if digits.bytes().all(|c| c.is_ascii_alphanumeric()) => {
+                    name = after;
+                }
+                _ => continue,
+            }
+        }
+        let digits = name.bytes().take_while(u8::is_ascii_digit).count();
+        let (length, name) = name.split_at_checked(digits)?;
+        let Ok(length) = length.parse() else { continue };
+        let name = name.strip_prefix('_').unwrap_or(name);
+        return name.get(..length);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crates_of_names() {
+        for (symbol, name) in [
+            ("_RNvNtNtCs2lKf6AS60Zg_4core5slice6memchr7memrchr", Some("core")),
+            (
+                "_RNvMs4_NtCsccXijx82W8p_3bpf6objectINtB5_6ObjectNtCs97lCYlNOXNR_8registry7CounterE\
+                 4freeBL_",
+                Some("bpf"),
+            ),
+            (
+                "_RNvXCs97lCYlNOXNR_8registryNtB2_7CounterNtNtNtCs2lKf6AS60Zg_4core3ops4drop4Drop\
+                 4drop",
+                Some("registry"),
+            ),
+            ("_RNvC3std4main", Some("std")),
+            ("_ZN4core6option13unwrap_failed17hdb37e1c3a19d96e4E", Some("core")),
+            ("bpf_counter_open", None),
+            ("_RNv", None),
+            ("_RC", None),
+        ] {
+            assert_eq!(crate_name(symbol), name, "{symbol}");
+        }
+    }
+
+    #[test]
+    fn arguments_are_left_away() {
+        for (path, expected) in [
+            ("a::b", "a::b"),
+            ("a::b::<u32, a::c::<u8>>::{closure#0}", "a::b::{closure#0}"),
+            (
+                "<a::V<u8> as b::C<u8>>::d::<fn() -> u8>",
+                "<a::V<u8> as b::C<u8>>::d",
+            ),
+            ("a::<u8", "a"),
+        ] {
+            assert_eq!(short(path), expected);
+        }
+    }
+
+    #[test]
+    fn patterns() {
+        for (pattern, path, expected) in [
+            ("a::b", "a::b", true),
+            ("a::b", "a::bc", false),
+            ("a::*", "a::b::c", true),
+            ("a::*", "b::a::c", false),
+            ("<a<*>>::b", "<a<u8>>::b", true),
+            ("<a<*>>::b", "<a<u8>>::c", false),
+            ("*::a::b*", "x::y::a::b", true),
+            ("*::a::b*", "a::b", false),
+            ("*a*b*", "xbxa", false),
+        ] {
+            assert_eq!(matches(pattern, path), expected, "{pattern} {path}");
+        }
+    }
+
+    #[test]
+    fn entries() {
+        for (symbol, expected) in [
+            ("bpf_counter_open", "kfunc `bpf_counter_open`"),
+            ("bpf_iter_counter_next", "`next` of iterator `counter`"),
+            ("bpf_iter_counter_more", "kfunc `bpf_iter_counter_more`"),
+            ("bpf_dtor_samples_registry_registry_bpf_counter", "destructor of references in maps"),
+            ("init_module", "init of the module"),
+            ("__registry_exit", "exit of the module"),
+            ("memcpy", "`memcpy`"),
+            (
+                "_RNvMs4_NtCsccXijx82W8p_3bpf6objectINtB5_6ObjectNtCs97lCYlNOXNR_8registry7CounterE\
+                 4freeBL_",
+                "RCU callback that drops an object of `registry::Counter`",
+            ),
+            (
+                "_RNvXCs97lCYlNOXNR_8registryNtB2_7CounterNtNtNtCs2lKf6AS60Zg_4core3ops4drop4Drop\
+                 4drop",
+                "destructor of `registry::Counter`",
+            ),
+        ] {
+            assert_eq!(entry(symbol), expected);
+        }
+    }
+
+    #[test]
+    fn kinds_of_names() {
+        let add = "_RNvNtNtCs2lKf6AS60Zg_4core9panicking11panic_const24panic_const_add_overflow";
+        assert_eq!(kind(add).unwrap().what, "an addition can overflow");
+        let panic = "_RNvNtCs2lKf6AS60Zg_4core9panicking9panic_fmt";
+        assert!(kind(panic).unwrap().what.starts_with("`panic!`"));
+        assert_eq!(
+            kind("_RNvNtNtCs2lKf6AS60Zg_4core5slice6memchr7memrchr"),
+            None
+        );
+        // Not the function of the core crate.
+        assert_eq!(
+            kind("_RNvNtCs97lCYlNOXNR_8registry9panicking9panic_fmt"),
+            None
+        );
+        assert_eq!(kind("bpf_counter_open"), None);
+    }
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Which functions of other objects can reach the panic handler.
+//!
+//! The objects of the core and kernel crates are given with `--with`. A function in them can panic
+//! if it is the panic handler, refers to one that can, or has a name by which it is known to. The
+//! other way round, [`TRUSTED`] are functions of which the code has a panic that never happens.
+
+use std::collections::{
+    HashMap,
+    HashSet, //
+};
+
+use crate::{
+    elf::{
+        Object,
+        Target, //
+    },
+    names, //
+};
+
+/// The function behind all panics, in the kernel crate.
+const HANDLER: &str = "rust_begin_unwind";
+
+/// Functions of the core and kernel crates of which the code has a panic that never happens, and why.
+/// `*` stands for anything.
+const TRUSTED: &[(&str, &str)] = &[
+    (
+        "core::str::converts::from_utf8*",
+        "the index is compared with the length before it is raised",
+    ),
+    (
+        "core::slice::memchr::*",
+        "indexes are below the length of the slice, in words and in bytes",
+    ),
+    (
+        "<core::ffi::c_str::CStr>::*",
+        "the string ends with a NUL, which is counted, and is in memory",
+    ),
+    (
+        "core::ffi::c_str::strlen*",
+        "the length of a string in memory fits",
+    ),
+    (
+        "core::str::count::*",
+        "there are at most as many characters as bytes",
+    ),
+    (
+        "<core::str::pattern::CharSearcher as *",
+        "its ends are indexes of the string, to which it adds at most what is left of it",
+    ),
+    (
+        "core::hash::sip::u8to64_le",
+        "it adds what is below 8",
+    ),
+    (
+        "core::unicode::*",
+        "it looks up characters in tables that were made for it; the core crate's tests try all",
+    ),
+    (
+        PRINTING,
+        "what the core crate prints itself: lengths of strings in memory are added, and subtracted \
+         after a comparison; what others print is in their own objects",
+    ),
+    (
+        "<core::ffi::c_str::CStr as kernel::fmt::Display>::fmt",
+        "it compares characters and writes them",
+    ),
+    (
+        "<kernel::error::Error as core::fmt::Debug>::fmt",
+        "it negates an errno, which is between -4095 and -1",
+    ),
+    (
+        "<kernel::error::Error>::name",
+        "the same",
+    ),
+    (
+        "<kernel::alloc::kvec::Vec<*>>::reserve",
+        "the length is at most the capacity, which is at most isize::MAX, and is doubled",
+    ),
+    (
+        "<kernel::alloc::kvec::Vec<*>>::spare_capacity_mut",
+        "the length is at most the capacity",
+    ),
+    (
+        "<kernel::alloc::kvec::Vec<*>>::inc_len",
+        "its contract: the sum is at most the capacity",
+    ),
+    (
+        "<kernel::alloc::kvec::Vec<*>>::dec_len",
+        "its contract: it is at most the length",
+    ),
+    (
+        "<kernel::alloc::kvec::Vec<*>>::remove",
+        "the index is below the length: it looked the element up",
+    ),
+    (
+        "<kernel::alloc::kvec::Vec<*>>::extend_with",
+        "the number is not 0, and there is room for it, which it reserved",
+    ),
+    (
+        "<kernel::iov::IovIter*>::from_raw",
+        "its contract: the direction is that of the type",
+    ),
+    (
+        "<kernel::str::RawFormatter>::bytes_written",
+        "the position is not before the begin",
+    ),
+    (
+        "<kernel::str::CString>::try_from_fmt",
+        "the string has its NUL, which it wrote",
+    ),
+    (
+        "<* as kernel::str::parse_int::private::FromStrRadix>::from_str_radix",
+        "the radix is 2, 8, 10 or 16",
+    ),
+];
+
+/// The functions of other objects that can panic.
+#[derive(Default)]
+pub(crate) struct Panicking {
+    names: HashSet<String>,
+}
+
+/// Implementations of the traits of `core::fmt`, and the functions that these call.
+const PRINTING: &str = "core::fmt::*";
+
+/// Whether a function never panics, though its code looks as if it did.
+pub(crate) fn is_trusted(symbol: &str) -> bool {
+    let name = names::crate_name(symbol);
+    if !matches!(name, Some("core" | "kernel")) {
+        return false;
+    }
+    let path = names::path(symbol);
+    let is_printing = name == Some("core") && path.contains("core::fmt::");
+    TRUSTED
+        .iter()
+        .any(|(trusted, _)| names::matches(trusted, &path) || is_printing && *trusted == PRINTING)
+}
+
+impl Panicking {
+    /// Follows the references in these objects from function to function.
+    pub(crate) fn new(objects: &[Object]) -> Self {
+        let functions = || {
+            objects.iter().enumerate().flat_map(|(number, object)| {
+                let indexes = 0..object.functions.len();
+                indexes
+                    .zip(&object.functions)
+                    .map(move |(index, f)| ((number, index), f))
+            })
+        };
+        let by_name: HashMap<&str, (usize, usize)> = functions()
+            .map(|(id, function)| (function.name.as_str(), id))
+            .collect();
+        let mut users: HashMap<(usize, usize), Vec<(usize, usize)>> = HashMap::new();
+        let mut todo = Vec::new();
+        for (id, function) in functions() {
+            let mut panics = function.name == HANDLER || names::kind(&function.name).is_some();
+            for reference in &function.references {
+                match &reference.to {
+                    Target::Function(index) => users.entry((id.0, *index)).or_default().push(id),
+                    Target::External(name) => match by_name.get(name.as_str()) {
+                        Some(target) => users.entry(*target).or_default().push(id),
+                        None => panics |= name == HANDLER || names::kind(name).is_some(),
+                    },
+                }
+            }
+            if panics {
+                todo.push(id);
+            }
+        }
+
+        let mut seen = HashSet::new();
+        let mut panicking = Self::default();
+        while let Some(id) = todo.pop() {
+            let function = objects
+                .get(id.0)
+                .and_then(|object| object.functions.get(id.1));
+            let Some(function) = function else { continue };
+            if !seen.insert(id) || is_trusted(&function.name) {
+                continue;
+            }
+            panicking.names.insert(function.name.clone());
+            todo.extend(users.get(&id).into_iter().flatten());
+        }
+        panicking
+    }
+
+    /// Whether a function of another object can panic.
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        name == HANDLER || self.names.contains(name) || names::kind(name).is_some()
+    }
+
+    /// The symbols, for who reviews [`TRUSTED`].
+    pub(crate) fn symbols(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+}

@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Runs the tool on objects that the compiler makes of small sources, as the kernel's build would.
+
+// The helpers are no `#[test]` functions, but fail the same way.
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+use std::{
+    env,
+    fs,
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process::Command, //
+};
+
+/// A folder that goes away with the value.
+struct Bench(PathBuf);
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What the tool said, and whether it was content.
+struct Answer {
+    content: bool,
+    text: String,
+}
+
+impl Bench {
+    fn new(name: &str) -> Self {
+        let folder = env::temp_dir().join(format!("rust-panic-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Compiles a source to an object, with more options.
+    fn compile_with(&self, name: &str, source: &str, options: &[&str]) -> PathBuf {
+        let file = self.path(&format!("{name}.rs"));
+        let object = self.path(&format!("{name}.o"));
+        fs::write(&file, format!("#![no_std]\n{source}")).unwrap();
+        let output = Command::new(env::var("RUSTC").unwrap_or("rustc".into()))
+            .args(["--edition=2021", "--crate-type=rlib", "--crate-name", name])
+            .args(["-Cpanic=abort", "-Copt-level=2", "-Coverflow-checks=on"])
+            .args([
+                "-Ccodegen-units=1",
+                "-Csymbol-mangling-version=v0",
+                "-Cdebuginfo=2",
+            ])
+            .args(["-Crelocation-model=static", "--emit=obj"])
+            .args(options)
+            .arg("-o")
+            .args([&object, &file])
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        object
+    }
+
+    fn compile(&self, name: &str, source: &str) -> PathBuf {
+        self.compile_with(name, source, &[])
+    }
+
+    fn run(&self, args: &[&Path]) -> Answer {
+        let output = Command::new(env!("CARGO_BIN_EXE_rust-panic"))
+            .current_dir(&self.0)
+            .args(args)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        let code = output.status.code();
+        assert!(matches!(code, Some(0 | 1)), "exit code {code:?}: {text}");
+        Answer {
+            content: code == Some(0),
+            text,
+        }
+    }
+
+    /// What the tool says of a source.
+    fn check(&self, source: &str) -> Answer {
+        let object = self.compile("sample", source);
+        self.run(&[&object])
+    }
+}
+
+impl Answer {
+    /// Fails if the tool was content, or did not say all of this.
+    fn says(&self, texts: &[&str]) {
+        assert!(!self.content, "it was content: {}", self.text);
+        for text in texts {
+            assert!(self.text.contains(text), "no '{text}' in: {}", self.text);
+        }
+    }
+
+    fn is_content(&self) {
+        assert!(self.content && self.text.is_empty(), "{}", self.text);
+    }
+}
+
+// A small function without `#[inline(never)]` is compiled with its callers only.
+
+/// An attribute as `#[may_panic]` becomes it.
+const MAY_PANIC: &str = "#[inline(never)] #[link_section = \".text.bpf_may_panic\"]";
+
+#[test]
+fn kinds() {
+    let bench = Bench::new("kinds");
+    for (code, text) in [
+        (
+            "(a: u32, b: u32) -> u32 { a + b }",
+            "an addition can overflow",
+        ),
+        (
+            "(a: u32, b: u32) -> u32 { a - b }",
+            "a subtraction can overflow",
+        ),
+        (
+            "(a: u32, b: u32) -> u32 { a * b }",
+            "a multiplication can overflow",
+        ),
+        ("(a: i32) -> i32 { -a }", "a negation can overflow"),
+        (
+            "(a: u32, b: u32) -> u32 { a << b }",
+            "a shift can be by more bits",
+        ),
+        (
+            "(a: u32, b: u32) -> u32 { a >> b }",
+            "a shift can be by more bits",
+        ),
+        (
+            "(a: u32, b: u32) -> u32 { a / b }",
+            "a division can be by zero",
+        ),
+        (
+            "(a: i32, b: i32) -> i32 { a / b }",
+            "a division can overflow",
+        ),
+        (
+            "(a: u32, b: u32) -> u32 { a % b }",
+            "a remainder can be of a division by zero",
+        ),
+        (
+            "(a: &[u8], b: usize) -> u8 { a[b] }",
+            "an index can be out of bounds",
+        ),
+        (
+            "(a: &[u8], b: usize) -> &[u8] { &a[b..] }",
+            "a range can be out of bounds",
+        ),
+        (
+            "(a: &str, b: usize) -> &str { &a[b..] }",
+            "a range of a string can be out of bounds",
+        ),
+        (
+            "(a: Option<u32>) -> u32 { a.unwrap() }",
+            "`unwrap()` can be of `None`",
+        ),
+        (
+            "(a: Option<u32>) -> u32 { a.expect(\"\") }",
+            "`expect()` can be of `None`",
+        ),
+        (
+            "(a: Result<u32, u8>) -> u32 { a.unwrap() }",
+            "can be of an `Err`",
+        ),
+        (
+            "(a: &mut [u8], b: &[u8]) { a.copy_from_slice(b) }",
+            "`copy_from_slice()` can be between",
+        ),
+        (
+            "(a: &core::cell::RefCell<u8>) { *a.borrow_mut() = 1 }",
+            "a `RefCell` can be borrowed",
+        ),
+        (
+            "(a: u32) { assert_eq!(a, 1) }",
+            "`assert_eq!` or `assert_ne!` can fail",
+        ),
+        ("(a: u32) { assert!(a == 1) }", "`panic!`, `assert!`"),
+        (
+            "(a: &[u32]) -> u32 { a.iter().sum() }",
+            "the sum, or product, of an iterator",
+        ),
+    ] {
+        let answer = bench.check(&format!("\n#[inline(never)] pub fn sample{code}"));
+        answer.says(&[
+            "sample.rs:3: error: sample::sample: ",
+            text,
+            "\n    write: ",
+        ]);
+        assert!(
+            answer.text.contains(" can take the kernel down"),
+            "{}",
+            answer.text
+        );
+    }
+}
+
+#[test]
+fn what_cannot_panic() {
+    let bench = Bench::new("content");
+    for code in [
+        "(a: u32, b: u32) -> Option<u32> { a.checked_add(b) }",
+        "(a: u32, b: u32) -> u32 { if b == 0 { 0 } else { a / b } }",
+        "(a: &[u8; 256], b: u8) -> u8 { a[usize::from(b)] }",
+        "(a: &mut [u8], b: &[u8]) { if a.len() == b.len() { a.copy_from_slice(b) } }",
+        "(a: &[u8]) -> Option<&str> { core::str::from_utf8(a).ok() }",
+        "(a: &mut dyn core::fmt::Write, b: u32) { let _ = write!(a, \"{b:>5} {:?}\", Some(b)); }",
+    ] {
+        bench
+            .check(&format!("#[inline(never)] pub fn sample{code}"))
+            .is_content();
+    }
+}
+
+#[test]
+fn all_are_said_once_and_in_order() {
+    let bench = Bench::new("all");
+    let answer = bench.check(
+        "#[inline(never)] pub fn b(a: u32) -> u32 {
+            (a + 1) *
+                3
+        }
+        #[inline(never)] pub fn a(a: &[u32]) -> u32 { a[1] + a[2] }",
+    );
+    let lines: Vec<&str> = answer
+        .text
+        .lines()
+        .filter(|line| line.contains("error: "))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "sample.rs:3: error: sample::b: a multiplication can overflow",
+            "sample.rs:3: error: sample::b: an addition can overflow",
+            "sample.rs:6: error: sample::a: an addition can overflow",
+            "sample.rs:6: error: sample::a: an index can be out of bounds",
+        ]
+        .map(String::from)
+    );
+    answer.says(&["rust-panic: ", "these 4 panics can take the kernel down"]);
+}
+
+#[test]
+fn the_entry_is_found() {
+    let bench = Bench::new("entry");
+    let answer = bench.check(
+        "#[inline(never)] fn deep(a: u32) -> u32 { a + 1 }
+        #[inline(never)] fn helper(a: u32) -> u32 { deep(a) ^ 1 }
+        #[no_mangle] pub extern \"C\" fn bpf_first(a: u32) -> u32 { helper(a) ^ 2 }
+        #[no_mangle] pub extern \"C\" fn bpf_iter_x_next(a: u32) -> u32 { deep(a) }",
+    );
+    answer.says(&[
+        "sample.rs:2: error: sample::deep: an addition can overflow\n    \
+         reached from: `next` of iterator `x`, kfunc `bpf_first`\n",
+        "this panic",
+    ]);
+}
+
+#[test]
+fn what_is_called_through_pointers_is_looked_at() {
+    let bench = Bench::new("pointers");
+    bench
+        .check(
+            "pub trait T { fn f(&self, a: u32) -> u32; }
+            struct S;
+            impl T for S { fn f(&self, a: u32) -> u32 { a + 1 } }
+            #[inline(never)] pub fn get() -> &'static dyn T { &S }",
+        )
+        .says(&["sample.rs:4: error: <sample::S as sample::T>::f: an addition can overflow"]);
+    bench
+        .check("pub static TABLE: [fn(Option<u8>) -> u8; 1] = [Option::unwrap];")
+        .says(&["`unwrap()` can be of `None`"]);
+    bench
+        .check(
+            "#[inline(never)] pub fn get() -> fn(Option<u8>) -> u8 {
+                Option::unwrap
+            }",
+        )
+        .says(&["error: sample::get: `unwrap()` can be of `None`"]);
+}
+
+#[test]
+fn code_of_other_crates_is_code_of_its_caller() {
+    let bench = Bench::new("foreign");
+    let source = "fn middle(a: &mut [u64], index: usize) {
+            a.select_nth_unstable(index);
+        }";
+    bench
+        .check(&format!("#[inline(never)] pub {source}"))
+        .says(&["sample.rs:3: error: sample::middle: ", "\n    in: `"]);
+    bench
+        .check(&format!("{MAY_PANIC} pub {source}"))
+        .is_content();
+}
+
+#[test]
+fn what_may_panic_is_left_alone() {
+    let bench = Bench::new("may");
+    bench
+        .check(&format!(
+            "{MAY_PANIC} pub fn f(a: u32) -> u32 {{ a + 1 }}
+            pub fn g(a: u32) -> u32 {{ f(a) }}"
+        ))
+        .is_content();
+    // A closure is part of it.
+    bench
+        .check(&format!(
+            "{MAY_PANIC} pub fn f(a: &mut dyn FnMut(&dyn Fn(u32) -> u32)) {{ a(&|b| b + 1) }}"
+        ))
+        .is_content();
+    // What it calls is not.
+    bench
+        .check(&format!(
+            "#[inline(never)] pub fn g(a: u32) -> u32 {{ a + 1 }}
+            {MAY_PANIC} pub fn f(a: u32) -> u32 {{ g(a) }}"
+        ))
+        .says(&["error: sample::g: an addition can overflow", "this panic"]);
+}
+
+#[test]
+fn other_objects_are_followed() {
+    let bench = Bench::new("with");
+    let sample = bench.compile(
+        "sample",
+        "extern \"C\" { fn other(a: u32) -> u32; }
+        #[inline(never)] pub fn sample(a: u32) -> u32 {
+            unsafe { other(a) ^ 1 }
+        }",
+    );
+    let other = |code: &str| {
+        bench.compile(
+            "other",
+            &format!(
+                "#[inline(never)] fn deep(a: u32) -> u32 {{ {code} }}
+                #[no_mangle] pub extern \"C\" fn other(a: u32) -> u32 {{ deep(a) ^ 1 }}"
+            ),
+        )
+    };
+    bench.run(&[&sample]).is_content();
+    let option = Path::new("--with");
+    bench
+        .run(&[option, &other("a + 1"), &sample])
+        .says(&["sample.rs:4: error: sample::sample: `other`, which is called here, can panic"]);
+    bench.run(&[option, &other("a ^ 1"), &sample]).is_content();
+}
+
+#[test]
+fn objects_that_were_linked() {
+    let bench = Bench::new("linked");
+    let one = bench.compile(
+        "one",
+        "#[inline(never)] pub fn one(a: u32) -> u32 { a + 1 }",
+    );
+    let two = bench.compile(
+        "two",
+        &format!("{MAY_PANIC} pub fn two(a: u32) -> u32 {{ a - 1 }}"),
+    );
+    let three = bench.compile(
+        "three",
+        "#[inline(never)] pub fn three(a: u32) -> u32 { a * 3 }",
+    );
+    let linked = bench.path("linked.o");
+    let status = Command::new("ld")
+        .args(["-r", "-o"])
+        .args([&linked, &one, &two, &three])
+        .status()
+        .unwrap();
+    assert!(status.success());
+    bench.run(&[&linked]).says(&[
+        "one.rs:2: error: one::one: an addition can overflow",
+        "three.rs:2: error: three::three: a multiplication can overflow",
+        "these 2 panics",
+    ]);
+}
+
+#[test]
+fn without_debug_information() {
+    let bench = Bench::new("nodebug");
+    let object = bench.compile_with(
+        "sample",
+        "#[inline(never)] pub fn f(a: u32) -> u32 { a + 1 }",
+        &["-Cdebuginfo=0"],
+    );
+    bench
+        .run(&[&object])
+        .says(&["?: error: sample::f: an addition can overflow"]);
+}
+
+#[test]
+fn files_that_are_no_objects() {
+    let bench = Bench::new("files");
+    let object = bench.compile(
+        "sample",
+        "#[inline(never)] pub fn f(a: u32) -> u32 { a ^ 1 }",
+    );
+    let missing = bench.path("missing.o");
+    bench.run(&[&missing]).says(&["cannot read", "missing.o"]);
+    let text = bench.path("text.o");
+    fs::write(&text, "text").unwrap();
+    bench.run(&[&text]).says(&["text.o: no valid ELF file"]);
+    bench
+        .run(&[Path::new("/proc/self/exe")])
+        .says(&["not a relocatable object; give a .o file"]);
+
+    let mut other = fs::read(&object).unwrap();
+    other[18] = 243; // RISC-V
+    let machine = bench.path("machine.o");
+    fs::write(&machine, other).unwrap();
+    bench.run(&[&machine]).says(&["only x86-64 and arm64 are"]);
+}
+
+#[test]
+fn damaged_objects_do_no_harm() {
+    let bench = Bench::new("damaged");
+    let object = bench.compile(
+        "sample",
+        "#[inline(never)] pub fn f(a: &[u8]) -> u8 { a[1] }",
+    );
+    let whole = fs::read(&object).unwrap();
+    let damaged = bench.path("damaged.o");
+    for part in 0..40 {
+        fs::write(&damaged, &whole[..whole.len() * part / 40]).unwrap();
+        bench.run(&[&damaged]);
+        let mut changed = whole.clone();
+        for byte in changed.iter_mut().skip(part * 7 + 64).step_by(97) {
+            *byte ^= 0x55;
+        }
+        fs::write(&damaged, &changed).unwrap();
+        bench.run(&[&damaged]);
+    }
+}
