@@ -155,6 +155,7 @@ pub use bpf_macros::{
     kfunc,
     kfunc_iterator,
     kfunc_set,
+    may_panic,
     struct_ops,
     BtfType, //
 };

@@ -3,7 +3,9 @@
 //! Code generation for `#[kfunc]`.
 
 use crate::{
-    modinfo, names,
+    may_panic,
+    modinfo,
+    names,
     signature::{
         open_lifetimes,
         Param,
@@ -36,7 +38,8 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
     let symbol = names::kfunc(&item.sig.ident)?;
     let signature = Signature::parse(&item)?;
 
-    // The function becomes the body of the symbol that BPF calls.
+    // The function becomes the body of the symbol that BPF calls, for which this is then.
+    let may_panic = may_panic::take(&mut item.attrs)?;
     item.attrs.push(syn::parse_quote!(#[inline(always)]));
 
     let vis = &item.vis;
@@ -66,6 +69,7 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
         ///
         /// To be called by a BPF program that the verifier accepted, and by nobody else.
         #[export_name = #symbol]
+        #(#may_panic)*
         unsafe extern "C" fn __bpf_entry(#(#registers),*) -> #ret::Abi {
             #(#convert)*
             let #value = #name(#(#arguments),*);

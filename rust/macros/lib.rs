@@ -16,6 +16,7 @@ mod btf_type;
 mod kfunc;
 mod kfunc_iterator;
 mod kfunc_set;
+mod may_panic;
 mod modinfo;
 mod names;
 mod signature;
@@ -140,6 +141,34 @@ pub fn kfunc_set(input: TokenStream) -> TokenStream {
 pub fn bpf_call(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as bpf_call::BpfCall);
     bpf_call::expand(input)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}
+
+/// Lets a function panic.
+///
+/// `scripts/rust-panic` refuses a module with a function that can panic. Where the compiler cannot
+/// see that a panic never happens, and the code cannot be written so that it does, the author says
+/// why:
+///
+/// ```ignore
+/// #[may_panic("the table has an entry for each of the 256 values of a byte")]
+/// fn weight(byte: u8) -> u32 {
+///     WEIGHTS[usize::from(byte)]
+/// }
+/// ```
+///
+/// The attribute is for functions and methods: also for a [`macro@kfunc`], `new` and `next` of an
+/// iterator, `drop`, a function with a default body in a [`macro@struct_ops`] trait. It is for the
+/// code of that function, what is inlined into it, and its closures; not for functions that it calls,
+/// unless they are generic functions of other crates. The function is not inlined, so its call costs
+/// a few instructions.
+///
+/// If it panics nevertheless, the kernel stops.
+#[proc_macro_attribute]
+pub fn may_panic(attr: TokenStream, item: TokenStream) -> TokenStream {
+    let item = parse_macro_input!(item as syn::ItemFn);
+    may_panic::expand(attr.into(), item)
         .unwrap_or_else(syn::Error::into_compile_error)
         .into()
 }

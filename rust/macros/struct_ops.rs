@@ -4,6 +4,7 @@
 
 use crate::{
     kfunc,
+    may_panic,
     modinfo,
     names, //
 };
@@ -48,6 +49,7 @@ struct Function {
     params: Vec<(Ident, Type)>,
     ret: Type,
     default: Option<Block>,
+    may_panic: Vec<Attribute>,
     sleepable: bool,
 }
 
@@ -139,6 +141,13 @@ fn parse_member(item: &mut TraitItemFn) -> Result<Member> {
             )
         }
     }
+    let may_panic = may_panic::take(&mut item.attrs)?;
+    if !may_panic.is_empty() && item.default.is_none() {
+        return refuse(
+            item.sig.span(),
+            "without a body, there is nothing that could panic; remove `#[may_panic]`",
+        );
+    }
     let data = take(&mut item.attrs, "data");
     let sleepable = take(&mut item.attrs, "sleepable");
     let ret: Type = match &item.sig.output {
@@ -184,6 +193,7 @@ fn parse_member(item: &mut TraitItemFn) -> Result<Member> {
         params,
         ret,
         default: item.default.clone(),
+        may_panic,
         sleepable,
     };
     Ok(Member {
@@ -294,8 +304,13 @@ fn method(member: &Member) -> TokenStream {
             unsafe { #from_register(0) }
         },
     };
+    let attributes = if function.may_panic.is_empty() {
+        vec![parse_quote!(#[inline])]
+    } else {
+        function.may_panic.clone()
+    };
     quote! {
-        #[inline]
+        #(#attributes)*
         #sig {
             if let ::core::option::Option::Some(__member) = self.table().#name {
                 // SAFETY: The table is kept, and with it the trampoline in it, which takes these

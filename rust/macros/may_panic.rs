@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `#[may_panic("reason")]`.
+
+use proc_macro2::{
+    Span,
+    TokenStream, //
+};
+use quote::ToTokens;
+use syn::{
+    parse_quote,
+    spanned::Spanned,
+    Attribute,
+    Error,
+    ItemFn,
+    LitStr,
+    Result, //
+};
+
+const NAME: &str = "may_panic";
+
+fn is(attr: &Attribute, name: &str) -> bool {
+    let last = attr.path().segments.last();
+    last.is_some_and(|segment| segment.ident == name)
+}
+
+pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream> {
+    check_reason(attr.clone(), item.sig.ident.span())?;
+    // `#[kfunc]` makes another function of this one, for which it is.
+    if item.attrs.iter().any(|attr| is(attr, "kfunc")) {
+        item.attrs.push(parse_quote!(#[::bpf::may_panic(#attr)]));
+        return Ok(item.into_token_stream());
+    }
+    if let Some(inline) = item.attrs.iter().find(|attr| is(attr, "inline")) {
+        return Err(Error::new(
+            inline.span(),
+            format!(
+                "{}: a function that may panic stands alone, where `rust-panic` finds it; remove \
+                 `#[inline]`",
+                item.sig.ident
+            ),
+        ));
+    }
+    item.attrs.extend(attributes());
+    Ok(item.into_token_stream())
+}
+
+fn check_reason(attr: TokenStream, span: Span) -> Result<()> {
+    let reason: Option<LitStr> = syn::parse2(attr).ok();
+    match reason {
+        Some(reason) if !reason.value().trim().is_empty() => Ok(()),
+        _ => Err(Error::new(
+            span,
+            "say why a panic never happens, or is right: `#[may_panic(\"reason\")]`",
+        )),
+    }
+}
+
+/// Takes the attribute from those of a function, if it is there. Returns what it becomes on the
+/// function that is made of that one.
+pub(crate) fn take(attrs: &mut Vec<Attribute>) -> Result<Vec<Attribute>> {
+    let Some(index) = attrs.iter().position(|attr| is(attr, NAME)) else {
+        return Ok(Vec::new());
+    };
+    let attr = attrs.remove(index);
+    let reason = match &attr.meta {
+        syn::Meta::List(list) => list.tokens.clone(),
+        _ => TokenStream::new(),
+    };
+    check_reason(reason, attr.span())?;
+    Ok(attributes())
+}
+
+/// The section by which `scripts/rust-panic` knows the function. It must not be inlined into
+/// another one.
+fn attributes() -> Vec<Attribute> {
+    vec![
+        parse_quote!(#[inline(never)]),
+        parse_quote!(#[link_section = ".text.bpf_may_panic"]),
+    ]
+}
