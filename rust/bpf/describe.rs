@@ -6,7 +6,11 @@
 //! are constants of traits, offsets and sizes. This is `concat!` for such parts. It is for the code
 //! that the macros generate, and for nothing else.
 
+// The compiler runs it. A panic is an error there, not a stop of the kernel.
+#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
 /// The length of the parts together, in bytes.
+#[inline]
 pub const fn len(parts: &[&str]) -> usize {
     let mut len = 0;
     let mut part = 0;
@@ -81,6 +85,7 @@ impl Composed {
     const ROOM: usize = 512;
 
     /// Puts the parts together.
+    #[inline]
     pub const fn new(parts: &[&str]) -> Self {
         let mut bytes = [0; Self::ROOM];
         let mut len = 0;
@@ -99,6 +104,7 @@ impl Composed {
     }
 
     /// The text.
+    #[inline]
     pub const fn text(&'static self) -> &'static str {
         text(self.bytes.split_at(self.len).0)
     }

@@ -172,7 +172,7 @@ impl Dynptr<'_> {
     #[inline]
     fn check(&self, offset: u32, len: usize) -> Result<u32> {
         let len = u32::try_from(len).map_err(|_| E2BIG)?;
-        if len > self.len() || offset > self.len() - len {
+        if self.len().checked_sub(len).is_none_or(|last| offset > last) {
             return Err(E2BIG);
         }
         Ok(len)
@@ -182,7 +182,7 @@ impl Dynptr<'_> {
 /// Copies `buf.len()` bytes from `offset` on.
 #[inline]
 fn read_at(mem: &Mem, offset: u32, buf: &mut [u8]) -> Result {
-    let end = offset as usize + buf.len();
+    let end = (offset as usize).checked_add(buf.len()).ok_or(E2BIG)?;
     let part = mem.slice(offset as usize..end).ok_or(EOPNOTSUPP)?;
     part.copy_to(buf)?;
     Ok(())

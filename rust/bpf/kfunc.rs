@@ -100,12 +100,12 @@ pub unsafe trait KfuncArg: Sized {
 /// Whether one of them is true. For the code that the macros generate.
 #[doc(hidden)]
 pub const fn any(conditions: &[bool]) -> bool {
-    let mut index = 0;
-    while index < conditions.len() {
-        if conditions[index] {
+    let mut rest = conditions;
+    while let [condition, others @ ..] = rest {
+        if *condition {
             return true;
         }
-        index += 1;
+        rest = others;
     }
     false
 }

@@ -145,21 +145,21 @@ unsafe impl<T: BtfType, const N: usize> BtfType for [T; N] {
 /// The levels of a struct with such fields. For the code that `#[derive(BtfType)]` generates.
 #[doc(hidden)]
 pub const fn scalars(fields: &[Option<u32>]) -> Option<u32> {
-    let mut levels = 0;
-    let mut field = 0;
-    while field < fields.len() {
-        match fields[field] {
+    let mut levels: u32 = 0;
+    let mut rest = fields;
+    while let [field, others @ ..] = rest {
+        match *field {
             None => return None,
             Some(below) if below > levels => levels = below,
             Some(_) => {}
         }
-        field += 1;
+        rest = others;
     }
     // The verifier looks at four levels.
     if levels >= 4 {
         None
     } else {
-        Some(levels + 1)
+        Some(levels.saturating_add(1))
     }
 }
 

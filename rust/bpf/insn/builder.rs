@@ -6,6 +6,7 @@ use super::{
     Encoded,
     Insn, //
 };
+use core::cell::Cell;
 use kernel::{
     bindings::{
         self,
@@ -180,7 +181,7 @@ impl<'a> Builder<'a> {
     pub fn label(&mut self) -> Label {
         let label = Label(self.nr_labels);
         if usize::from(self.nr_labels) < Self::MAX_LABELS {
-            self.nr_labels += 1;
+            self.nr_labels = self.nr_labels.saturating_add(1);
         } else {
             self.fail(Problem::TooManyLabels);
         }
@@ -236,9 +237,16 @@ impl<'a> Builder<'a> {
 
     /// Takes back the instruction at `at`, if there was no error. No label may be bound behind it.
     pub(super) fn remove(&mut self, at: usize) {
-        if self.error.is_none() && at < self.len {
-            self.buf.copy_within(at + 1..self.len, at);
-            self.len -= 1;
+        if self.error.is_some() {
+            return;
+        }
+        if let Some(insns @ [_, ..]) = self.buf.get_mut(at..self.len) {
+            for pair in Cell::from_mut(insns).as_slice_of_cells().windows(2) {
+                if let [insn, next] = pair {
+                    insn.swap(next);
+                }
+            }
+            self.len = self.len.saturating_sub(1);
         }
     }
 
@@ -263,7 +271,7 @@ impl<'a> Builder<'a> {
             return self.fail(Problem::BufferFull);
         };
         room.copy_from_slice(insns);
-        self.len += insns.len();
+        self.len = self.len.saturating_add(insns.len());
         self
     }
 
@@ -277,7 +285,7 @@ impl<'a> Builder<'a> {
             return Err(err);
         }
         let end = self.len;
-        for (at, insn) in self.buf.iter_mut().take(len).enumerate() {
+        for (at, insn) in (0..len).zip(self.buf.iter_mut()) {
             if !is_jump(insn) {
                 continue;
             }

@@ -78,6 +78,7 @@ impl Kfunc {
     /// It must be sound to call the kfunc with any numbers, in any context that programs run in: it
     /// must not sleep, keep a lock or a reference, end the program, or change what the verifier
     /// takes for granted about it.
+    #[inline]
     pub const unsafe fn new(name: &'static CStr, params: usize, result: Size) -> Self {
         assert!(params <= 5, "a call has up to five arguments");
         assert!(

@@ -45,7 +45,7 @@ impl Reg {
     /// The argument with this number, from 0, if the register is a pointer to the context of a
     /// tracing or struct_ops program, which is an array of `u64`.
     pub fn arg(self, index: u8) -> Place {
-        self.at(u16::from(index) * 8)
+        self.at(u16::from(index).saturating_mul(8))
     }
 }
 
@@ -84,7 +84,7 @@ impl Place {
     pub(super) fn fields(self, size: Size) -> Result<(u8, i16), Problem> {
         let off = self.off.ok_or(Problem::Offset)?;
         // What is above the frame are saved registers and the return address.
-        if self.base == FP_NUMBER && off > -size.bytes() {
+        if self.base == FP_NUMBER && off.saturating_add(size.bytes()) > 0 {
             return Err(Problem::AboveFrame);
         }
         Ok((self.base, off))
@@ -153,7 +153,7 @@ impl Size {
     }
 
     pub(super) const fn bits(self) -> i16 {
-        self.bytes() * 8
+        self.bytes().saturating_mul(8)
     }
 }
 

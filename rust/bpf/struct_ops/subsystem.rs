@@ -219,19 +219,17 @@ impl<S: Subsystem> StructOps<S> {
 
     /// Whether members get objects with fields that programs may write.
     const WRITES: bool = {
-        let members = S::Table::MEMBERS;
         let mut writes = false;
-        let mut member = 0;
-        while member < members.len() {
-            let args = members[member].signature.args;
-            let mut arg = 0;
-            while arg < args.len() {
-                if let Some(object) = args[arg].object() {
+        let mut members = S::Table::MEMBERS;
+        while let [member, other_members @ ..] = members {
+            let mut args = member.signature.args;
+            while let [arg, other_args @ ..] = args {
+                if let Some(object) = arg.object() {
                     writes |= object.is_writable();
                 }
-                arg += 1;
+                args = other_args;
             }
-            member += 1;
+            members = other_members;
         }
         writes
     };

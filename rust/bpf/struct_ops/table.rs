@@ -87,10 +87,10 @@ pub unsafe trait Table: Sized + 'static {
     /// Whether a member may sleep.
     const SLEEPS: bool = {
         let mut sleeps = false;
-        let mut member = 0;
-        while member < Self::MEMBERS.len() {
-            sleeps |= Self::MEMBERS[member].sleepable;
-            member += 1;
+        let mut rest = Self::MEMBERS;
+        while let [member, others @ ..] = rest {
+            sleeps |= member.sleepable;
+            rest = others;
         }
         sleeps
     };
@@ -159,10 +159,10 @@ impl<T: BtfType + FromBytes + Copy> Data for T {}
 #[doc(hidden)]
 pub const fn signature<R: MemberRet>(args: &'static [insn::Kind]) -> Signature {
     let mut returns_any = R::ANY;
-    let mut arg = 0;
-    while arg < args.len() {
-        returns_any &= !matches!(args[arg], insn::Kind::Reference(_));
-        arg += 1;
+    let mut rest = args;
+    while let [arg, others @ ..] = rest {
+        returns_any &= !matches!(arg, insn::Kind::Reference(_));
+        rest = others;
     }
     Signature { args, returns_any }
 }
@@ -195,6 +195,9 @@ pub const VALUE_OFFSET: usize =
 
 /// The size of that value. For the code that `#[struct_ops]` generates.
 #[doc(hidden)]
+#[inline]
+// It runs in the compiler, where an overflow is an error.
+#[allow(clippy::arithmetic_side_effects)]
 pub const fn value_size(table: usize) -> usize {
     VALUE_OFFSET + table.next_multiple_of(VALUE_ALIGN)
 }
