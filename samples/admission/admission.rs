@@ -68,7 +68,7 @@ impl Budget {
         let mut left = self.0.load(Relaxed);
         loop {
             let granted = wanted.min(left);
-            match self.0.cmpxchg(left, left - granted, Relaxed) {
+            match self.0.cmpxchg(left, left.saturating_sub(granted), Relaxed) {
                 Ok(_) => return granted,
                 Err(now) => left = now,
             }

@@ -55,10 +55,10 @@ fn bpf_dns_question(packet: Dynptr<'_>, offset: u32, name: &mut [u8]) -> Result<
 
 /// Copies the labels at the beginning of `question` to `name`; returns how many bytes those are.
 fn copy_name(mut question: &[u8], name: &mut [u8]) -> Result<usize> {
-    let mut end = 0;
+    let mut end: usize = 0;
     let mut put = |letter: u8| -> Result<usize> {
         *name.get_mut(end).ok_or(E2BIG)? = letter;
-        end += 1;
+        end = end.saturating_add(1);
         Ok(end)
     };
     let mut len = 0;

@@ -62,10 +62,8 @@ impl Drop for Counter {
 fn label(key: u64) -> [u8; 16] {
     let mut label = [0; 16];
     for (digit, shift) in label.iter_mut().zip((0..64).step_by(4).rev()) {
-        *digit = match (key >> shift) as u8 & 0xf {
-            value @ 0..=9 => b'0' + value,
-            value => b'a' + value - 10,
-        };
+        let value = (key >> shift) as u32 & 0xf;
+        *digit = char::from_digit(value, 16).map_or(0, |digit| digit as u8);
     }
     label
 }

@@ -55,7 +55,7 @@ fn ends(data: &[u8]) -> Result<u32> {
     let (Some(&first), Some(&last)) = (data.first(), data.last()) else {
         return Err(EINVAL);
     };
-    Ok(u32::from(first) + u32::from(last))
+    Ok(u32::from(first).wrapping_add(last.into()))
 }
 
 /// Returns the sum of both ends of a private copy of @data.
@@ -70,7 +70,7 @@ fn bpf_bench_rust_mem(data: &Mem) -> Result<u32> {
     let (Some(first), Some(last)) = (data.get(0), data.get(data.len().wrapping_sub(1))) else {
         return Err(EINVAL);
     };
-    Ok(u32::from(first) + u32::from(last))
+    Ok(u32::from(first).wrapping_add(last.into()))
 }
 
 /// Returns a hash of @text (FNV-1a).

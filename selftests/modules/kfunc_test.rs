@@ -42,6 +42,8 @@ identity! {
 }
 
 /// What an index into this shows could not have been out of bounds, were it really a `u8`.
+// The compiler runs it.
+#[allow(clippy::indexing_slicing)]
 static SQUARES: [u32; 256] = {
     let mut squares = [0; 256];
     let mut i = 0;
@@ -54,12 +56,16 @@ static SQUARES: [u32; 256] = {
 
 /// Returns the square of @index. There is no bounds check: a `u8` needs none.
 #[kfunc]
+// The module would not be built if there was one.
+#[allow(clippy::indexing_slicing)]
 fn bpf_kfunc_test_square(index: u8) -> u32 {
     SQUARES[usize::from(index)]
 }
 
 /// Returns 10 or 20. A `bool` that is neither `true` nor `false` would bring anything.
 #[kfunc]
+// The same.
+#[allow(clippy::indexing_slicing)]
 fn bpf_kfunc_test_choose(second: bool) -> u32 {
     [10, 20][usize::from(second)]
 }
@@ -102,10 +108,20 @@ fn bpf_kfunc_test_result_u32(fail: bool, value: u32) -> Result<u32> {
     Ok(value)
 }
 
+fn sum(bytes: &[u8]) -> u32 {
+    let bytes = bytes.iter().copied().map(u32::from);
+    bytes.fold(0, u32::wrapping_add)
+}
+
+fn mem_sum(mem: &Mem) -> u64 {
+    let bytes = (0..mem.len()).filter_map(|index| mem.get(index));
+    bytes.map(u64::from).fold(0, u64::wrapping_add)
+}
+
 /// Adds up bytes of a private copy.
 #[kfunc]
 fn bpf_kfunc_test_sum(data: &[u8]) -> Result<u32> {
-    Ok(data.iter().map(|&byte| u32::from(byte)).sum())
+    Ok(sum(data))
 }
 
 /// Reverses bytes by way of a private copy.
@@ -120,16 +136,13 @@ fn bpf_kfunc_test_reverse(data: &mut [u8]) -> Result {
 #[kfunc]
 fn bpf_kfunc_test_clear(from: &[u8], to: &mut [u8]) -> Result<u32> {
     to.fill(0);
-    Ok(from.iter().map(|&byte| u32::from(byte)).sum())
+    Ok(sum(from))
 }
 
 /// Adds up the bytes of the memory itself.
 #[kfunc]
 fn bpf_kfunc_test_mem_sum(data: &Mem) -> u64 {
-    (0..data.len())
-        .filter_map(|index| data.get(index))
-        .map(u64::from)
-        .sum()
+    mem_sum(data)
 }
 
 /// Writes to the memory itself: 1, 2, 3 and so on, as far as it goes.
@@ -145,10 +158,7 @@ fn bpf_kfunc_test_mem_count(data: &Mem) -> Result {
 #[kfunc]
 fn bpf_kfunc_test_mem_clear(from: &Mem, to: &Mem) -> u64 {
     to.fill(0);
-    (0..from.len())
-        .filter_map(|index| from.get(index))
-        .map(u64::from)
-        .sum()
+    mem_sum(from)
 }
 
 /// Returns whether the compiler still knows that there is memory.

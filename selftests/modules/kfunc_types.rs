@@ -119,7 +119,7 @@ fn bpf_kfunc_types_out(mut outer: Out<'_, Outer>, fail: bool) -> Result {
 /// Returns the constant and one.
 #[kfunc]
 fn bpf_kfunc_types_const(number: Const<u32>) -> u64 {
-    u64::from(*number) + 1
+    u64::from(*number).wrapping_add(1)
 }
 
 /// Returns @value and does not look at what is before it.
@@ -228,7 +228,7 @@ fn bpf_kfunc_types_arena(bytes: Arena<'_>, len: u32) -> Result<u32> {
     let sum = (0..mem.len())
         .filter_map(|index| mem.get(index))
         .map(u32::from)
-        .sum();
+        .fold(0, u32::wrapping_add);
     mem.fill(7);
     Ok(sum)
 }

@@ -58,6 +58,7 @@ module! {
 
 /// As many tables can be attached, each with another id.
 const SLOTS: usize = 4;
+const LAST_SLOT: u32 = SLOTS as u32 - 1;
 
 /// An id for which no table is attached.
 const REFUSED: u32 = 99;
@@ -116,12 +117,12 @@ trait TestOps {
 
     /// An object that the program can look at.
     fn key(&self, item: &Object<Item>) -> u64 {
-        item.key + 1000
+        item.key.wrapping_add(1000)
     }
 
     /// The same, which may be missing.
     fn key_or(&self, item: Option<&Object<Item>>, otherwise: u64) -> u64 {
-        item.map_or(otherwise + 1000, |item| item.key)
+        item.map_or(otherwise.wrapping_add(1000), |item| item.key)
     }
 
     /// A reference that the program has to give up.
@@ -209,7 +210,7 @@ impl Subsystem for Test {
             return Err(EINVAL);
         }
         if *value == ANY.to_ne_bytes() {
-            value.copy_from_slice(&(SLOTS as u32 - 1).to_ne_bytes());
+            value.copy_from_slice(&LAST_SLOT.to_ne_bytes());
         } else if *value == FORBIDDEN.to_ne_bytes() {
             return Err(EXDEV);
         }
