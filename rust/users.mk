@@ -1,10 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# For the Makefile of a directory whose Rust modules use the bpf crate.
+# For the Makefile of a directory whose Rust modules use the bpf crate, at its
+# end.
 
 bpf-crate := $(obj)/$(bpf-rust)
 
-rustflags-y += --extern bpf -L$(bpf-crate)
+include $(src)/$(bpf-rust)/panics.mk
+
+rustflags-y += --extern bpf -L$(bpf-crate) $(panic-lints)
+
+# The objects of Rust code among these, or among their parts.
+rust-objects = $(foreach object,$(foreach object,$(filter %.o,$(1)), \
+	$(or $(strip $(foreach parts,-objs -y -m,$($(object:.o=$(parts))))),$(object))), \
+	$(if $(wildcard $(src)/$(object:.o=.rs)),$(object)))
 
 # A module is compiled anew when the crate changes.
-$(addprefix $(obj)/,$(obj-y) $(obj-m)): $(bpf-crate)/libbpf.rmeta
+$(addprefix $(obj)/,$(call rust-objects,$(obj-y) $(obj-m))): $(bpf-crate)/libbpf.rmeta
+
+always-y += $(call no-panics,$(call rust-objects,$(obj-y)))
+always-m += $(call no-panics,$(call rust-objects,$(obj-m)))
