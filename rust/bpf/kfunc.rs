@@ -113,11 +113,11 @@ pub const fn any(conditions: &[bool]) -> bool {
 /// How many of them are true. For the code that the macros generate.
 #[doc(hidden)]
 pub const fn count(conditions: &[bool]) -> usize {
-    let mut count = 0;
-    let mut index = 0;
-    while index < conditions.len() {
-        count += conditions[index] as usize;
-        index += 1;
+    let mut count: usize = 0;
+    let mut rest = conditions;
+    while let [condition, others @ ..] = rest {
+        count = count.saturating_add(*condition as usize);
+        rest = others;
     }
     count
 }
@@ -125,24 +125,20 @@ pub const fn count(conditions: &[bool]) -> usize {
 /// Whether a program passes a pointer. For the code that the macros generate.
 #[doc(hidden)]
 pub const fn is_pointer<T: KfuncArg>() -> bool {
-    T::FLAGS & kernel::bindings::KF_IMPLICIT_ARGS == 0 && T::BTF.as_bytes()[0] == b'*'
+    T::FLAGS & kernel::bindings::KF_IMPLICIT_ARGS == 0 && matches!(T::BTF.as_bytes(), [b'*', ..])
 }
 
 /// Whether two names are the same. For the code that the macros generate.
 #[doc(hidden)]
 pub const fn are_equal(one: &CStr, other: &CStr) -> bool {
-    let (one, other) = (one.to_bytes(), other.to_bytes());
-    if one.len() != other.len() {
-        return false;
-    }
-    let mut index = 0;
-    while index < one.len() {
-        if one[index] != other[index] {
+    let (mut one, mut other) = (one.to_bytes(), other.to_bytes());
+    while let ([a, rest @ ..], [b, others @ ..]) = (one, other) {
+        if *a != *b {
             return false;
         }
-        index += 1;
+        (one, other) = (rest, others);
     }
-    true
+    one.is_empty() && other.is_empty()
 }
 
 /// A reference to an object, held while other arguments may point to it.

@@ -182,7 +182,7 @@ impl<T: BtfType> Pointer<T> {
 
 /// Why the verifier does not take memory of the size of a type.
 const fn refused<T: BtfType>() -> &'static str {
-    if T::BTF.as_bytes()[0] == b'[' {
+    if matches!(T::BTF.as_bytes(), [b'[', ..]) {
         "the verifier does not accept memory for an array; put it into a struct, or take `&[u8]` or \
          `&mut [u8]`"
     } else if T::SCALARS.is_none() {
