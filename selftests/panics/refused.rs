@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A module that is as natural as it is wrong: a program that adds two large numbers would stop the
+//! kernel. It is not built.
+
+use bpf::prelude::*;
+use kernel::prelude::*;
+
+module! {
+    type: Refused,
+    name: "refused",
+    description: "Is not built",
+    license: "GPL",
+}
+
+/// Returns the sum.
+#[kfunc]
+fn bpf_refused_add(a: u32, b: u32) -> u32 {
+    a + b //~ an addition can overflow | kfunc `bpf_refused_add`
+}
+
+kfunc_set! {
+    static REFUSED for [Syscall] = [bpf_refused_add];
+}
+
+struct Refused {
+    _kfuncs: bpf::Registration,
+}
+
+impl kernel::Module for Refused {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        Ok(Self {
+            _kfuncs: REFUSED.register(module)?,
+        })
+    }
+}
