@@ -21,4 +21,11 @@ $(obj)/%.nopanic: $(obj)/%.o $(panic-with) $(wildcard $(RUST_PANIC)) FORCE
 	$(call if_changed,rust_panic)
 
 no-panics = $(patsubst %.o,%.nopanic,$(1))
+
+# MODULE.mod, which has to be there before the module is linked, after checks of
+# its objects.
+define module-without-panics
+$(obj)/$(1): | $(addprefix $(obj)/,$(call no-panics,$(2)))
+targets += $(call no-panics,$(2))
+endef
 endif

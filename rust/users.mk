@@ -17,5 +17,7 @@ rust-objects = $(foreach object,$(foreach object,$(filter %.o,$(1)), \
 # A module is compiled anew when the crate changes.
 $(addprefix $(obj)/,$(call rust-objects,$(obj-y) $(obj-m))): $(bpf-crate)/libbpf.rmeta
 
+# A panic in what is built in fails the build; a module with one is not linked.
 always-y += $(call no-panics,$(call rust-objects,$(obj-y)))
-always-m += $(call no-panics,$(call rust-objects,$(obj-m)))
+$(foreach module,$(filter %.o,$(obj-m)), \
+	$(eval $(call module-without-panics,$(module:.o=.mod),$(call rust-objects,$(module)))))

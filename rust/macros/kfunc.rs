@@ -3,7 +3,7 @@
 //! Code generation for `#[kfunc]`.
 
 use crate::{
-    may_panic,
+    may_panic, //
     modinfo,
     names,
     signature::{

@@ -14,12 +14,14 @@ use std::collections::{
 
 use crate::{
     debug::{
+        self,
         Frame,
         Lines, //
     },
     elf::{
         Function,
         Object,
+        Place,
         Reference,
         Target, //
     },
@@ -52,7 +54,10 @@ impl Panic {
     /// What can happen.
     pub(crate) fn what(&self) -> String {
         match &self.callee {
-            Some(callee) => format!("`{callee}`, which is called here, can panic"),
+            Some(callee) => {
+                let callee = names::short(callee);
+                format!("`{callee}`, which is called here, can panic")
+            }
             None => self.kind.what.into(),
         }
     }
@@ -81,6 +86,7 @@ pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
     let mut panics = Panics::new();
     let mut foreign: BTreeMap<usize, BTreeSet<Cause>> = BTreeMap::new();
     let mut called_foreign: BTreeSet<usize> = BTreeSet::new();
+    let mut said: Vec<(usize, usize, Frame, Cause)> = Vec::new();
 
     // What is in code of other crates goes to those that call it, however many calls later.
     let mut todo: Vec<usize> = Vec::new();
@@ -92,52 +98,63 @@ pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
             if !panicking.contains(name) {
                 continue;
             }
-            let frames = check.frames(function, reference);
-            if check.is_trusted(&frames) {
-                continue;
-            }
-            let foreign_frames = frames
-                .iter()
-                .take_while(|frame| check.is_foreign_symbol(&frame.symbol));
-            let cause = cause(name, foreign_frames);
-            match check.own_frame(&frames) {
-                Some(frame) => check.report(&mut panics, index, frame, &cause),
-                None if check.is_foreign(function) => {
-                    foreign.entry(index).or_default().insert(cause);
-                    todo.push(index);
+            for frames in check.frames(function, reference) {
+                if check.is_trusted(&frames) {
+                    continue;
                 }
-                None => check.report(&mut panics, index, &outer(function, &frames), &cause),
+                let cause = cause(name, check.foreign_frames(&frames));
+                match check.own_frame(function, &frames) {
+                    Some(frame) => check.report(&mut panics, index, &frame, &cause),
+                    None => {
+                        foreign.entry(index).or_default().insert(cause);
+                        todo.push(index);
+                    }
+                }
             }
         }
     }
     while let Some(callee) = todo.pop() {
+        let Some(name) = object.functions.get(callee) else {
+            continue;
+        };
         let causes = foreign.get(&callee).cloned().unwrap_or_default();
+        // One panic is said as what it is, several as the function that has them.
+        let cause = match causes.first() {
+            Some(cause) if causes.len() == 1 => cause.clone(),
+            _ => (&names::OTHER, Some(names::path(&name.name)), None),
+        };
         for (index, function) in object.functions.iter().enumerate() {
             for reference in &function.references {
                 if index == callee || reference.to != Target::Function(callee) {
                     continue;
                 }
                 called_foreign.insert(callee);
-                let frames = check.frames(function, reference);
-                if check.is_trusted(&frames) {
-                    continue;
-                }
-                let frame = check.own_frame(&frames).cloned();
-                if frame.is_none() && check.is_foreign(function) {
-                    let known = foreign.entry(index).or_default();
-                    let before = known.len();
-                    known.extend(causes.iter().cloned());
-                    if known.len() > before {
-                        todo.push(index);
+                for frames in check.frames(function, reference) {
+                    if check.is_trusted(&frames) {
+                        continue;
                     }
-                    continue;
-                }
-                let frame = frame.unwrap_or_else(|| outer(function, &frames));
-                for cause in &causes {
-                    check.report(&mut panics, index, &frame, cause);
+                    let Some(frame) = check.own_frame(function, &frames) else {
+                        let known = foreign.entry(index).or_default();
+                        let before = known.len();
+                        known.extend(causes.iter().cloned());
+                        if known.len() > before {
+                            todo.push(index);
+                        }
+                        continue;
+                    };
+                    said.push((callee, index, frame, cause.clone()));
                 }
             }
         }
+    }
+    // What is said of a function with more panics than were known before comes later.
+    let mut last: BTreeMap<(usize, usize, String, u32), (Frame, Cause)> = BTreeMap::new();
+    for (callee, index, frame, cause) in said {
+        let key = (callee, index, frame.symbol.clone(), frame.line);
+        last.insert(key, (frame, cause));
+    }
+    for ((_, index, _, _), (frame, cause)) in &last {
+        check.report(&mut panics, *index, frame, cause);
     }
     for (index, causes) in &foreign {
         let Some(function) = object.functions.get(*index) else {
@@ -154,7 +171,7 @@ pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
     }
     for (symbol, section) in &object.in_data {
         if panicking.contains(symbol) {
-            let (kind, callee, inlined) = cause(symbol, [].iter());
+            let (kind, callee, inlined) = cause(symbol, &[]);
             let panic = Panic {
                 file: String::new(),
                 line: 0,
@@ -170,8 +187,9 @@ pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
 }
 
 /// What a symbol of another object panics for, if it is referred to in these functions.
-fn cause<'f>(symbol: &str, foreign_frames: impl Iterator<Item = &'f Frame>) -> Cause {
+fn cause(symbol: &str, foreign_frames: &[Frame]) -> Cause {
     let inlined: Vec<String> = foreign_frames
+        .iter()
         .map(|frame| names::path(&frame.symbol))
         .collect();
     let kind = inlined.iter().find_map(|path| names::kind_in(path));
@@ -230,15 +248,16 @@ impl<'a> Check<'a> {
 
     /// Whether a symbol is of another crate; one without a crate in its name is of this.
     fn is_foreign_symbol(&self, symbol: &str) -> bool {
-        names::crate_name(symbol).is_some_and(|name| !self.object.crates.contains(name))
+        names::crate_name(symbol).is_some_and(|name| !self.object.crates.contains(&name))
     }
 
     fn is_foreign(&self, function: &Function) -> bool {
         self.is_foreign_symbol(&function.name)
     }
 
-    fn frames(&self, function: &Function, reference: &Reference) -> Vec<Frame> {
-        let mut frames = self.lines.frames(reference.at);
+    /// The functions that a place is in, the innermost first.
+    fn frames_at(&self, function: &Function, place: Place) -> Vec<Frame> {
+        let mut frames = self.lines.frames(place);
         // The symbol is sure.
         if let Some(last) = frames.last_mut() {
             last.symbol.clone_from(&function.name);
@@ -246,19 +265,56 @@ impl<'a> Check<'a> {
         frames
     }
 
-    /// The innermost function of this crate.
-    fn own_frame<'f>(&self, frames: &'f [Frame]) -> Option<&'f Frame> {
-        frames
+    /// The functions that a reference is in.
+    ///
+    /// The compiler makes one call of two in functions that were inlined, and then does not know the
+    /// line. Those of the branches to the call are still there: there may be several answers.
+    fn frames(&self, function: &Function, reference: &Reference) -> Vec<Vec<Frame>> {
+        let has_line = |frames: &Vec<Frame>| frames.first().is_some_and(|frame| frame.line > 0);
+        let mut frames = self.frames_at(function, reference.at);
+        if frames.is_empty() || has_line(&frames) {
+            return vec![frames];
+        }
+        let branches = function.branches_to(reference.at).into_iter();
+        let mut all: Vec<Vec<Frame>> = branches
+            .map(|place| self.frames_at(function, place))
+            .filter(has_line)
+            .collect();
+        all.dedup();
+        if all.is_empty() {
+            // What is passed to the function that panics has a line as well.
+            let location = self.object.location(function, reference.at);
+            if let (Some(frame), Some((file, line))) = (frames.first_mut(), location) {
+                (frame.file, frame.line) = (debug::normal(&file), line);
+            }
+            all.push(frames);
+        }
+        all
+    }
+
+    /// The functions of other crates that were inlined into one of this.
+    fn foreign_frames<'f>(&self, frames: &'f [Frame]) -> &'f [Frame] {
+        let own = frames
             .iter()
-            .find(|frame| !frame.symbol.is_empty() && !self.is_foreign_symbol(&frame.symbol))
+            .position(|frame| !self.is_foreign_symbol(&frame.symbol));
+        frames
+            .get(..own.unwrap_or(frames.len()))
+            .unwrap_or_default()
+    }
+
+    /// The innermost function of this crate, if there is one; what has no debug information is one.
+    fn own_frame(&self, function: &Function, frames: &[Frame]) -> Option<Frame> {
+        match frames.get(self.foreign_frames(frames).len()) {
+            Some(frame) => Some(frame.clone()),
+            None if self.is_foreign(function) => None,
+            None => Some(outer(function, frames)),
+        }
     }
 
     /// Whether a panic is in a function of another crate that does not come to it.
     fn is_trusted(&self, frames: &[Frame]) -> bool {
-        frames
-            .iter()
-            .take_while(|frame| self.is_foreign_symbol(&frame.symbol))
-            .any(|frame| reach::is_trusted(&frame.symbol))
+        let mut frames = self.foreign_frames(frames).iter();
+        frames.any(|frame| reach::is_trusted(&frame.symbol))
     }
 
     /// Whether a function may panic, or is a closure in one that may.

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A function that a place belongs to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Frame {
     /// The name of its symbol, had it one.
     pub(crate) symbol: String,
@@ -74,7 +74,7 @@ impl<'a> Lines<'a> {
 }
 
 /// A path without `.` and `..` in the middle.
-fn normal(path: &str) -> String {
+pub(crate) fn normal(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {

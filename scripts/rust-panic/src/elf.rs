@@ -79,6 +79,30 @@ pub(crate) struct Function {
     /// Whether data has a pointer to it.
     pub(crate) is_pointed_to: bool,
     pub(crate) references: Vec<Reference>,
+    /// Where it refers to data, and to which.
+    data: Vec<(Place, Place)>,
+    /// Branches in it, and where they lead.
+    branches: Vec<(Place, Place)>,
+}
+
+impl Function {
+    /// The branches of a function that lead to the code without branches before a place.
+    pub(crate) fn branches_to(&self, place: Place) -> Vec<Place> {
+        let targets = self.branches.iter().map(|(_, target)| *target);
+        let begin = targets.filter(|target| *target <= place).max();
+        let begin = begin.unwrap_or(self.begin);
+        // One that is not taken, if it is not from before the code.
+        let before = self.branches.iter().map(|(at, _)| *at);
+        let before = before.filter(|at| *at >= begin && *at < place).max();
+        match before {
+            Some(at) => vec![at],
+            None => {
+                let all = self.branches.iter();
+                let to = all.filter(|(_, target)| *target == begin);
+                to.map(|(at, _)| *at).collect()
+            }
+        }
+    }
 }
 
 /// A relocatable object.
@@ -91,6 +115,7 @@ pub(crate) struct Object {
     /// Sections of debug information, relocated to [`Place::address`].
     pub(crate) debug: BTreeMap<String, Vec<u8>>,
     pub(crate) little_endian: bool,
+    sections: BTreeMap<usize, Section>,
 }
 
 /// The section of functions with `#[bpf::may_panic("...")]`.
@@ -121,6 +146,20 @@ struct Section {
     code: bool,
     data: Vec<u8>,
     relocations: Vec<Relocation>,
+}
+
+impl Section {
+    /// A number of so many bytes; both machines that are known have the lowest first.
+    fn number(&self, offset: u64, size: usize) -> Option<u64> {
+        let begin = usize::try_from(offset).ok()?;
+        let bytes = self.data.get(begin..begin.checked_add(size)?)?;
+        Some(
+            bytes
+                .iter()
+                .rev()
+                .fold(0, |number, byte| (number << 8) | u64::from(*byte)),
+        )
+    }
 }
 
 /// Reads the object in a file.
@@ -163,9 +202,11 @@ pub(crate) fn parse(data: &[u8]) -> Result<Object> {
         in_data: Vec::new(),
         debug,
         little_endian: file.is_little_endian(),
+        sections: BTreeMap::new(),
     };
     let starts = starts(&file, &sections);
     object.add_references(architecture, &sections, &starts)?;
+    object.sections = sections;
     Ok(object)
 }
 
@@ -253,6 +294,8 @@ fn functions(
             may_panic: section.name == MAY_PANIC,
             is_pointed_to: false,
             references: Vec::new(),
+            data: Vec::new(),
+            branches: Vec::new(),
         });
     }
     // Of symbols for the same code, one is enough.
@@ -353,6 +396,7 @@ impl Object {
         starts: &BTreeSet<Place>,
     ) -> Result<()> {
         let mut found: Vec<(Place, RawTarget, bool)> = Vec::new();
+        let mut branches: Vec<(Place, Place)> = Vec::new();
         for (&index, section) in sections.iter().filter(|(_, section)| section.code) {
             let place = |offset| Place {
                 section: index,
@@ -381,10 +425,19 @@ impl Object {
                 };
                 branch::each(architecture, code, begin, is_relocated, |at, target| {
                     let (at, target) = (place(at), place(target));
-                    if self.function_at(target) != self.function_at(at) {
+                    if self.function_at(target) == self.function_at(at) {
+                        branches.push((at, target));
+                    } else {
                         found.push((at, RawTarget::Place(target), true));
                     }
                 });
+            }
+        }
+
+        for (at, target) in branches {
+            let function = self.function_at(at);
+            if let Some(function) = function.and_then(|index| self.functions.get_mut(index)) {
+                function.branches.push((at, target));
             }
         }
 
@@ -399,6 +452,10 @@ impl Object {
                 }
                 RawTarget::Place(place) => {
                     self.follow(place, sections, starts, &mut used, &mut targets);
+                    let function = self.function_at(at);
+                    if let Some(function) = function.and_then(|f| self.functions.get_mut(f)) {
+                        function.data.push((at, place));
+                    }
                 }
             }
             let references = targets.into_iter().map(|to| Reference { at, to, is_call });
@@ -420,9 +477,12 @@ impl Object {
                 may_panic: false,
                 is_pointed_to: false,
                 references,
+                data: Vec::new(),
+                branches: Vec::new(),
             });
         }
         for function in &mut self.functions {
+            function.data.sort();
             function
                 .references
                 .sort_by(|a, b| (a.at, &a.to).cmp(&(b.at, &b.to)));
@@ -453,6 +513,33 @@ impl Object {
             }
         }
         Ok(())
+    }
+
+    /// The `core::panic::Location` that a function passes to a function that panics: file and line.
+    pub(crate) fn location(&self, function: &Function, call: Place) -> Option<(String, u32)> {
+        let before = function.data.partition_point(|(at, _)| *at < call);
+        let mut before = function.data.get(..before)?.iter().rev();
+        before.find_map(|(_, place)| self.location_at(*place))
+    }
+
+    fn location_at(&self, place: Place) -> Option<(String, u32)> {
+        // A pointer to the file's name and its length, the line and the column.
+        let section = self.sections.get(&place.section)?;
+        let index = section
+            .relocations
+            .partition_point(|relocation| relocation.offset < place.offset);
+        let pointer = section.relocations.get(index)?;
+        let RawTarget::Place(name) = pointer.target else {
+            return None;
+        };
+        let length = usize::try_from(section.number(place.offset.checked_add(8)?, 8)?).ok()?;
+        let line = u32::try_from(section.number(place.offset.checked_add(16)?, 4)?).ok()?;
+        let begin = usize::try_from(name.offset).ok()?;
+        let text = &self.sections.get(&name.section)?.data;
+        let text = text.get(begin..begin.checked_add(length)?)?;
+        let file = std::str::from_utf8(text).ok()?;
+        (pointer.offset == place.offset && file.ends_with(".rs") && line > 0)
+            .then(|| (file.to_string(), line))
     }
 
     /// Adds what is at a place: a function, or all that data points to.

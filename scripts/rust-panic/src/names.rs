@@ -222,7 +222,7 @@ pub(crate) fn kind_in(function: &str) -> Option<&'static Kind> {
 
 /// The kind of panic that a function of the core crate is made for.
 pub(crate) fn kind(symbol: &str) -> Option<&'static Kind> {
-    if crate_name(symbol) != Some("core") {
+    if crate_name(symbol).as_deref() != Some("core") {
         return None;
     }
     let path = path(symbol);
@@ -298,15 +298,26 @@ pub(crate) fn entry(symbol: &str) -> String {
 
 /// The name of the crate that a function is written in; [`None`] for what has a name of its own.
 ///
-/// In a mangled name (v0) it is the first crate: the path of an `impl` comes before its type. In one
-/// of the older kind, as a core crate that comes with the compiler has, it is the first part.
-pub(crate) fn crate_name(symbol: &str) -> Option<&str> {
+/// In a mangled name (v0) it is the first crate: the path of an `impl` comes before its type. A method
+/// that a trait has itself is named after a type and then the trait. In a name of the older kind, as
+/// a core crate that comes with the compiler has, it is the first part.
+pub(crate) fn crate_name(symbol: &str) -> Option<String> {
     if let Some(path) = symbol.strip_prefix("_ZN") {
         let digits = path.bytes().take_while(u8::is_ascii_digit).count();
         let (length, name) = path.split_at_checked(digits)?;
-        return name.get(..length.parse().ok()?);
+        return name.get(..length.parse().ok()?).map(String::from);
     }
     let mut rest = symbol.strip_prefix("_R")?;
+    let mut outer = rest;
+    loop {
+        // Generic arguments, and what is nested, such as a closure.
+        outer = match outer.as_bytes() {
+            [b'I', ..] => outer.get(1..)?,
+            [b'N', _, ..] => outer.get(2..)?,
+            [b'Y', ..] => return trait_crate(&path(symbol)),
+            _ => break,
+        };
+    }
     loop {
         // C, perhaps a disambiguator `s<base 62>_`, the length, perhaps `_`, the name.
         let begin = rest.find('C')?;
@@ -324,8 +335,29 @@ pub(crate) fn crate_name(symbol: &str) -> Option<&str> {
         let (length, name) = name.split_at_checked(digits)?;
         let Ok(length) = length.parse() else { continue };
         let name = name.strip_prefix('_').unwrap_or(name);
-        return name.get(..length);
+        return name.get(..length).map(String::from);
     }
+}
+
+/// The crate of the trait in `<type as trait>::method`.
+fn trait_crate(path: &str) -> Option<String> {
+    let mut depth = 0;
+    let mut before = ' ';
+    for (index, c) in path.char_indices() {
+        match c {
+            '<' => depth += 1,
+            '>' if before != '-' => depth -= 1,
+            ' ' if depth == 1 => {
+                let path = path.get(index..).and_then(|path| path.strip_prefix(" as "));
+                if let Some((name, _)) = path.and_then(|path| path.split_once("::")) {
+                    return Some(name.into());
+                }
+            }
+            _ => {}
+        }
+        before = c;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -346,13 +378,18 @@ mod tests {
                  4drop",
                 Some("registry"),
             ),
+            (
+                "_RINvYNtCs97lCYlNOXNR_8registry7CounterNtNtNtNtCs2lKf6AS60Zg_4core4iter6traits8iterator\
+                 8Iterator5countE",
+                Some("core"),
+            ),
             ("_RNvC3std4main", Some("std")),
             ("_ZN4core6option13unwrap_failed17hdb37e1c3a19d96e4E", Some("core")),
             ("bpf_counter_open", None),
             ("_RNv", None),
             ("_RC", None),
         ] {
-            assert_eq!(crate_name(symbol), name, "{symbol}");
+            assert_eq!(crate_name(symbol).as_deref(), name, "{symbol}");
         }
     }
 
