@@ -46,6 +46,7 @@ void rust_bpf_helper_free_begins(struct rust_bpf_frees *frees);
 void rust_bpf_helper_free_ends(struct rust_bpf_frees *frees, bool is_chained);
 bool rust_bpf_helper_in_init(const struct module *module);
 void rust_bpf_helper_init_ends(void);
+bool rust_bpf_helper_is_of(const void *what, const struct module *module);
 void rust_bpf_helper_init_lock(void);
 void rust_bpf_helper_init_unlock(void);
 bool rust_bpf_helper_is_valid_access(int off, int size, enum bpf_access_type type,
@@ -54,9 +55,12 @@ bool rust_bpf_helper_is_valid_access(int off, int size, enum bpf_access_type typ
 u32 rust_bpf_helper_kfunc_id(const char *name, u32 params, u32 result_size);
 void rust_bpf_helper_kfree_rcu(struct callback_head *head, void *memory);
 void *rust_bpf_helper_kmalloc_nolock(size_t size);
+u32 rust_bpf_helper_member_begins(void);
+void rust_bpf_helper_member_ends(void);
 u32 rust_bpf_helper_member_offset(const struct btf_type *t, const struct btf_member *member);
 bool rust_bpf_helper_may_make(void);
-void rust_bpf_helper_put_table(const void *ops);
+void rust_bpf_helper_put_table(void *ops);
+void rust_bpf_helper_put_task(void *task);
 bool rust_bpf_helper_refcount_inc_not_zero(refcount_t *refs);
 u32 rust_bpf_helper_reg_struct(const struct bpf_reg_state *reg, const struct btf **btf);
 int rust_bpf_helper_res_spin_lock(rqspinlock_t *lock, unsigned long *flags);

@@ -312,7 +312,10 @@ fn method(member: &Member) -> TokenStream {
     quote! {
         #(#attributes)*
         #sig {
-            if let ::core::option::Option::Some(__member) = self.table().#name {
+            if let (
+                ::core::option::Option::Some(__member),
+                ::core::option::Option::Some(__depth),
+            ) = (self.table().#name, ::bpf::struct_ops::Depth::enter()) {
                 // SAFETY: The table is kept, and with it the trampoline in it, which takes these
                 // registers. What it returns is the program's, for a member with this type.
                 return unsafe { #from_register(__member(#(#arguments),*)) };

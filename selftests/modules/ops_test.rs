@@ -692,8 +692,21 @@ kfunc_set! {
     ];
 }
 
+/// Calls `add` of the table in the first slot, from a program that implements it.
+#[kfunc]
+fn bpf_ops_add_again(a: u32, b: u64) -> u64 {
+    SLOT.first()
+        .and_then(|slot| slot.with(|ops| ops.add(a, b)))
+        .unwrap_or(0)
+}
+
 kfunc_set! {
-    static ITEMS for [StructOps] = [bpf_ops_item_release, bpf_ops_item_new, bpf_ops_item_replace];
+    static ITEMS for [StructOps] = [
+        bpf_ops_item_release,
+        bpf_ops_item_new,
+        bpf_ops_item_replace,
+        bpf_ops_add_again,
+    ];
 }
 
 struct OpsTest {

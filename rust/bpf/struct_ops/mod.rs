@@ -127,6 +127,11 @@
 //! registered. Would the kernel call it through a pointer, it would be 4 more each time.
 //! `selftests/bench/README.md` has the numbers, beside the same in C.
 //!
+//! # Calls inside of calls
+//!
+//! A program may call a kfunc that calls a member again. The kernel does not end that; the crate does,
+//! before the stack is full: a member that would be called then does what it does without a program.
+//!
 //! # What it does not do
 //!
 //! - Pointers to structs that are no [`Object`](crate::Object), memory, and pointers into arenas as
@@ -141,11 +146,14 @@
 //! C header: [`include/linux/bpf.h`](srctree/include/linux/bpf.h)
 
 mod around;
+mod depth;
 mod member;
 mod subsystem;
 mod table;
 
 pub use around::MemberProg;
+#[doc(hidden)]
+pub use depth::Depth;
 pub use member::{
     MemberArg,
     MemberRet, //
