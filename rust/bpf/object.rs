@@ -481,7 +481,17 @@ impl RcuReader {
 ///
 /// An object must stay valid memory for as long as RCU readers can see it, even after the last
 /// reference is gone, and `inc_not_zero` must tell whether it is.
-pub unsafe trait Referenced: AlwaysRefCounted + BtfType {
+pub unsafe trait Referenced: BtfType {
+    /// What holds a reference, and can be dropped in any context.
+    type Held;
+
+    /// Takes over a reference.
+    ///
+    /// # Safety
+    ///
+    /// There must be one, which nobody else has.
+    unsafe fn from_raw(object: NonNull<Self>) -> Self::Held;
+
     /// Adds a reference if there still is one.
     ///
     /// # Safety
@@ -492,6 +502,13 @@ pub unsafe trait Referenced: AlwaysRefCounted + BtfType {
 
 // SAFETY: `dec_ref` frees after RCU readers.
 unsafe impl<T: BtfObject> Referenced for Object<T> {
+    type Held = ARef<Self>;
+
+    unsafe fn from_raw(object: NonNull<Self>) -> ARef<Self> {
+        // SAFETY: By the safety requirements.
+        unsafe { ARef::from_raw(object) }
+    }
+
     unsafe fn inc_not_zero(object: NonNull<Self>) -> bool {
         // SAFETY: By the safety requirements, this is an object, and its count a `refcount_t`.
         unsafe { rust_bpf_helper_refcount_inc_not_zero(&raw const (*object.as_ptr()).refs) }
@@ -509,13 +526,13 @@ pub struct Rcu<'a, T> {
 
 impl<T: Referenced> Rcu<'_, T> {
     /// A reference to the object, or [`None`] if it is about to be freed.
-    pub fn try_get(&self) -> Option<ARef<T>> {
+    pub fn try_get(&self) -> Option<T::Held> {
         // SAFETY: RCU keeps the object valid.
         if !unsafe { T::inc_not_zero(self.ptr) } {
             return None;
         }
         // SAFETY: The reference that was just added is taken over.
-        Some(unsafe { ARef::from_raw(self.ptr) })
+        Some(unsafe { T::from_raw(self.ptr) })
     }
 
     pub(crate) fn as_ptr(&self) -> *const T {

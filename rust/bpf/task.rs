@@ -4,9 +4,11 @@
 //!
 //! There is no `&Task`. The verifier accepts trusted pointers for that, and trusts those that a
 //! tracepoint shows, too: the last reference to the task may be gone, and safe code could make a
-//! new one of `&Task`. [`Rcu::try_get`](crate::Rcu::try_get) looks first.
+//! new one of `&Task`. [`Rcu::try_get`](crate::Rcu::try_get) looks first, and returns a [`TaskRef`].
 //!
-//! There is no `ARef<Task>` either, as an argument or result. It counts `usage`, the kernel's own
+//! There is no `ARef<Task>` either. It could not be dropped wherever a program runs: the last
+//! reference calls `call_rcu()`, in the middle of which the program may be. As an argument or result,
+//! it counts `usage`, the kernel's own
 //! kfuncs for tasks (`bpf_task_acquire()`, `bpf_task_release()`) and its destructor for kptrs count
 //! `rcu_users`, and to the verifier one reference is like the other: a program would take here and
 //! give there. A program that wants to hold a task uses those.
@@ -30,6 +32,39 @@ use kernel::task::Task;
 extern "C" {
     // In `rust/helpers/task.c`.
     fn rust_bpf_helper_task_inc_not_zero(task: *mut core::ffi::c_void) -> bool;
+    // In `rust/helpers/free.c`.
+    fn rust_bpf_helper_put_task(task: *mut core::ffi::c_void);
+}
+
+/// A reference to a task, which can be dropped in any context.
+///
+/// It does not lend the task: of a `&Task`, an `ARef<Task>` could be made.
+///
+/// # Invariants
+///
+/// One of the counts in the task's `usage` belongs to it.
+pub struct TaskRef(NonNull<Task>);
+
+// SAFETY: Tasks can be used from any thread.
+unsafe impl Send for TaskRef {}
+
+// SAFETY: As above.
+unsafe impl Sync for TaskRef {}
+
+impl TaskRef {
+    /// The number of the task, as the initial namespace has it.
+    pub fn pid(&self) -> i32 {
+        // SAFETY: By the type invariants.
+        unsafe { self.0.as_ref() }.pid()
+    }
+}
+
+impl Drop for TaskRef {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants, there is a count to give up. The function may be called in
+        // any context.
+        unsafe { rust_bpf_helper_put_task(self.0.as_ptr().cast()) };
+    }
 }
 
 // SAFETY: `Task` is a transparent `struct task_struct`. It has members that are no scalars.
@@ -59,6 +94,13 @@ const _: () = {
 
 // SAFETY: The kernel frees a task after RCU readers (`delayed_put_task_struct()`).
 unsafe impl Referenced for Task {
+    type Held = TaskRef;
+
+    unsafe fn from_raw(object: NonNull<Self>) -> TaskRef {
+        // INVARIANT: By the safety requirements.
+        TaskRef(object)
+    }
+
     unsafe fn inc_not_zero(object: NonNull<Self>) -> bool {
         // SAFETY: By the safety requirements; the function only looks at the count.
         unsafe { rust_bpf_helper_task_inc_not_zero(object.as_ptr().cast()) }

@@ -21,6 +21,8 @@
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
+#include <linux/refcount.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 
 #include "helpers.h"
@@ -98,39 +100,64 @@ void rust_bpf_helper_free(struct callback_head *head, struct rust_bpf_frees *fre
 		call_rcu(head, func);
 }
 
-/* A table of programs, of which a reference is given up later. */
-struct table {
+/* A reference that is given up later. */
+struct reference {
 	struct callback_head head;
-	const void *ops;
+	void (*put)(void *what);
+	void *what;
 };
 
-static void put_table(struct callback_head *head)
+static void put_reference(struct callback_head *head)
 {
-	struct table *table = container_of(head, struct table, head);
+	struct reference *reference = container_of(head, struct reference, head);
 
-	bpf_struct_ops_put(table->ops);
-	kfree_nolock(table);
+	reference->put(reference->what);
+	kfree_nolock(reference);
+}
+
+static void put_later(void *what, void (*put)(void *what))
+{
+	struct reference *reference = kmalloc_nolock(sizeof(*reference), 0, NUMA_NO_NODE);
+
+	if (!reference) {
+		pr_warn_once("rust_bpf: a reference is leaked: there is no memory to give it up later\n");
+		return;
+	}
+	reference->put = put;
+	reference->what = what;
+	defer(&reference->head, put_reference);
+}
+
+static void put_table(void *ops)
+{
+	bpf_struct_ops_put(ops);
+}
+
+static void put_task(void *task)
+{
+	put_task_struct(task);
 }
 
 /*
- * The last reference takes the lock of all maps, under which a program may run,
- * with interrupts off. May be called in any context.
+ * The last reference takes the lock of all maps and one of a workqueue. A program
+ * may run under them, but not where it can be preempted. May be called in any
+ * context.
  */
-void rust_bpf_helper_put_table(const void *ops)
+void rust_bpf_helper_put_table(void *ops)
 {
-	struct table *table;
+	if (preemptible())
+		put_table(ops);
+	else
+		put_later(ops, put_table);
+}
 
-	if (!must_defer()) {
-		bpf_struct_ops_put(ops);
-		return;
-	}
-	table = kmalloc_nolock(sizeof(*table), 0, NUMA_NO_NODE);
-	if (!table) {
-		pr_warn_once("rust_bpf: a table is leaked: there is no memory to give it up later\n");
-		return;
-	}
-	table->ops = ops;
-	defer(&table->head, put_table);
+/* The last reference calls call_rcu(). May be called in any context. */
+void rust_bpf_helper_put_task(void *task)
+{
+	if (!must_defer())
+		put_task(task);
+	else if (!refcount_dec_not_one(&((struct task_struct *)task)->usage))
+		put_later(task, put_task);
 }
 
 /* Around the end of an object, in its callback. */
@@ -171,43 +198,45 @@ static void wait_for_callbacks(void)
 	rcu_barrier();
 }
 
-static bool is_used_by(struct module *module, bool *is_waiting)
+/* Moves a module's types from the list of all to one of its own. */
+static void take_types(struct module *module, struct llist_head *types)
 {
-	struct rust_bpf_frees *frees;
-	bool found = false;
+	struct rust_bpf_frees *frees, *next;
 
-	*is_waiting = false;
-	llist_for_each_entry(frees, READ_ONCE(users.first), node) {
-		if (!within_module((unsigned long)frees, module))
-			continue;
-		found = true;
-		*is_waiting |= atomic_read(&frees->chained) > 0;
+	guard(mutex)(&users_mutex);
+	llist_for_each_entry_safe(frees, next, llist_del_all(&users), node) {
+		if (within_module((unsigned long)frees, module))
+			llist_add(&frees->node, types);
+		else
+			llist_add(&frees->node, &users);
 	}
-	return found;
+}
+
+static bool is_waiting(const struct llist_head *types)
+{
+	const struct rust_bpf_frees *frees;
+
+	llist_for_each_entry(frees, types->first, node)
+		if (atomic_read(&frees->chained) > 0)
+			return true;
+	return false;
 }
 
 /* No program calls the module any more, so that it frees nothing but in callbacks. */
 static void wait_for_frees(struct module *module)
 {
-	struct rust_bpf_frees *frees, *next;
-	struct llist_node *list;
-	bool is_waiting;
+	LLIST_HEAD(types);
 
-	guard(mutex)(&users_mutex);
-	if (!is_used_by(module, &is_waiting))
+	take_types(module, &types);
+	if (llist_empty(&types))
 		return;
 	do {
 		wait_for_callbacks();
-		is_used_by(module, &is_waiting);
-	} while (is_waiting);
+		/* Types of which an object was freed in a callback for the first time. */
+		take_types(module, &types);
+	} while (is_waiting(&types));
 	/* The last callback may have counted and not returned. */
 	rcu_barrier();
-
-	list = llist_del_all(&users);
-	llist_for_each_entry_safe(frees, next, list, node) {
-		if (!within_module((unsigned long)frees, module))
-			llist_add(&frees->node, &users);
-	}
 }
 
 static int module_event(struct notifier_block *nb, unsigned long event, void *module)

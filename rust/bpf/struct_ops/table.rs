@@ -38,7 +38,7 @@ use kernel::{
 
 extern "C" {
     // In `rust/helpers/free.c`.
-    fn rust_bpf_helper_put_table(ops: *const core::ffi::c_void);
+    fn rust_bpf_helper_put_table(ops: *mut core::ffi::c_void);
 }
 
 /// What a member of a table is.
