@@ -19,6 +19,27 @@ extern "C" {
     fn rust_bpf_helper_init_lock();
     fn rust_bpf_helper_init_unlock();
     fn rust_bpf_helper_in_init(module: *const core::ffi::c_void) -> bool;
+    fn rust_bpf_helper_is_of(
+        what: *const core::ffi::c_void,
+        module: *const core::ffi::c_void,
+    ) -> bool;
+}
+
+/// Checks that a static is one of `module`.
+///
+/// # Errors
+///
+/// `EINVAL` if it is not: another module's `init` passed its own.
+pub(crate) fn check_owner<T>(what: &'static T, module: &ThisModule) -> Result {
+    let what = core::ptr::from_ref(what).cast();
+    // SAFETY: If the code is in a module, this is a valid one.
+    if unsafe { rust_bpf_helper_is_of(what, module.as_ptr().cast()) } {
+        return Ok(());
+    }
+    pr_err!(
+        "a module registers, or makes the state of, what is another module's; pass the own one\n"
+    );
+    Err(EINVAL)
 }
 
 /// While there is one, no module becomes live, as far as programs can see, and no two threads

@@ -191,10 +191,11 @@ impl KfuncSet {
     /// - [`EEXIST`]: the set was registered before, or the kernel has a symbol with the name of a
     ///   kfunc, perhaps one that BTF does not describe: programs would call that. The kernel log
     ///   says which.
-    /// - [`EINVAL`]: the kernel refuses a kfunc. The kernel log names it if another one of that
-    ///   name exists; else the module's BTF does not describe it.
+    /// - [`EINVAL`]: the set is another module's, or the kernel refuses a kfunc. The kernel log
+    ///   names it if another one of that name exists; else the module's BTF does not describe it.
     /// - [`ENOMEM`], [`E2BIG`]: no memory, or over 256 kfuncs for one type of program.
     pub fn register(&'static self, module: &'static ThisModule) -> Result<Registration> {
+        init::check_owner(self, module)?;
         // SAFETY: The entries have the layout of the C struct, and names with a NUL.
         to_result(unsafe {
             rust_bpf_helper_check_symbols(self.entries.as_ptr(), self.entries.len() as u32)

@@ -44,6 +44,7 @@ use kernel::{
     sync::atomic::{
         Acquire,
         Atomic,
+        Full,
         Relaxed,
         Release, //
     }, //
@@ -101,6 +102,7 @@ impl<T: Send + Sync> ModuleState<T> {
     /// # Errors
     ///
     /// - [`EBUSY`]: there is a value.
+    /// - [`EINVAL`]: the static is another module's.
     /// - Those of `init`.
     pub fn init<E>(
         &'static self,
@@ -110,7 +112,8 @@ impl<T: Send + Sync> ModuleState<T> {
     where
         Error: From<E>,
     {
-        if self.status.cmpxchg(EMPTY, BUSY, Relaxed).is_err() {
+        init::check_owner(self, module)?;
+        if self.status.cmpxchg(EMPTY, BUSY, Full).is_err() {
             return Err(EBUSY);
         }
         // SAFETY: The place is valid for writes, does not move, and is ours by `BUSY`.
@@ -158,7 +161,7 @@ impl<T: Send + Sync> Drop for StateGuard<T> {
         drop(lock);
         // SAFETY: The guard exists, so the value does, and nobody uses it: no program can call.
         unsafe { self.state.value.get().cast::<T>().drop_in_place() };
-        self.state.status.store(EMPTY, Relaxed);
+        self.state.status.store(EMPTY, Release);
     }
 }
 

@@ -33,6 +33,15 @@ void rust_bpf_helper_init_ends(void)
 	mutex_unlock(&init_mutex);
 }
 
+/*
+ * Whether what a module registers is the module's own. Those of KUnit suites have
+ * no name.
+ */
+bool rust_bpf_helper_is_of(const void *what, const struct module *module)
+{
+	return !module || !module->name[0] || within_module((unsigned long)what, module);
+}
+
 /* Whether @module is initialized; for code that is built in, by this thread. */
 bool rust_bpf_helper_in_init(const struct module *module)
 {

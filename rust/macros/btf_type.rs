@@ -7,7 +7,7 @@ use crate::{
     modinfo,
     names::{
         self,
-        module,
+        module_and_hash,
         snake_case,
         unique, //
     }, //
@@ -367,7 +367,7 @@ fn object(
     });
 
     // A map finds it by its name among those of all modules.
-    let dtor = format!("bpf_dtor_{}_{btf_name}", module());
+    let dtor = format!("bpf_dtor_{}_{btf_name}", module_and_hash());
     let describe = kfunc::describe(
         "kfunc",
         &dtor,

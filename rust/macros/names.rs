@@ -119,6 +119,12 @@ pub(crate) fn unique(name: &str) -> String {
     format!("{hash}x")
 }
 
+/// The same, and a number that tells it from other paths that look like it.
+pub(crate) fn module_and_hash() -> String {
+    let path = std::env::var("RUST_MODFILE").unwrap_or_default();
+    format!("{}_{}", module(), unique(&path))
+}
+
 /// The path of the module that is being compiled, as part of a symbol. Two of one path, in two
 /// trees, have one name as well, and are not loaded together.
 pub(crate) fn module() -> String {

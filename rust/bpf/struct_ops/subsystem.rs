@@ -269,6 +269,7 @@ impl<S: Subsystem> StructOps<S> {
     /// - [`ERANGE`]: one of the functions that prologues and epilogues call is 2 GiB or more away
     ///   from the kernel, so that an instruction cannot call it.
     pub fn register(&'static self, module: &'static ThisModule) -> Result {
+        init::check_owner(self, module)?;
         for native in S::NATIVES {
             native.imm().inspect_err(|_| {
                 pr_err!(
