@@ -46,6 +46,7 @@ void rust_bpf_helper_free_begins(struct rust_bpf_frees *frees);
 void rust_bpf_helper_free_ends(struct rust_bpf_frees *frees, bool is_chained);
 bool rust_bpf_helper_in_init(const struct module *module);
 void rust_bpf_helper_init_ends(void);
+bool rust_bpf_helper_in_program(void);
 bool rust_bpf_helper_is_of(const void *what, const struct module *module);
 void rust_bpf_helper_init_lock(void);
 void rust_bpf_helper_init_unlock(void);

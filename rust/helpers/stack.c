@@ -22,8 +22,8 @@
 static DEFINE_PER_CPU(int, depth);
 
 /*
- * Whether a member may be called: 0, 1, or 2 if rust_bpf_helper_member_ends() must
- * be called after it.
+ * Whether a member may be called by a thread that runs a program: 0, 1, or 2 if
+ * rust_bpf_helper_member_ends() must be called after it.
  */
 u32 rust_bpf_helper_member_begins(void)
 {
@@ -37,6 +37,12 @@ u32 rust_bpf_helper_member_begins(void)
 		return 2;
 	this_cpu_dec(depth);
 	return 0;
+}
+
+/* The trampoline that calls a program says so in the thread, be it in an interrupt. */
+bool rust_bpf_helper_in_program(void)
+{
+	return current->bpf_ctx;
 }
 
 void rust_bpf_helper_member_ends(void)

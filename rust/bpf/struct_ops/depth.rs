@@ -9,10 +9,45 @@
 //!
 //! C: `rust/helpers/stack.c`.
 
+#[cfg(target_arch = "x86_64")]
+use kernel::bindings;
+
 extern "C" {
     // In `rust/helpers/stack.c`.
+    #[cfg(not(target_arch = "x86_64"))]
+    fn rust_bpf_helper_in_program() -> bool;
     fn rust_bpf_helper_member_begins() -> u32;
     fn rust_bpf_helper_member_ends();
+    // `current`, in `arch/x86/include/asm/current.h`.
+    #[cfg(target_arch = "x86_64")]
+    static const_current_task: *const core::ffi::c_void;
+}
+
+/// Whether this thread, or an interrupt of it, runs a program that a trampoline called.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn in_program() -> bool {
+    let current: *const bindings::task_struct;
+    // SAFETY: The variable is one for each CPU, and what is in it is the same on whichever CPU the
+    // thread runs. It is read as C code does. A helper would be a call, before each call of a member.
+    unsafe {
+        core::arch::asm!(
+            "mov {}, qword ptr gs:[rip + {}]",
+            out(reg) current,
+            sym const_current_task,
+            options(nostack, preserves_flags, pure, readonly),
+        )
+    };
+    // SAFETY: The thread is valid while it runs.
+    !unsafe { (*current).bpf_ctx }.is_null()
+}
+
+/// The same.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn in_program() -> bool {
+    // SAFETY: The function may be called in any context.
+    unsafe { rust_bpf_helper_in_program() }
 }
 
 /// A call of a member, for which there is room. For the code that `#[struct_ops]` generates.
@@ -27,6 +62,9 @@ impl Depth {
     /// Begins a call if there is room for it. May be called in any context.
     #[inline(always)]
     pub fn enter() -> Option<Self> {
+        if !in_program() {
+            return Some(Self(false));
+        }
         // SAFETY: The function may be called in any context.
         match unsafe { rust_bpf_helper_member_begins() } {
             0 => None,

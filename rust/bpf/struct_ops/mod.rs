@@ -121,7 +121,7 @@
 //!
 //! # What calls cost
 //!
-//! In instructions, on x86-64, of a program that does nothing and is called through a slot: 126 in
+//! In instructions, on x86-64, of a program that does nothing and is called through a slot: 135 in
 //! all. An epilogue that has a native function bound the result adds 9, a prologue with one adds
 //! 15. The functions are called directly; if one is too far away for that, the table is not
 //! registered. Would the kernel call it through a pointer, it would be 4 more each time.
