@@ -241,7 +241,7 @@ impl<'a> Check<'a> {
             .functions
             .iter()
             .filter(|function| function.may_panic)
-            .map(|function| names::path(&function.name))
+            .flat_map(|function| function.names().map(|name| names::path(name)))
             .collect();
         Ok(check)
     }
@@ -360,7 +360,7 @@ impl<'a> Check<'a> {
             let callers = self.callers.get(index).map_or(&[][..], Vec::as_slice);
             let is_named = !function.name.starts_with("_R");
             if callers.is_empty() || is_named || self.taken.contains(&index) {
-                entries.insert(names::entry(&function.name));
+                entries.extend(function.names().map(|name| names::entry(name)));
             }
             todo.extend(callers);
         }

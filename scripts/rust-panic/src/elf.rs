@@ -71,8 +71,10 @@ pub(crate) struct Reference {
 /// A function with a symbol, or code that has none.
 #[derive(Debug)]
 pub(crate) struct Function {
-    /// The name of the symbol.
+    /// The name of the symbol. Of several, one that is not mangled, which others call.
     pub(crate) name: String,
+    /// The other names: the compiler makes one of functions with the same code.
+    pub(crate) aliases: Vec<String>,
     pub(crate) begin: Place,
     end: u64,
     pub(crate) may_panic: bool,
@@ -86,6 +88,11 @@ pub(crate) struct Function {
 }
 
 impl Function {
+    /// All its names.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.name).chain(&self.aliases)
+    }
+
     /// The branches of a function that lead to the code without branches before a place.
     pub(crate) fn branches_to(&self, place: Place) -> Vec<Place> {
         let targets = self.branches.iter().map(|(_, target)| *target);
@@ -286,6 +293,7 @@ fn functions(
         }
         functions.push(Function {
             name: name.into(),
+            aliases: Vec::new(),
             begin: Place {
                 section: index,
                 offset: symbol.address(),
@@ -298,9 +306,19 @@ fn functions(
             branches: Vec::new(),
         });
     }
-    // Of symbols for the same code, one is enough.
-    functions.sort_by(|a, b| (a.begin, &a.name).cmp(&(b.begin, &b.name)));
-    functions.dedup_by_key(|function| function.begin);
+    let key = |function: &Function| {
+        let is_mangled = function.name.starts_with("_R");
+        (function.begin, is_mangled, function.name.clone())
+    };
+    functions.sort_by_cached_key(key);
+    functions.dedup_by(|alias, function| {
+        let is_alias = alias.begin == function.begin;
+        if is_alias {
+            function.end = function.end.max(alias.end);
+            function.aliases.push(std::mem::take(&mut alias.name));
+        }
+        is_alias
+    });
     // A function in assembly need not say where it ends.
     let begins: Vec<Place> = functions.iter().map(|function| function.begin).collect();
     for (function, next) in functions.iter_mut().zip(begins.iter().skip(1)) {
@@ -469,6 +487,7 @@ impl Object {
             let section = sections.get(&index).map_or("", |section| &section.name);
             self.functions.push(Function {
                 name: format!("code without a symbol in {section}"),
+                aliases: Vec::new(),
                 begin: Place {
                     section: usize::MAX,
                     offset: index as u64,

@@ -2,7 +2,7 @@
 
 //! Refuses a kernel object in which a Rust function can reach a panic.
 //!
-//! A panic takes the kernel down, and Rust code has panics where nobody wrote one: `a + b` has one
+//! A panic stops the kernel, and Rust code has panics where nobody wrote one: `a + b` has one
 //! for the overflow, `a[i]` for an index that is too large. This tool reads an object as the
 //! compiler wrote it (`x.o`, or several that were linked with `ld -r`) and reports each panic that
 //! the compiler did not prove to be impossible: the line, what can happen, from where it is reached,
@@ -119,7 +119,8 @@ fn print(panics: &check::Panics) {
         if let Some(inlined) = &panic.inlined {
             eprintln!("    in: `{}`", names::short(inlined));
         }
-        if !entries.is_empty() {
+        let itself = format!("`{}`", panic.function);
+        if entries.iter().any(|entry| *entry != itself) {
             let some: Vec<&str> = entries.iter().take(ENTRIES).map(String::as_str).collect();
             let more = match entries.len().saturating_sub(ENTRIES) {
                 0 => String::new(),
@@ -154,13 +155,13 @@ fn run(args: &Args) -> Result<bool> {
         let panics = check::panics(&object, &panicking).map_err(|why| format!("{label}: {why}"))?;
         if !panics.is_empty() {
             print(&panics);
+            let count = match panics.len() {
+                1 => "a panic, which stops".into(),
+                count => format!("{count} panics, each of which stops"),
+            };
             eprintln!(
-                "rust-panic: {label}: {} can take the kernel down. Where the compiler cannot see \
-                 that it never happens: #[bpf::may_panic(\"reason\")] at the function.",
-                match panics.len() {
-                    1 => "this panic".into(),
-                    count => format!("these {count} panics"),
-                }
+                "rust-panic: {label}: {count} the kernel. If one never happens, and the compiler \
+                 cannot see that, say why: #[bpf::may_panic(\"reason\")]"
             );
             is_free = false;
         }

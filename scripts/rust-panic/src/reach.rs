@@ -171,12 +171,14 @@ impl Panicking {
             })
         };
         let by_name: HashMap<&str, (usize, usize)> = functions()
-            .map(|(id, function)| (function.name.as_str(), id))
+            .flat_map(|(id, function)| function.names().map(move |name| (name.as_str(), id)))
             .collect();
         let mut users: HashMap<(usize, usize), Vec<(usize, usize)>> = HashMap::new();
         let mut todo = Vec::new();
         for (id, function) in functions() {
-            let mut panics = function.name == HANDLER || names::kind(&function.name).is_some();
+            let mut panics = function
+                .names()
+                .any(|name| name == HANDLER || names::kind(name).is_some());
             for reference in &function.references {
                 match &reference.to {
                     Target::Function(index) => users.entry((id.0, *index)).or_default().push(id),
@@ -198,10 +200,10 @@ impl Panicking {
                 .get(id.0)
                 .and_then(|object| object.functions.get(id.1));
             let Some(function) = function else { continue };
-            if !seen.insert(id) || is_trusted(&function.name) {
+            if !seen.insert(id) || function.names().all(|name| is_trusted(name)) {
                 continue;
             }
-            panicking.names.insert(function.name.clone());
+            panicking.names.extend(function.names().cloned());
             todo.extend(users.get(&id).into_iter().flatten());
         }
         panicking

@@ -200,7 +200,7 @@ fn kinds() {
             "\n    write: ",
         ]);
         assert!(
-            answer.text.contains(" can take the kernel down"),
+            answer.text.contains(" the kernel. If one never happens"),
             "{}",
             answer.text
         );
@@ -249,7 +249,7 @@ fn all_are_said_once_and_in_order() {
         ]
         .map(String::from)
     );
-    answer.says(&["rust-panic: ", "these 4 panics can take the kernel down"]);
+    answer.says(&["rust-panic: ", "4 panics, each of which stops the kernel"]);
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn the_entry_is_found() {
     answer.says(&[
         "sample.rs:2: error: sample::deep: an addition can overflow\n    \
          reached from: `next` of iterator `x`, kfunc `bpf_first`\n",
-        "this panic",
+        "a panic, which stops",
     ]);
 }
 
@@ -326,7 +326,10 @@ fn what_may_panic_is_left_alone() {
             "#[inline(never)] pub fn g(a: u32) -> u32 {{ a + 1 }}
             {MAY_PANIC} pub fn f(a: u32) -> u32 {{ g(a) }}"
         ))
-        .says(&["error: sample::g: an addition can overflow", "this panic"]);
+        .says(&[
+            "error: sample::g: an addition can overflow",
+            "a panic, which stops",
+        ]);
 }
 
 #[test]
@@ -357,6 +360,27 @@ fn other_objects_are_followed() {
 }
 
 #[test]
+fn functions_with_two_names() {
+    let bench = Bench::new("alias");
+    let two_names = "core::arch::global_asm!(
+            \".globl bpf_two\", \".type bpf_two, @function\", \".set bpf_two, bpf_one\"
+        );
+        #[no_mangle] pub extern \"C\" fn bpf_one(a: u32) -> u32 { a + 1 }";
+    let two = bench.compile("two", two_names);
+    bench
+        .run(&[&two])
+        .says(&["reached from: kfunc `bpf_one`, kfunc `bpf_two`"]);
+    let sample = bench.compile(
+        "sample",
+        "extern \"C\" { fn bpf_two(a: u32) -> u32; }
+        #[inline(never)] pub fn sample(a: u32) -> u32 { unsafe { bpf_two(a) ^ 1 } }",
+    );
+    bench
+        .run(&[Path::new("--with"), &two, &sample])
+        .says(&["`bpf_two`, which is called here, can panic"]);
+}
+
+#[test]
 fn objects_that_were_linked() {
     let bench = Bench::new("linked");
     let one = bench.compile(
@@ -381,7 +405,7 @@ fn objects_that_were_linked() {
     bench.run(&[&linked]).says(&[
         "one.rs:2: error: one::one: an addition can overflow",
         "three.rs:2: error: three::three: a multiplication can overflow",
-        "these 2 panics",
+        "2 panics, each of which stops",
     ]);
 }
 
