@@ -91,6 +91,13 @@
 //! than five arguments (a slice counts as two) are passed on the stack, to twelve; the kernel can
 //! do that on x86-64 and arm64.
 //!
+//! # Panics
+//!
+//! A panic stops the kernel, so a module that can panic is not built: `a + b`, `array[index]` and
+//! `unwrap()` become errors of the build where the compiler cannot prove that they do not panic. The
+//! error says what to write instead. Where the author knows better, the function says why:
+//! [`#[bpf::may_panic("reason")]`](macro@may_panic).
+//!
 //! # What is not supported, and why
 //!
 //! - `__uninit` for memory: 7.3 refuses what a program wrote there before; see [`Out`].
