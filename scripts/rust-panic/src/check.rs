@@ -78,6 +78,8 @@ struct Check<'a> {
     taken: HashSet<usize>,
     /// Paths of functions that may panic.
     may_panic: HashSet<String>,
+    /// Functions that kfuncs refer to, through any number of others.
+    in_kfuncs: HashSet<usize>,
 }
 
 /// The panics of an object.
@@ -95,7 +97,7 @@ pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
             let Target::External(name) = &reference.to else {
                 continue;
             };
-            if !panicking.contains(name) {
+            if !panicking.contains(name) && !names::waits(name) {
                 continue;
             }
             for frames in check.frames(function, reference) {
@@ -194,6 +196,9 @@ fn cause(symbol: &str, foreign_frames: &[Frame]) -> Cause {
         .collect();
     let kind = inlined.iter().find_map(|path| names::kind_in(path));
     let innermost = inlined.into_iter().next();
+    if names::waits(symbol) {
+        return (&names::WAIT, None, innermost);
+    }
     match kind.or_else(|| names::kind(symbol)) {
         Some(kind) => (kind, None, innermost),
         None => (&names::OTHER, Some(names::path(symbol)), innermost),
@@ -236,7 +241,9 @@ impl<'a> Check<'a> {
             callers,
             taken,
             may_panic: HashSet::new(),
+            in_kfuncs: HashSet::new(),
         };
+        check.find_kfuncs();
         check.may_panic = object
             .functions
             .iter()
@@ -244,6 +251,27 @@ impl<'a> Check<'a> {
             .flat_map(|function| function.names().map(|name| names::path(name)))
             .collect();
         Ok(check)
+    }
+
+    fn find_kfuncs(&mut self) {
+        let functions = || self.object.functions.iter();
+        let kfuncs = functions().enumerate().filter(|(_, function)| {
+            let mut names = function.names();
+            names.any(|name| name.starts_with("bpf_"))
+        });
+        let mut todo: Vec<usize> = kfuncs.map(|(index, _)| index).collect();
+        while let Some(index) = todo.pop() {
+            if !self.in_kfuncs.insert(index) {
+                continue;
+            }
+            let references = self.object.functions.get(index).map(|f| &f.references);
+            todo.extend(references.into_iter().flatten().filter_map(
+                |reference| match reference.to {
+                    Target::Function(target) => Some(target),
+                    Target::External(_) => None,
+                },
+            ));
+        }
     }
 
     /// Whether a symbol is of another crate; one without a crate in its name is of this.
@@ -329,7 +357,12 @@ impl<'a> Check<'a> {
         let Some(function) = self.object.functions.get(index) else {
             return;
         };
-        if self.is_excused(function, frame) {
+        let is_excused = if *cause.0 == names::WAIT {
+            !self.in_kfuncs.contains(&index)
+        } else {
+            self.is_excused(function, frame)
+        };
+        if is_excused {
             return;
         }
         let (kind, callee, inlined) = cause.clone();

@@ -18,12 +18,15 @@
 //! for panics ([`names`] knows them), and those functions of the objects given by `--with` from which
 //! the panic handler is reached, through any number of calls ([`reach`]).
 //!
+//! There is one more way to stop the kernel that it knows, because BPF programs have it: a kfunc that
+//! waits for a spinlock. A program can interrupt whoever holds the lock, on the same CPU.
+//!
 //! It sees neither
 //!
 //! - what functions of other objects do that are not given: those in C, those of other modules
 //!   (which are checked when they are built, if Rust), what they call through pointers;
-//! - what stops the kernel without a panic: `BUG()`, an invalid instruction in assembly, a stack
-//!   overflow, a lock that is never released;
+//! - what else stops the kernel without a panic: `BUG()`, an invalid instruction in assembly, a stack
+//!   overflow, a loop without end;
 //! - panics that the compiler removed: without `CONFIG_RUST_OVERFLOW_CHECKS`, an addition wraps.
 //!
 //! `#[bpf::may_panic("reason")]` puts a function into the section `.text.bpf_may_panic`. Panics in
@@ -156,12 +159,12 @@ fn run(args: &Args) -> Result<bool> {
         if !panics.is_empty() {
             print(&panics);
             let count = match panics.len() {
-                1 => "a panic, which stops".into(),
-                count => format!("{count} panics, each of which stops"),
+                1 => "a way".into(),
+                count => format!("{count} ways"),
             };
             eprintln!(
-                "rust-panic: {label}: {count} the kernel. If one never happens, and the compiler \
-                 cannot see that, say why: #[bpf::may_panic(\"reason\")]"
+                "rust-panic: {label}: {count} to stop the kernel. If a panic never happens, and \
+                 the compiler cannot see that, say why: #[bpf::may_panic(\"reason\")]"
             );
             is_free = false;
         }

@@ -184,6 +184,19 @@ static SUM: Kind = Kind {
     instead: "`fold(0, |sum, x| sum.wrapping_add(x))`, or `try_fold()` with `checked_add`",
 };
 
+/// What a kfunc must not do, though it is no panic.
+pub(crate) static WAIT: Kind = Kind {
+    what: "a kfunc waits for a spinlock, which the code that it interrupted may hold",
+    instead: "`bpf::ResSpinLock`, which returns an error where a spinlock would wait for ever, or \
+              `try_lock()`",
+};
+
+/// Whether a function waits for a spinlock.
+pub(crate) fn waits(symbol: &str) -> bool {
+    let helper = symbol.strip_prefix("rust_helper_").unwrap_or(symbol);
+    matches!(helper, "spin_lock" | "spin_lock_irq_disable") || symbol.starts_with("_raw_spin_lock")
+}
+
 /// The name as it is in the source, without hashes.
 pub(crate) fn path(symbol: &str) -> String {
     format!("{:#}", rustc_demangle::demangle(symbol))
@@ -253,7 +266,7 @@ pub(crate) fn matches(pattern: &str, path: &str) -> bool {
 
 /// What a function that is called from outside of its object is.
 pub(crate) fn entry(symbol: &str) -> String {
-    let path = path(symbol);
+    let path = short(&path(symbol));
     if !symbol.starts_with("_R") {
         let iterator = symbol.strip_prefix("bpf_iter_").and_then(|name| {
             let (name, method) = name.rsplit_once('_')?;
@@ -447,6 +460,21 @@ mod tests {
             ),
         ] {
             assert_eq!(entry(symbol), expected);
+        }
+    }
+
+    #[test]
+    fn locks() {
+        for (symbol, expected) in [
+            ("rust_helper_spin_lock", true),
+            ("rust_helper_spin_lock_irq_disable", true),
+            ("_raw_spin_lock_irqsave", true),
+            ("rust_helper_spin_trylock", false),
+            ("rust_helper___spin_lock_init", false),
+            ("rust_bpf_helper_res_spin_lock", false),
+            ("_raw_spin_trylock", false),
+        ] {
+            assert_eq!(waits(symbol), expected, "{symbol}");
         }
     }
 

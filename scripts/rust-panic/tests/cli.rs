@@ -200,7 +200,7 @@ fn kinds() {
             "\n    write: ",
         ]);
         assert!(
-            answer.text.contains(" the kernel. If one never happens"),
+            answer.text.contains(" to stop the kernel. "),
             "{}",
             answer.text
         );
@@ -249,7 +249,7 @@ fn all_are_said_once_and_in_order() {
         ]
         .map(String::from)
     );
-    answer.says(&["rust-panic: ", "4 panics, each of which stops the kernel"]);
+    answer.says(&["rust-panic: ", ": 4 ways to stop the kernel"]);
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn the_entry_is_found() {
     answer.says(&[
         "sample.rs:2: error: sample::deep: an addition can overflow\n    \
          reached from: `next` of iterator `x`, kfunc `bpf_first`\n",
-        "a panic, which stops",
+        ": a way to stop",
     ]);
 }
 
@@ -328,7 +328,7 @@ fn what_may_panic_is_left_alone() {
         ))
         .says(&[
             "error: sample::g: an addition can overflow",
-            "a panic, which stops",
+            ": a way to stop",
         ]);
 }
 
@@ -357,6 +357,35 @@ fn other_objects_are_followed() {
         .run(&[option, &other("a + 1"), &sample])
         .says(&["sample.rs:4: error: sample::sample: `other`, which is called here, can panic"]);
     bench.run(&[option, &other("a ^ 1"), &sample]).is_content();
+}
+
+#[test]
+fn kfuncs_that_wait() {
+    let bench = Bench::new("wait");
+    let lock = "extern \"C\" { fn rust_helper_spin_lock(); fn rust_helper_spin_trylock(); }";
+    bench
+        .check(&format!(
+            "{lock}
+            #[inline(never)] fn lock() {{ unsafe {{ rust_helper_spin_lock() }} }}
+            #[no_mangle] pub extern \"C\" fn init_module() {{ lock() }}
+            #[no_mangle] pub extern \"C\" fn bpf_x() {{ unsafe {{ rust_helper_spin_trylock() }} }}"
+        ))
+        .is_content();
+    bench
+        .check(&format!(
+            "{lock}
+            #[inline(never)] fn lock(a: u32) -> u32 {{
+                unsafe {{ rust_helper_spin_lock() }}
+                a ^ 1
+            }}
+            #[no_mangle] pub extern \"C\" fn init_module() -> u32 {{ lock(1) ^ 1 }}
+            {MAY_PANIC} #[no_mangle] pub extern \"C\" fn bpf_x(a: u32) -> u32 {{ lock(a) ^ 2 }}"
+        ))
+        .says(&[
+            "sample.rs:4: error: sample::lock: a kfunc waits for a spinlock",
+            "reached from: init of the module, kfunc `bpf_x`",
+            "write: `bpf::ResSpinLock`",
+        ]);
 }
 
 #[test]
@@ -405,7 +434,7 @@ fn objects_that_were_linked() {
     bench.run(&[&linked]).says(&[
         "one.rs:2: error: one::one: an addition can overflow",
         "three.rs:2: error: three::three: a multiplication can overflow",
-        "2 panics, each of which stops",
+        ": 2 ways to stop",
     ]);
 }
 

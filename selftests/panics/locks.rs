@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Locks that a kfunc may take, and one that it may not: the program that calls may have interrupted
+//! the code that holds it.
+
+use bpf::{
+    prelude::*,
+    ResSpinLock, //
+};
+use kernel::{
+    prelude::*,
+    sync::SpinLock, //
+};
+
+static WAITS: ModuleState<SpinLock<u32>> = ModuleState::new();
+static FAILS: ResSpinLock<u32> = ResSpinLock::new(0);
+
+#[inline(never)]
+fn read(lock: &SpinLock<u32>) -> u32 {
+    *lock.lock() //~ a kfunc waits for a spinlock | kfunc `bpf_waits`
+}
+
+#[kfunc]
+fn bpf_waits(call: &KfuncCall) -> Result<u32> {
+    Ok(read(WAITS.get(call).ok_or(ENODEV)?))
+}
+
+#[kfunc(sleepable)]
+fn bpf_waits_directly(call: &KfuncCall) -> Result {
+    *WAITS.get(call).ok_or(ENODEV)?.lock() = 1; //~ a kfunc waits for a spinlock | write: `bpf::ResSpinLock`
+    Ok(())
+}
+
+#[kfunc]
+fn bpf_tries(call: &KfuncCall) -> Result<u32> {
+    let lock = WAITS.get(call).ok_or(ENODEV)?;
+    let value = *lock.try_lock().ok_or(EBUSY)?;
+    Ok(value)
+}
+
+#[kfunc]
+fn bpf_fails() -> Result<u32> {
+    FAILS.with(|value| *value)
+}
+
+/// Nobody in a program comes to this.
+pub struct Driver;
+
+impl Driver {
+    /// What the kernel calls.
+    #[inline(never)]
+    pub fn run(lock: &SpinLock<u32>) -> u32 {
+        *lock.lock()
+    }
+}
