@@ -66,8 +66,17 @@ impl Panic {
 /// Panics, each with the entries from which it is reached.
 pub(crate) type Panics = BTreeMap<Panic, BTreeSet<String>>;
 
-/// What can panic: the kind, the function if the kind does not say it, the function that it is in.
-type Cause = (&'static Kind, Option<String>, Option<String>);
+/// What can panic.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Cause {
+    kind: &'static Kind,
+    /// The function, if the kind does not say it.
+    callee: Option<String>,
+    /// The function that it is in.
+    inlined: Option<String>,
+    /// Whether it is in one that panics for who calls it.
+    in_helper: bool,
+}
 
 struct Check<'a> {
     object: &'a Object,
@@ -93,13 +102,14 @@ pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
     // What is in code of other crates goes to those that call it, however many calls later.
     let mut todo: Vec<usize> = Vec::new();
     for (index, function) in object.functions.iter().enumerate() {
+        // It panics, for those that call it.
+        if names::kind(&function.name).is_some() {
+            continue;
+        }
         for reference in &function.references {
-            let Target::External(name) = &reference.to else {
+            let Some(name) = check.panics(reference, panicking) else {
                 continue;
             };
-            if !panicking.contains(name) && !names::waits(name) {
-                continue;
-            }
             for frames in check.frames(function, reference) {
                 if check.is_trusted(&frames) {
                     continue;
@@ -123,7 +133,12 @@ pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
         // One panic is said as what it is, several as the function that has them.
         let cause = match causes.first() {
             Some(cause) if causes.len() == 1 => cause.clone(),
-            _ => (&names::OTHER, Some(names::path(&name.name)), None),
+            _ => Cause {
+                kind: &names::OTHER,
+                callee: Some(names::path(&name.name)),
+                inlined: None,
+                in_helper: false,
+            },
         };
         for (index, function) in object.functions.iter().enumerate() {
             for reference in &function.references {
@@ -132,7 +147,7 @@ pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
                 }
                 called_foreign.insert(callee);
                 for frames in check.frames(function, reference) {
-                    if check.is_trusted(&frames) {
+                    if check.is_trusted_call(&frames, &causes) {
                         continue;
                     }
                     let Some(frame) = check.own_frame(function, &frames) else {
@@ -173,13 +188,13 @@ pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
     }
     for (symbol, section) in &object.in_data {
         if panicking.contains(symbol) {
-            let (kind, callee, inlined) = cause(symbol, &[]);
+            let cause = cause(symbol, &[]);
             let panic = Panic {
                 file: String::new(),
                 line: 0,
-                kind,
-                callee,
-                inlined,
+                kind: cause.kind,
+                callee: cause.callee,
+                inlined: None,
                 function: format!("data in {section}"),
             };
             panics.entry(panic).or_default();
@@ -195,13 +210,21 @@ fn cause(symbol: &str, foreign_frames: &[Frame]) -> Cause {
         .map(|frame| names::path(&frame.symbol))
         .collect();
     let kind = inlined.iter().find_map(|path| names::kind_in(path));
-    let innermost = inlined.into_iter().next();
-    if names::waits(symbol) {
-        return (&names::WAIT, None, innermost);
-    }
-    match kind.or_else(|| names::kind(symbol)) {
-        Some(kind) => (kind, None, innermost),
-        None => (&names::OTHER, Some(names::path(symbol)), innermost),
+    let (kind, callee) = if names::waits(symbol) {
+        (&names::WAIT, None)
+    } else {
+        match kind.or_else(|| names::kind(symbol)) {
+            Some(kind) => (kind, None),
+            None => (&names::OTHER, Some(names::path(symbol))),
+        }
+    };
+    Cause {
+        kind,
+        callee,
+        inlined: inlined.into_iter().next(),
+        in_helper: foreign_frames
+            .first()
+            .is_some_and(|frame| reach::is_helper(&frame.symbol)),
     }
 }
 
@@ -212,11 +235,6 @@ fn outer(function: &Function, frames: &[Frame]) -> Frame {
         frame.symbol.clone_from(&function.name);
     }
     frame
-}
-
-/// A path up to the first closure in it.
-fn without_closures(path: &str) -> &str {
-    path.split_once("::{closure").map_or(path, |(path, _)| path)
 }
 
 impl<'a> Check<'a> {
@@ -251,6 +269,20 @@ impl<'a> Check<'a> {
             .flat_map(|function| function.names().map(|name| names::path(name)))
             .collect();
         Ok(check)
+    }
+
+    /// The function that panics, or waits, and is referred to. It may be a generic one, such as
+    /// `assert_failed`, that was compiled for this object.
+    fn panics(&self, reference: &'a Reference, panicking: &Panicking) -> Option<&'a str> {
+        match &reference.to {
+            Target::External(name) => {
+                (panicking.contains(name) || names::waits(name)).then_some(name)
+            }
+            Target::Function(index) => {
+                let name = &self.object.functions.get(*index)?.name;
+                names::kind(name).is_some().then_some(name)
+            }
+        }
     }
 
     fn find_kfuncs(&mut self) {
@@ -340,24 +372,42 @@ impl<'a> Check<'a> {
     }
 
     /// Whether a panic is in a function of another crate that does not come to it.
+    ///
+    /// A function that is trusted may call others that are not: an iterator, for instance.
     fn is_trusted(&self, frames: &[Frame]) -> bool {
+        match self.foreign_frames(frames) {
+            [innermost, outer @ ..] if reach::is_helper(&innermost.symbol) => {
+                outer.iter().any(|frame| reach::is_trusted(&frame.symbol))
+            }
+            [innermost, ..] => reach::is_trusted(&innermost.symbol),
+            [] => false,
+        }
+    }
+
+    /// Whether panics of another function, which is called here, are of one that is trusted.
+    fn is_trusted_call(&self, frames: &[Frame], causes: &BTreeSet<Cause>) -> bool {
         let mut frames = self.foreign_frames(frames).iter();
-        frames.any(|frame| reach::is_trusted(&frame.symbol))
+        causes.iter().all(|cause| cause.in_helper)
+            && frames.any(|frame| reach::is_trusted(&frame.symbol))
     }
 
     /// Whether a function may panic, or is a closure in one that may.
     fn is_excused(&self, function: &Function, frame: &Frame) -> bool {
         let path = names::path(&frame.symbol);
-        let path = without_closures(&path);
-        let name = path.rsplit("::").next().unwrap_or(path);
-        function.may_panic || self.may_panic.contains(path) || self.may_panic.contains(name)
+        let outer = path.split_once("::{closure").map(|(outer, _)| outer);
+        let is_excused = |outer: &str| {
+            // A kfunc's symbol is the last part of the path.
+            let name = outer.rsplit("::").next().unwrap_or(outer);
+            self.may_panic.contains(outer) || self.may_panic.contains(name)
+        };
+        function.may_panic || outer.is_some_and(is_excused)
     }
 
     fn report(&self, panics: &mut Panics, index: usize, frame: &Frame, cause: &Cause) {
         let Some(function) = self.object.functions.get(index) else {
             return;
         };
-        let is_excused = if *cause.0 == names::WAIT {
+        let is_excused = if *cause.kind == names::WAIT {
             !self.in_kfuncs.contains(&index)
         } else {
             self.is_excused(function, frame)
@@ -365,7 +415,12 @@ impl<'a> Check<'a> {
         if is_excused {
             return;
         }
-        let (kind, callee, inlined) = cause.clone();
+        let Cause {
+            kind,
+            callee,
+            inlined,
+            ..
+        } = cause.clone();
         let path = names::path(&frame.symbol);
         let panic = Panic {
             file: frame.file.clone(),

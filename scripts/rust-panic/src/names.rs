@@ -327,7 +327,11 @@ pub(crate) fn crate_name(symbol: &str) -> Option<String> {
         outer = match outer.as_bytes() {
             [b'I', ..] => outer.get(1..)?,
             [b'N', _, ..] => outer.get(2..)?,
-            [b'Y', ..] => return trait_crate(&path(symbol)),
+            [b'Y', ..] => {
+                let path = path(symbol);
+                let (name, _) = trait_path(&path)?.split_once("::")?;
+                return Some(name.into());
+            }
             _ => break,
         };
     }
@@ -352,8 +356,8 @@ pub(crate) fn crate_name(symbol: &str) -> Option<String> {
     }
 }
 
-/// The crate of the trait in `<type as trait>::method`.
-fn trait_crate(path: &str) -> Option<String> {
+/// What begins with the trait in `<type as trait>::method`.
+pub(crate) fn trait_path(path: &str) -> Option<&str> {
     let mut depth = 0;
     let mut before = ' ';
     for (index, c) in path.char_indices() {
@@ -361,9 +365,9 @@ fn trait_crate(path: &str) -> Option<String> {
             '<' => depth += 1,
             '>' if before != '-' => depth -= 1,
             ' ' if depth == 1 => {
-                let path = path.get(index..).and_then(|path| path.strip_prefix(" as "));
-                if let Some((name, _)) = path.and_then(|path| path.split_once("::")) {
-                    return Some(name.into());
+                let rest = path.get(index..).and_then(|rest| rest.strip_prefix(" as "));
+                if rest.is_some() {
+                    return rest;
                 }
             }
             _ => {}

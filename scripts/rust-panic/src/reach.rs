@@ -30,6 +30,10 @@ const TRUSTED: &[(&str, &str)] = &[
         "the index is compared with the length before it is raised",
     ),
     (
+        "core::str::validations::run_utf8_validation",
+        "the same",
+    ),
+    (
         "core::slice::memchr::*",
         "indexes are below the length of the slice, in words and in bytes",
     ),
@@ -50,11 +54,15 @@ const TRUSTED: &[(&str, &str)] = &[
         "its ends are indexes of the string, to which it adds at most what is left of it",
     ),
     (
-        "<* as core::iter::traits::iterator::Iterator>::count",
+        "<* as core::iter::traits::iterator::Iterator>::count*",
         "one at a time, more items than 64 bits can count take centuries",
     ),
     (
         "<* as core::iter::traits::iterator::Iterator>::position*",
+        "the same",
+    ),
+    (
+        "core::iter::traits::iterator::Iterator::position::check*",
         "the same",
     ),
     (
@@ -145,6 +153,17 @@ pub(crate) struct Panicking {
 /// Implementations of the traits of `core::fmt`, and the functions that these call.
 const PRINTING: &str = "core::fmt::*";
 
+/// Functions of the core crate that panic for who calls them: a panic in one of these, inlined into a
+/// function that is trusted, is that function's.
+const HELPERS: &[&str] = &[
+    "<usize as core::ops::arith::*",
+    "<usize as core::iter::traits::accum::Sum>::sum*",
+    "core::iter::adapters::map::map_fold*",
+    "<* as core::slice::index::SliceIndex<*>>::*",
+    "<* as core::ops::index::Index*",
+    "<[*]>::swap",
+];
+
 /// Whether a function never panics, though its code looks as if it did.
 pub(crate) fn is_trusted(symbol: &str) -> bool {
     let name = names::crate_name(symbol);
@@ -153,10 +172,19 @@ pub(crate) fn is_trusted(symbol: &str) -> bool {
         return false;
     }
     let path = names::short(&names::path(symbol));
-    let is_printing = name == Some("core") && path.contains("core::fmt::");
+    // A type in the name of another function, such as `Result<(), core::fmt::Error>`, is no sign.
+    let place = names::trait_path(&path).unwrap_or(path.trim_start_matches('<'));
+    let is_printing = name == Some("core") && place.starts_with("core::fmt::");
     TRUSTED
         .iter()
         .any(|(trusted, _)| names::matches(trusted, &path) || is_printing && *trusted == PRINTING)
+}
+
+/// Whether a panic in this function is one of the function that it was inlined into.
+pub(crate) fn is_helper(symbol: &str) -> bool {
+    let path = names::short(&names::path(symbol));
+    names::crate_name(symbol).as_deref() == Some("core")
+        && HELPERS.iter().any(|helper| names::matches(helper, &path))
 }
 
 impl Panicking {
@@ -217,5 +245,49 @@ impl Panicking {
     /// The symbols, for who reviews [`TRUSTED`].
     pub(crate) fn symbols(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn printing_is_trusted_and_what_is_named_after_it_is_not() {
+        for (symbol, expected) in [
+            // <usize as core::fmt::Display>::fmt
+            (
+                "_RNvXs_NtNtCs2lKf6AS60Zg_4core3fmt3numjNtB4_7Display3fmt",
+                true,
+            ),
+            // <core::result::Result<(), core::fmt::Error>>::unwrap
+            (
+                "_RNvMNtCs2lKf6AS60Zg_4core6resultINtB2_6ResultuNtNtB4_3fmt5ErrorE6unwrap",
+                false,
+            ),
+            // core::option::unwrap_failed
+            ("_RNvNtCs2lKf6AS60Zg_4core6option13unwrap_failed", false),
+            // core::str::converts::from_utf8
+            ("_RNvNtNtCs2lKf6AS60Zg_4core3str8converts9from_utf8", true),
+            // sample::str::converts::from_utf8
+            (
+                "_RNvNtNtCs2lKf6AS60Zg_6sample3str8converts9from_utf8",
+                false,
+            ),
+        ] {
+            let path = names::path(symbol);
+            assert_eq!(is_trusted(symbol), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn all_have_reasons_of_their_own() {
+        for (index, (name, reason)) in TRUSTED.iter().enumerate() {
+            assert!(!reason.is_empty(), "{name}");
+            assert!(
+                !TRUSTED.iter().take(index).any(|(other, _)| other == name),
+                "{name}"
+            );
+        }
     }
 }
