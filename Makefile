@@ -11,6 +11,7 @@ help:
 	@echo '  make demo         boot the distribution kernel, call Rust kfuncs on live events'
 	@echo '  make test         run all tests'
 	@echo '  make test T=name  run ./test_progs -t name'
+	@echo '  make fuzz         random BPF programs that call the kfuncs; SECONDS=600 SEED=number'
 	@echo '  make bench        count instructions of Rust kfuncs, beside C'
 	@echo '  make upstream     the kernel'"'"'s own BPF tests, with and without the patches'
 	@echo '  make shell        a shell in the virtual machine, everything loaded'
@@ -19,7 +20,7 @@ help:
 	@echo '  make clean        remove what was built'
 	@echo '  make distclean    remove the tools and the kernel as well'
 	@echo
-	@echo 'demo, test and shell take KERNEL=stock, test or debug: Debian'"'"'s own kernel, one'
+	@echo 'demo, test, fuzz and shell take KERNEL=stock, test or debug: Debian'"'"'s own kernel, one'
 	@echo 'with this tree built in, or the same with all checks (scripts/configs). test, shell'
 	@echo 'and kernel take KERNEL=arm64 as well: the test kernel for that machine, emulated.'
 	@echo
@@ -29,7 +30,11 @@ help:
 demo test bench upstream shell doc clean distclean:
 	@scripts/$@
 
+# Bash has a variable of that name.
+fuzz:
+	@env -u SECONDS scripts/fuzz $(or $(SECONDS),600) $(SEED)
+
 kernel:
 	@KERNEL=$(or $(KERNEL),test) bash scripts/setup.sh
 
-.PHONY: help kernel demo test bench upstream shell doc clean distclean
+.PHONY: help kernel fuzz demo test bench upstream shell doc clean distclean

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fuzz [-s SEED] [-t SECONDS] [-n NUMBER] [-v] MODULE...: makes BPF programs
+ * that call the kfuncs of these modules, and runs those that the verifier
+ * accepts, on two CPUs at once.
+ *
+ * A program depends on the seed and its number only. The number is in the name
+ * of the thread, which the kernel prints when something goes wrong ("Comm:
+ * fuzz 1234"); -n makes that program, prints what the verifier says of it, and
+ * runs it.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/prctl.h>
+#include <bpf/libbpf.h>
+#include "fuzz.h"
+
+#define NR_WORKERS	2
+#define LOG_SIZE	(4 * 1024 * 1024)
+#define PROGRESS	5
+
+bool verbose;
+__u64 seed;
+
+static unsigned long next_number, nr_accepted, nr_refused;
+static __u64 beyond;		/* a program that reads beyond an object */
+static volatile bool stopped;
+
+void die(const char *what)
+{
+	perror(what);
+	exit(2);
+}
+
+static time_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec;
+}
+
+static void count(const struct program *prog, bool accepted)
+{
+	__atomic_fetch_add(accepted ? &nr_accepted : &nr_refused, 1, __ATOMIC_RELAXED);
+	for (int k = 0; k < nr_kfuncs; k++)
+		if (prog->calls[k])
+			__atomic_fetch_add(accepted ? &kfuncs[k].accepted : &kfuncs[k].refused, 1,
+					   __ATOMIC_RELAXED);
+}
+
+/* The end of what the verifier says, for the person who improves the generator. */
+static void print_refusal(struct program *prog, char *log)
+{
+	char *line, *rest = log, *last = "";
+
+	*log = 0;
+	if (load(prog, log, LOG_SIZE, 1) >= 0)
+		return;
+	while ((line = strsep(&rest, "\n")))
+		if (*line && *line != ' ' && strncmp(line, "processed ", 10))
+			last = line;
+	printf("refused %llu: %s\n", prog->number, last);
+}
+
+static void *work(void *arg)
+{
+	struct program *prog = malloc(sizeof(*prog));
+	char *log = verbose ? malloc(LOG_SIZE) : NULL;
+	char name[16];
+
+	if (!prog || (verbose && !log))
+		die("no memory");
+	while (!stopped) {
+		__u64 number = __atomic_fetch_add(&next_number, 1, __ATOMIC_RELAXED);
+		int fd;
+
+		snprintf(name, sizeof(name), "fuzz %llu", number);
+		prctl(PR_SET_NAME, name);
+		generate(prog, number);
+		if (prog->insns.overflow)
+			continue;
+		fd = load(prog, NULL, 0, 0);
+		count(prog, fd >= 0);
+		if (fd < 0) {
+			if (verbose)
+				print_refusal(prog, log);
+			continue;
+		}
+		if (prog->reads_beyond)
+			__atomic_store_n(&beyond, number, __ATOMIC_RELAXED);
+		run(prog, fd);
+		close(fd);
+	}
+	run_ends();
+	free(log);
+	free(prog);
+	return arg;
+}
+
+static void run_for(int seconds)
+{
+	time_t start = now();
+	pthread_t workers[NR_WORKERS];
+
+	for (int i = 0; i < NR_WORKERS; i++)
+		if (pthread_create(&workers[i], NULL, work, NULL))
+			die("a thread");
+	start_trouble();
+	while (now() - start < seconds) {
+		sleep(1);
+		if ((now() - start) % PROGRESS)
+			continue;
+		printf("%4ld s: %lu programs, %lu accepted, %lu refused, ", now() - start,
+		       next_number, nr_accepted, nr_refused);
+		printf("%lu NMIs, %lu of %lu unloads\n", nr_nmis, nr_reloads, nr_unload_attempts);
+		fflush(stdout);
+	}
+	stopped = true;
+	for (int i = 0; i < NR_WORKERS; i++)
+		pthread_join(workers[i], NULL);
+	stop_trouble();
+}
+
+/* One program, again. */
+static void replay(__u64 number)
+{
+	struct program *prog = malloc(sizeof(*prog));
+	char *log = malloc(LOG_SIZE);
+	int fd;
+
+	if (!prog || !log)
+		die("no memory");
+	generate(prog, number);
+	*log = 0;
+	fd = load(prog, log, LOG_SIZE, 2);
+	printf("program %llu, %d instructions:\n%s%s\n", number, prog->insns.len, log,
+	       fd < 0 ? "refused" : "accepted");
+	fflush(stdout);
+	if (fd >= 0)
+		run(prog, fd);
+	run_ends();
+}
+
+/* A kfunc that was never called is one of which nothing is known. */
+static int summary(void)
+{
+	int lost = 0;
+
+	printf("%-40s %9s %9s  %s\n", "kfunc", "accepted", "refused", "called");
+	for (int k = 0; k < nr_kfuncs; k++) {
+		const struct kfunc *kfunc = &kfuncs[k];
+		bool called = marks[MARKS_AT + k];
+
+		if (kfunc->module == KERNEL)
+			continue;
+		printf("%-40s %9lu %9lu  %s\n", kfunc->name, kfunc->accepted, kfunc->refused,
+		       called ? "yes" : "NO");
+		if (called)
+			continue;
+		lost++;
+		printf("lost: %s%s%s\n", kfunc->name, *kfunc->refusal ? ": " : "", kfunc->refusal);
+	}
+	return lost;
+}
+
+int main(int argc, char **argv)
+{
+	int option, seconds = 20, lost;
+	long number = -1;
+
+	seed = time(NULL);
+	while ((option = getopt(argc, argv, "s:t:n:v")) >= 0) {
+		switch (option) {
+		case 's':
+			seed = strtoull(optarg, NULL, 0);
+			break;
+		case 't':
+			seconds = atoi(optarg);
+			break;
+		case 'n':
+			number = atol(optarg);
+			break;
+		case 'v':
+			verbose = true;
+			break;
+		default:
+			fputs("usage: fuzz [-s SEED] [-t SECONDS] [-n NUMBER] [-v] MODULE...\n",
+			      stderr);
+			return 2;
+		}
+	}
+	printf("seed %llu\n", seed);
+	libbpf_set_print(NULL);
+	read_kfuncs(argv + optind, argc - optind);
+	make_maps();
+	printf("%d kfuncs of %d modules\n", nr_kfuncs, nr_modules - 1);
+	fflush(stdout);
+	learn();
+	printf("the flags are known\n");
+	fflush(stdout);
+	if (number >= 0) {
+		replay(number);
+		return 0;
+	}
+	run_for(seconds);
+	lost = summary();
+	if (beyond)
+		printf("program %llu reads beyond an object\n", beyond);
+	else
+		printf("no program reads beyond an object\n");
+	if (!lost)
+		printf("every kfunc was called\n");
+	close_maps();
+	check_leaks();
+	return 0;
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The flags of kfuncs and the types of programs that may call them are not in
+ * BTF. They are found by trying: the verifier says why it refuses.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "fuzz.h"
+
+#define ATTEMPTS	8
+
+static char log_text[256 * 1024];
+
+static bool log_has(const char *text)
+{
+	return strstr(log_text, text);
+}
+
+/* Which kinds of programs may call it. */
+static void learn_kinds(struct kfunc *kfunc)
+{
+	for (int kind = 0; kind < NR_KINDS; kind++) {
+		if (!kind_exists(kind))
+			continue;
+		load_empty(kind, kfunc - kfuncs, log_text, sizeof(log_text));
+		if (log_has("must be sleepable"))
+			kfunc->flags |= FLAG_SLEEPABLE;
+		else if (!log_has("is not allowed"))
+			kfunc->kinds |= 1 << kind;
+	}
+}
+
+static void set_refusal(struct kfunc *kfunc, const char *why)
+{
+	snprintf(kfunc->refusal, sizeof(kfunc->refusal), "%s", why);
+}
+
+/* The last line of the log that is not statistics. */
+static void keep_refusal(struct kfunc *kfunc)
+{
+	char *line, *rest = log_text;
+
+	while ((line = strsep(&rest, "\n")))
+		if (*line && *line != ' ' && strncmp(line, "processed ", 10))
+			set_refusal(kfunc, line);
+}
+
+/* Whether the reference that is left over comes from this instruction. */
+static bool unreleased(int insn)
+{
+	const char *text = strstr(log_text, "alloc_insn=");
+
+	return log_has("Unreleased reference") && text &&
+	       atoi(text + strlen("alloc_insn=")) == insn;
+}
+
+static bool accepted(struct program *prog)
+{
+	int fd;
+
+	if (prog->insns.overflow)
+		return false;
+	*log_text = 0;
+	fd = load(prog, log_text, sizeof(log_text), 1);
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+/* One call: what does the verifier say of it? */
+static bool learn_call(struct program *prog, struct kfunc *kfunc, enum prog_kind kind, bool rcu,
+		       int attempt)
+{
+	bool object = kfunc->nr_params && kfunc->params[0].kind == PARAM_OBJECT;
+	int k = kfunc - kfuncs;
+	bool done;
+
+	/* Does it take the reference away? */
+	if (object && !kfunc->role) {
+		kfunc->flags |= FLAG_RELEASE;
+		generate_probe(prog, kind, k, rcu, -1, attempt);
+		done = prog->calls[k] && accepted(prog);
+		if (!done && prog->calls[k] && unreleased(prog->probed_call)) {
+			kfunc->flags |= FLAG_ACQUIRE;
+			done = true;
+		}
+		if (done)
+			return true;
+		kfunc->flags &= ~FLAG_RELEASE;
+	}
+	generate_probe(prog, kind, k, rcu, -1, attempt);
+	if (!prog->calls[k]) {
+		if (!*kfunc->refusal)
+			set_refusal(kfunc, "there is nothing to call it with");
+		return false;
+	}
+	if (accepted(prog))
+		return true;
+	if (unreleased(prog->probed_call)) {
+		kfunc->flags |= FLAG_ACQUIRE;
+		return true;
+	}
+	keep_refusal(kfunc);
+	return false;
+}
+
+/* Must it be called where the program may sleep? */
+static void learn_sleepable(struct program *prog, struct kfunc *kfunc, enum prog_kind kind,
+			    int attempt)
+{
+	if (kind != KIND_SYSCALL && kind != KIND_OPS_SLEEP)
+		return;
+	generate_probe(prog, kind, kfunc - kfuncs, true, -1, attempt);
+	if (!accepted(prog) && log_has("is sleepable within"))
+		kfunc->flags |= FLAG_SLEEPABLE;
+}
+
+static bool learn_kfunc(struct program *prog, struct kfunc *kfunc)
+{
+	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+		enum prog_kind kind = __builtin_ctz(kfunc->kinds);
+
+		for (int rcu = 0; rcu < 2; rcu++) {
+			if (rcu && kfunc->flags & FLAG_SLEEPABLE)
+				continue;
+			if (!learn_call(prog, kfunc, kind, rcu, attempt))
+				continue;
+			if (rcu)
+				kfunc->flags |= FLAG_RCU_ONLY;
+			else
+				learn_sleepable(prog, kfunc, kind, attempt);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Is a pointer enough that is valid under RCU only? */
+static void learn_takes_rcu(struct program *prog, struct kfunc *kfunc)
+{
+	enum prog_kind kind = __builtin_ctz(kfunc->kinds);
+	int object = -1, source = -1;
+
+	for (int i = 0; i < kfunc->nr_params; i++)
+		if (kfunc->params[i].kind == PARAM_OBJECT)
+			object = kfunc->params[i].object;
+	for (int k = 0; k < nr_kfuncs; k++)
+		if (kfuncs[k].known && !kfuncs[k].role && kfuncs[k].result == RESULT_OBJECT &&
+		    kfuncs[k].result_object == object && !(kfuncs[k].flags & FLAG_ACQUIRE) &&
+		    kfuncs[k].kinds & (1 << kind))
+			source = k;
+	if (object < 0 || source < 0 || kfunc->flags & FLAG_RELEASE)
+		return;
+	kfunc->flags |= FLAG_TAKES_RCU;
+	for (int attempt = 0; attempt < 4 * ATTEMPTS; attempt++) {
+		bool other = false;
+
+		generate_probe(prog, kind, kfunc - kfuncs, true, source, attempt);
+		for (int k = 0; k < nr_kfuncs; k++)
+			other |= prog->calls[k] && &kfuncs[k] != kfunc && k != source &&
+				 kfuncs[k].result == RESULT_OBJECT;
+		if (other || !prog->calls[kfunc - kfuncs])
+			continue;
+		if (accepted(prog) ||
+		    (kfunc->flags & FLAG_ACQUIRE && unreleased(prog->probed_call)))
+			return;
+	}
+	kfunc->flags &= ~FLAG_TAKES_RCU;
+}
+
+static void print_kfunc(const struct kfunc *kfunc)
+{
+	static const char * const kinds[] = {
+		"syscall", "raw_tp", "fentry", "xdp", "tc", "struct_ops", "struct_ops.s",
+	};
+	static const char * const flags[] = { "acquire", "release", "sleepable", "rcu only",
+					      "takes rcu" };
+
+	printf("  %s:", kfunc->name);
+	for (int i = 0; i < NR_KINDS; i++)
+		if (kfunc->kinds & (1 << i))
+			printf(" %s", kinds[i]);
+	for (int i = 0; i < sizeof(flags) / sizeof(*flags); i++)
+		if (kfunc->flags & (1 << i))
+			printf(", %s", flags[i]);
+	printf("%s%s\n", kfunc->known ? "" : " -- refused: ", kfunc->known ? "" : kfunc->refusal);
+}
+
+void learn(void)
+{
+	struct program *prog = malloc(sizeof(*prog));
+	bool more = true;
+
+	if (!prog)
+		die("no memory");
+	for (int k = 0; k < nr_kfuncs; k++) {
+		learn_kinds(&kfuncs[k]);
+		if (!kfuncs[k].kinds)
+			set_refusal(&kfuncs[k], "no program may call it");
+	}
+	/* Some take what others return. */
+	while (more) {
+		more = false;
+		for (int k = 0; k < nr_kfuncs; k++) {
+			struct kfunc *kfunc = &kfuncs[k];
+
+			if (kfunc->known || !kfunc->kinds || kfunc->role > ITER_NEW)
+				continue;
+			kfunc->known = learn_kfunc(prog, kfunc);
+			more |= kfunc->known;
+			if (kfunc->known && kfunc->role == ITER_NEW) {
+				kfuncs[kfunc->next].known = true;
+				kfuncs[kfunc->destroy].known = true;
+			}
+		}
+	}
+	for (int k = 0; k < nr_kfuncs; k++) {
+		if (kfuncs[k].known)
+			learn_takes_rcu(prog, &kfuncs[k]);
+		if (verbose)
+			print_kfunc(&kfuncs[k]);
+	}
+	free(prog);
+}

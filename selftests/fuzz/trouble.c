@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What happens while programs run: values of maps come and go, modules are
+ * unloaded and loaded again, and CPUs get NMIs.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+#include <sys/syscall.h>
+#include <bpf/bpf.h>
+#include "fuzz.h"
+
+#define PAUSE_US	10000
+/* In pauses. */
+#define NMI_EVERY	37
+#define UNLOAD_EVERY	11
+
+unsigned long nr_nmis, nr_reloads, nr_unload_attempts;
+
+static pthread_t thread;
+static volatile bool stopped;
+
+/* The CPUs print where they are, which guest.sh keeps from the console. */
+static void send_nmis(void)
+{
+	int fd = open("/proc/sysrq-trigger", O_WRONLY);
+
+	if (fd < 0)
+		return;
+	if (write(fd, "l", 1) == 1)
+		nr_nmis++;
+	close(fd);
+}
+
+static void change_map(struct rng *rng, int map)
+{
+	__u8 value[SCRATCH_SIZE] = {};
+	int key = below(rng, 4);
+
+	if (one_in(rng, 3))
+		bpf_map_delete_elem(map, &key);
+	else
+		bpf_map_update_elem(map, &key, value, 0);
+}
+
+/* Works if no program, map or other module uses it. */
+static void reload(struct module *module)
+{
+	int fd, old = module->btf_fd;
+
+	if (module->file < 0)
+		return;
+	nr_unload_attempts++;
+	if (syscall(SYS_delete_module, module->name, O_NONBLOCK))
+		return;
+	/* A module with programs in flight may go a little later. */
+	while (syscall(SYS_finit_module, module->file, "", 0))
+		if (errno != EEXIST && errno != EBUSY)
+			die(module->name);
+	fd = module_btf_fd(module->name);
+	if (fd < 0)
+		die(module->name);
+	__atomic_store_n(&module->btf_fd, fd, __ATOMIC_RELAXED);
+	close(old);
+	nr_reloads++;
+}
+
+static void *make_trouble(void *arg)
+{
+	struct rng rng = { seed };
+
+	for (unsigned long i = 1; !stopped; i++) {
+		int object = below(&rng, nr_objects ?: 1);
+
+		usleep(PAUSE_US);
+		change_map(&rng, maps.scratch);
+		if (nr_objects && objects[object].kptr_map >= 0)
+			change_map(&rng, objects[object].kptr_map);
+		if (i % NMI_EVERY == 0)
+			send_nmis();
+		if (i % UNLOAD_EVERY == 0 && nr_modules > 1)
+			reload(&modules[1 + below(&rng, nr_modules - 1)]);
+	}
+	return arg;
+}
+
+void start_trouble(void)
+{
+	if (pthread_create(&thread, NULL, make_trouble, NULL))
+		die("a thread");
+}
+
+void stop_trouble(void)
+{
+	stopped = true;
+	pthread_join(thread, NULL);
+}
