@@ -420,7 +420,7 @@ static void read_lent(struct gen *g, const struct call *call)
 /* Notes in the map that the call was made. */
 void put_mark(struct gen *g, int kfunc)
 {
-	put_map_value(g, BPF_REG_1, maps.marks, MARKS_AT + kfunc);
+	put_map_value(g, BPF_REG_1, maps.marks, kfunc);
 	put(g, BPF_ST_MEM(BPF_B, BPF_REG_1, 0, 1));
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz [-s SEED] [-t SECONDS] [-n NUMBER] [-v] MODULE...: makes BPF programs
- * that call the kfuncs of these modules, and runs those that the verifier
- * accepts, on two CPUs at once.
+ * fuzz [-s SEED] [-t SECONDS] [-f FIRST] [-n NUMBER] [-v] MODULE...: makes BPF
+ * programs that call the kfuncs of these modules, and runs those that the
+ * verifier accepts, on two CPUs at once.
  *
  * A program depends on the seed and its number only. The number is in the name
  * of the thread, which the kernel prints when something goes wrong ("Comm:
@@ -13,13 +13,16 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <sys/klog.h>
 #include <sys/prctl.h>
 #include <bpf/libbpf.h>
 #include "fuzz.h"
 
 #define NR_WORKERS	2
 #define LOG_SIZE	(4 * 1024 * 1024)
+/* Seconds. */
 #define PROGRESS	5
+#define HANG		30
 
 bool verbose;
 __u64 seed;
@@ -27,6 +30,7 @@ __u64 seed;
 static unsigned long next_number, nr_accepted, nr_refused;
 static __u64 beyond;		/* a program that reads beyond an object */
 static volatile bool stopped;
+static __u64 running[NR_WORKERS];
 
 void die(const char *what)
 {
@@ -77,6 +81,7 @@ static void *work(void *arg)
 		__u64 number = __atomic_fetch_add(&next_number, 1, __ATOMIC_RELAXED);
 		int fd;
 
+		running[(long)arg] = number;
 		snprintf(name, sizeof(name), "fuzz %llu", number);
 		prctl(PR_SET_NAME, name);
 		generate(prog, number);
@@ -100,17 +105,37 @@ static void *work(void *arg)
 	return arg;
 }
 
+/* Shows where everybody is and ends. */
+static void die_of_hang(void)
+{
+	printf("hang: no program has ended for %d seconds; these run:", HANG);
+	for (int i = 0; i < NR_WORKERS; i++)
+		printf(" %llu", running[i]);
+	printf("\n");
+	fflush(stdout);
+	klogctl(8, NULL, 8);
+	sysrq('w');
+	sysrq('l');
+	_exit(3);
+}
+
 static void run_for(int seconds)
 {
-	time_t start = now();
+	time_t start = now(), moved = start;
 	pthread_t workers[NR_WORKERS];
+	__u64 before = -1ULL;
 
-	for (int i = 0; i < NR_WORKERS; i++)
-		if (pthread_create(&workers[i], NULL, work, NULL))
+	for (long i = 0; i < NR_WORKERS; i++)
+		if (pthread_create(&workers[i], NULL, work, (void *)i))
 			die("a thread");
 	start_trouble();
 	while (now() - start < seconds) {
 		sleep(1);
+		if (next_number != before)
+			moved = now();
+		before = next_number;
+		if (now() - moved >= HANG)
+			die_of_hang();
 		if ((now() - start) % PROGRESS)
 			continue;
 		printf("%4ld s: %lu programs, %lu accepted, %lu refused, ", now() - start,
@@ -152,7 +177,7 @@ static int summary(void)
 	printf("%-40s %9s %9s  %s\n", "kfunc", "accepted", "refused", "called");
 	for (int k = 0; k < nr_kfuncs; k++) {
 		const struct kfunc *kfunc = &kfuncs[k];
-		bool called = marks[MARKS_AT + k];
+		bool called = marks[k];
 
 		if (kfunc->module == KERNEL)
 			continue;
@@ -172,13 +197,16 @@ int main(int argc, char **argv)
 	long number = -1;
 
 	seed = time(NULL);
-	while ((option = getopt(argc, argv, "s:t:n:v")) >= 0) {
+	while ((option = getopt(argc, argv, "s:t:f:n:v")) >= 0) {
 		switch (option) {
 		case 's':
 			seed = strtoull(optarg, NULL, 0);
 			break;
 		case 't':
 			seconds = atoi(optarg);
+			break;
+		case 'f':
+			next_number = atol(optarg);
 			break;
 		case 'n':
 			number = atol(optarg);
@@ -187,7 +215,7 @@ int main(int argc, char **argv)
 			verbose = true;
 			break;
 		default:
-			fputs("usage: fuzz [-s SEED] [-t SECONDS] [-n NUMBER] [-v] MODULE...\n",
+			fputs("usage: fuzz [-s SEED] [-t SECONDS] [-f FIRST] [-n NUMBER] [-v] MODULE...\n",
 			      stderr);
 			return 2;
 		}

@@ -144,8 +144,6 @@ struct maps {
 	int timers;
 };
 
-/* In the map "marks": after a counter of iterations. */
-#define MARKS_AT	8
 #define MEMORY_SIZE	(64 * 1024)
 #define STRING_AT(n)	((n) * 512)
 #define NR_STRINGS	4
@@ -245,8 +243,9 @@ struct gen {
 #define KEY_AT		(DYNPTR_AT - 8)
 #define LENT_AT		(KEY_AT - 8)	/* pointer to a map value or a packet */
 #define SCALAR_AT	(LENT_AT - 8)	/* what the verifier knows nothing of */
+#define START_AT	(SCALAR_AT - 8)	/* when it began */
 #define BUFFER_SIZE	200
-#define BUFFER_AT	(SCALAR_AT - BUFFER_SIZE)
+#define BUFFER_AT	(START_AT - BUFFER_SIZE)
 
 void put(struct gen *g, struct bpf_insn insn);
 void put_imm64(struct gen *g, int reg, __u64 value);
@@ -294,6 +293,7 @@ int call_by_name(const char *name, __u64 a, __u64 b, __u32 *result);
 /* trouble.c */
 void start_trouble(void);
 void stop_trouble(void);
+bool sysrq(char key);
 extern unsigned long nr_nmis, nr_reloads, nr_unload_attempts;
 
 /* leaks.c */

@@ -20,16 +20,22 @@ unsigned long nr_nmis, nr_reloads, nr_unload_attempts;
 static pthread_t thread;
 static volatile bool stopped;
 
+bool sysrq(char key)
+{
+	int fd = open("/proc/sysrq-trigger", O_WRONLY);
+	bool done;
+
+	if (fd < 0)
+		return false;
+	done = write(fd, &key, 1) == 1;
+	close(fd);
+	return done;
+}
+
 /* The CPUs print where they are, which guest.sh keeps from the console. */
 static void send_nmis(void)
 {
-	int fd = open("/proc/sysrq-trigger", O_WRONLY);
-
-	if (fd < 0)
-		return;
-	if (write(fd, "l", 1) == 1)
-		nr_nmis++;
-	close(fd);
+	nr_nmis += sysrq('l');
 }
 
 static void change_map(struct rng *rng, int map)
@@ -74,6 +80,7 @@ static void *make_trouble(void *arg)
 
 		usleep(PAUSE_US);
 		change_map(&rng, maps.scratch);
+		change_map(&rng, maps.timers);
 		if (nr_objects && objects[object].kptr_map >= 0)
 			change_map(&rng, objects[object].kptr_map);
 		if (i % NMI_EVERY == 0)
