@@ -417,10 +417,10 @@ static void read_lent(struct gen *g, const struct call *call)
 	land(g, null);
 }
 
-/* Notes in the map that the call was made. */
-void put_mark(struct gen *g, int kfunc)
+/* Notes in the map that a call was made. */
+void put_mark(struct gen *g, int mark)
 {
-	put_map_value(g, BPF_REG_1, maps.marks, kfunc);
+	put_map_value(g, BPF_REG_1, maps.marks, mark);
 	put(g, BPF_ST_MEM(BPF_B, BPF_REG_1, 0, 1));
 }
 

@@ -188,6 +188,11 @@ static int summary(void)
 		lost++;
 		printf("lost: %s%s%s\n", kfunc->name, *kfunc->refusal ? ": " : "", kfunc->refusal);
 	}
+	printf("programs ran as:");
+	for (int i = 0; i < NR_WAYS; i++)
+		if (marks[WAY_MARK(i)])
+			printf(" %s", way_names[i]);
+	printf("\n");
 	return lost;
 }
 

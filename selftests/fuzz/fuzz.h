@@ -70,6 +70,16 @@ enum prog_kind {
 	NR_KINDS,
 };
 
+/* Where code of a program ran; the first ones are the kinds. */
+enum way {
+	WAY_TIMER = NR_KINDS,
+	WAY_WORK_QUEUE,
+	WAY_NMI,
+	NR_WAYS,
+};
+
+extern const char * const way_names[NR_WAYS];
+
 /* The flags of kfuncs, which are not in BTF. */
 #define FLAG_ACQUIRE	0x01
 #define FLAG_RELEASE	0x02
@@ -135,7 +145,7 @@ struct program {
 };
 
 struct maps {
-	int marks;		/* one byte for each kfunc: was it called? */
+	int marks;		/* one byte for each kfunc and way: was it called? */
 	int memory;
 	int strings;
 	int scratch;
@@ -144,6 +154,8 @@ struct maps {
 	int timers;
 };
 
+#define WAY_MARK(way)	(MOST_KFUNCS + (way))
+#define NR_MARKS	(MOST_KFUNCS + NR_WAYS)
 #define MEMORY_SIZE	(64 * 1024)
 #define STRING_AT(n)	((n) * 512)
 #define NR_STRINGS	4
@@ -274,7 +286,7 @@ int new_slot(struct gen *g, int object);
 bool in_rcu(struct gen *g);
 bool callable(struct gen *g, int kfunc);
 __u64 edge(struct gen *g);
-void put_mark(struct gen *g, int kfunc);
+void put_mark(struct gen *g, int mark);
 
 /* gen.c: programs. */
 void generate(struct program *prog, __u64 number);
@@ -283,6 +295,7 @@ void generate_probe(struct program *prog, enum prog_kind kind, int kfunc, bool r
 void gen_release(struct gen *g, int slot);
 
 /* run.c */
+bool waits_for_nmi(const struct program *prog);
 int load(struct program *prog, char *log, size_t log_size, int level);
 void run(struct program *prog, int fd);
 bool load_empty(enum prog_kind kind, int kfunc, char *log, size_t log_size);
@@ -294,6 +307,7 @@ int call_by_name(const char *name, __u64 a, __u64 b, __u32 *result);
 void start_trouble(void);
 void stop_trouble(void);
 bool sysrq(char key);
+void send_nmis(void);
 extern unsigned long nr_nmis, nr_reloads, nr_unload_attempts;
 
 /* leaks.c */

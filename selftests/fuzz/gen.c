@@ -405,7 +405,7 @@ static void gen_wanted(struct gen *g, int k)
 	}
 }
 
-static void begin(struct gen *g)
+static void begin(struct gen *g, enum way way)
 {
 	if (g->has_context)
 		put(g, BPF_MOV64_REG(BPF_REG_6, BPF_REG_1));
@@ -418,6 +418,7 @@ static void begin(struct gen *g)
 		put(g, BPF_ST_MEM(BPF_DW, BPF_REG_10, BUFFER_AT + i, 0));
 	put(g, BPF_EMIT_CALL(BPF_FUNC_ktime_get_ns));
 	put(g, BPF_STX_MEM(BPF_DW, BPF_REG_10, BPF_REG_0, START_AT));
+	put_mark(g, WAY_MARK(way));
 }
 
 static void end(struct gen *g)
@@ -440,7 +441,7 @@ static void add_callback(struct gen *g)
 
 	insns->code[g->callback].imm = here(g) - g->callback - 1;
 	g->prog->callback = here(g);
-	begin(&callback);
+	begin(&callback, g->callback_sleeps ? WAY_WORK_QUEUE : WAY_TIMER);
 	gen_block(&callback);
 	end(&callback);
 }
@@ -476,11 +477,12 @@ void generate(struct program *prog, __u64 number)
 	memset(prog, 0, sizeof(*prog));
 	prog->number = number;
 	prog->kind = pick_kind(&rng, kfuncs[wanted].kinds);
+	prog->choice = rng_next(&rng);
 	start(&g, prog);
 	g.rng = rng;
 	g.careless = one_in(&g.rng, 8);
 	g.calls_left = 3 + below(&g.rng, 8);
-	begin(&g);
+	begin(&g, waits_for_nmi(prog) ? WAY_NMI : (enum way)prog->kind);
 	if (one_in(&g.rng, 2))
 		gen_block(&g);
 	gen_wanted(&g, wanted);
@@ -489,7 +491,6 @@ void generate(struct program *prog, __u64 number)
 	end(&g);
 	if (g.callback >= 0)
 		add_callback(&g);
-	prog->choice = rng_next(&g.rng);
 }
 
 /*
@@ -508,7 +509,7 @@ void generate_probe(struct program *prog, enum prog_kind kind, int k, bool rcu, 
 	g.rng.state = attempt;
 	g.probe = true;
 	g.calls_left = 8;
-	begin(&g);
+	begin(&g, (enum way)kind);
 	if (rcu) {
 		put_kernel_kfunc(&g, "bpf_rcu_read_lock");
 		g.rcu++;

@@ -173,16 +173,13 @@ static void learn_takes_rcu(struct program *prog, struct kfunc *kfunc)
 
 static void print_kfunc(const struct kfunc *kfunc)
 {
-	static const char * const kinds[] = {
-		"syscall", "raw_tp", "fentry", "xdp", "tc", "struct_ops", "struct_ops.s",
-	};
 	static const char * const flags[] = { "acquire", "release", "sleepable", "rcu only",
 					      "takes rcu" };
 
 	printf("  %s:", kfunc->name);
 	for (int i = 0; i < NR_KINDS; i++)
 		if (kfunc->kinds & (1 << i))
-			printf(" %s", kinds[i]);
+			printf(" %s", way_names[i]);
 	for (int i = 0; i < sizeof(flags) / sizeof(*flags); i++)
 		if (kfunc->flags & (1 << i))
 			printf(", %s", flags[i]);

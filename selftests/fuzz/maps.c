@@ -119,9 +119,9 @@ static void make_arena(void)
 
 void make_maps(void)
 {
-	maps.marks = make(BPF_MAP_TYPE_ARRAY, "marks", sizeof(int), MOST_KFUNCS, 1,
+	maps.marks = make(BPF_MAP_TYPE_ARRAY, "marks", sizeof(int), NR_MARKS, 1,
 			  BPF_F_MMAPABLE);
-	marks = mmap(NULL, MOST_KFUNCS, PROT_READ | PROT_WRITE, MAP_SHARED, maps.marks, 0);
+	marks = mmap(NULL, NR_MARKS, PROT_READ | PROT_WRITE, MAP_SHARED, maps.marks, 0);
 	if (marks == MAP_FAILED)
 		die("marks");
 	maps.memory = make(BPF_MAP_TYPE_ARRAY, "memory", sizeof(int), MEMORY_SIZE, 1, 0);
@@ -136,7 +136,7 @@ void make_maps(void)
 
 void close_maps(void)
 {
-	munmap((void *)marks, MOST_KFUNCS);
+	munmap((void *)marks, NR_MARKS);
 	for (int i = 0; i < nr_objects; i++)
 		if (objects[i].kptr_map >= 0)
 			close(objects[i].kptr_map);

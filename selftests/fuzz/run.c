@@ -29,6 +29,11 @@ static const char * const functions[] = {
 	"krealloc_node_align_noprof", "bpf_timer_start", "bpf_dynptr_from_mem",
 };
 
+const char * const way_names[NR_WAYS] = {
+	"syscall", "raw_tp", "fentry", "xdp", "tc", "struct_ops", "struct_ops.s", "timer",
+	"work queue", "nmi",
+};
+
 #define NR(array)	(sizeof(array) / sizeof(*(array)))
 
 /* Programs of the kind "syscall" that others are triggered by, for each thread. */
@@ -226,6 +231,16 @@ static void cause_events(void)
 	usleep(1);
 }
 
+static const char *tracepoint(const struct program *prog)
+{
+	return tracepoints[prog->choice % NR(tracepoints)];
+}
+
+bool waits_for_nmi(const struct program *prog)
+{
+	return prog->kind == KIND_RAW_TP && !strcmp(tracepoint(prog), "nmi_handler");
+}
+
 static void replace(int *fds, int *next, int nr, int fd)
 {
 	if (fds[*next])
@@ -237,15 +252,13 @@ static void replace(int *fds, int *next, int nr, int fd)
 /* Runs on an event. */
 static void run_attached(const struct program *prog, int fd)
 {
-	const char *name = NULL;
 	int link;
 
-	if (prog->kind == KIND_RAW_TP)
-		name = tracepoints[prog->choice % NR(tracepoints)];
-	link = bpf_raw_tracepoint_open(name, fd);
+	link = bpf_raw_tracepoint_open(prog->kind == KIND_RAW_TP ? tracepoint(prog) : NULL, fd);
 	if (link < 0)
 		return;
-	if (name && !strcmp(name, "nmi_handler")) {
+	if (waits_for_nmi(prog)) {
+		send_nmis();
 		replace(waiting, &next_waiting, NR_WAITING, link);
 		return;
 	}
@@ -312,6 +325,8 @@ static void run_ops(const struct program *prog, int fd)
 			call_by_name("bpf_ops_test_add", id, 1, NULL);
 		else
 			call_by_name("bpf_ops_test_work", id, 1, NULL);
+		/* Programs that call the table's members. */
+		cause_events();
 		if (link >= 0)
 			close(link);
 	}
@@ -334,7 +349,8 @@ void run(struct program *prog, int fd)
 	case KIND_RAW_TP:
 		opts.ctx_in = args;
 		opts.ctx_size_in = sizeof(args);
-		bpf_prog_test_run_opts(fd, &opts);
+		if (!waits_for_nmi(prog))
+			bpf_prog_test_run_opts(fd, &opts);
 		run_attached(prog, fd);
 		break;
 	case KIND_FENTRY:
