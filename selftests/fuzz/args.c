@@ -259,6 +259,7 @@ static bool pick_arg(struct gen *g, struct call *call, int i)
 	const struct kfunc *kfunc = &kfuncs[call->kfunc];
 	const struct param *param = &kfunc->params[i];
 	struct arg *arg = &call->args[i], *before = NULL;
+	bool released = !i && kfunc->flags & FLAG_RELEASE;
 
 	switch (param->kind) {
 	case PARAM_MEM:
@@ -277,9 +278,9 @@ static bool pick_arg(struct gen *g, struct call *call, int i)
 			arg->slot = -1;
 			break;
 		}
-		arg->slot = pick_slot(g, param->object, !i && kfunc->flags & FLAG_RELEASE,
-				      kfunc->flags & FLAG_TAKES_RCU);
-		if (arg->slot < 0 && !param->nullable)
+		arg->slot = pick_slot(g, param->object, released, kfunc->flags & FLAG_TAKES_RCU);
+		/* NULL would not show whether it is a reference that is taken away. */
+		if (arg->slot < 0 && (!param->nullable || (g->probe && released)))
 			return false;
 		break;
 	case PARAM_STRING:
@@ -386,7 +387,7 @@ static void put_arg(struct gen *g, struct call *call, int i, int reg)
 		put_stack_address(g, reg, DYNPTR_AT);
 		break;
 	case PARAM_ITER:
-		put_stack_address(g, reg, ITER_AT(g->iters));
+		put_stack_address(g, reg, g->new_iter);
 		break;
 	case PARAM_MAP:
 		put_map(g, reg, all[arg->value]);
@@ -471,7 +472,9 @@ static bool put_call(struct gen *g, int k, struct skips *skips, bool open)
 	if (kfunc->flags & FLAG_RELEASE && call.args[0].slot >= 0 &&
 	    kfunc->params[0].kind == PARAM_OBJECT) {
 		put(g, BPF_ST_MEM(BPF_DW, BPF_REG_10, SLOT_AT(call.args[0].slot), 0));
-		g->slots[call.args[0].slot].used = false;
+		/* Where the call was skipped, the reference is still there. */
+		if (skips->nr == 1)
+			g->slots[call.args[0].slot].used = false;
 	}
 	put_mark(g, k);
 	if (!open)

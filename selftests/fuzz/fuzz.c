@@ -58,15 +58,9 @@ static void count(const struct program *prog, bool accepted)
 /* The end of what the verifier says, for the person who improves the generator. */
 static void print_refusal(struct program *prog, char *log)
 {
-	char *line, *rest = log, *last = "";
-
 	*log = 0;
-	if (load(prog, log, LOG_SIZE, 1) >= 0)
-		return;
-	while ((line = strsep(&rest, "\n")))
-		if (*line && *line != ' ' && strncmp(line, "processed ", 10))
-			last = line;
-	printf("refused %llu: %s\n", prog->number, last);
+	if (load(prog, log, LOG_SIZE, 1) < 0)
+		printf("refused %llu: %s\n", prog->number, refusal(log));
 }
 
 static void *work(void *arg)

@@ -199,6 +199,7 @@ void close_maps(void);
 
 /* learn.c */
 void learn(void);
+const char *refusal(char *log);
 
 /* insns.c: random numbers and single instructions. */
 struct rng {
@@ -237,7 +238,8 @@ struct gen {
 	int block;
 	int rcu, preempt;	/* how often they were entered */
 	int calls_left;
-	int iters;		/* that are alive */
+	int iters;		/* size of those that are alive */
+	int new_iter;		/* where the next one is put */
 	bool sleepable;		/* the program, or the callback */
 	bool has_context;
 	bool careless;		/* rules of the verifier are broken at times */
@@ -248,15 +250,14 @@ struct gen {
 
 /* The stack of a program, as offsets from its frame pointer. */
 #define SLOT_AT(i)	(-8 * ((i) + 1))
-#define ITER_SIZE	64
-#define MOST_ITERS	2
-#define ITER_AT(depth)	(SLOT_AT(NR_SLOTS - 1) - ITER_SIZE * ((depth) + 1))
-#define DYNPTR_AT	(ITER_AT(MOST_ITERS - 1) - 16)
+#define ITERS_AT	SLOT_AT(NR_SLOTS - 1)	/* they grow down from here */
+#define ITERS_SIZE	256
+#define DYNPTR_AT	(ITERS_AT - ITERS_SIZE - 16)
 #define KEY_AT		(DYNPTR_AT - 8)
 #define LENT_AT		(KEY_AT - 8)	/* pointer to a map value or a packet */
 #define SCALAR_AT	(LENT_AT - 8)	/* what the verifier knows nothing of */
 #define START_AT	(SCALAR_AT - 8)	/* when it began */
-#define BUFFER_SIZE	200
+#define BUFFER_SIZE	128
 #define BUFFER_AT	(START_AT - BUFFER_SIZE)
 
 void put(struct gen *g, struct bpf_insn insn);

@@ -144,20 +144,22 @@ static void use_item(struct gen *g, const struct kfunc *next)
 static bool gen_iter(struct gen *g, int new)
 {
 	int next = kfuncs[new].next, destroy = kfuncs[new].destroy;
-	int depth = g->iters, start, end, limit;
+	int size = (kfuncs[new].params[0].size + 7) & ~7, at, start, end, limit;
 	struct skips skips = {};
 
-	if (depth == MOST_ITERS || kfuncs[new].params[0].size > ITER_SIZE)
+	if (g->iters + size > ITERS_SIZE)
 		return false;
+	at = ITERS_AT - g->iters - size;
+	g->new_iter = at;
 	/* What is made for its arguments must not be given up in the loop. */
 	if (!gen_open_call(g, new, &skips))
 		return false;
 	g->prog->calls[next] = true;
 	g->prog->calls[destroy] = true;
-	g->iters = depth + 1;
+	g->iters += size;
 
 	start = here(g);
-	put_stack_address(g, BPF_REG_1, ITER_AT(depth));
+	put_stack_address(g, BPF_REG_1, at);
 	put_kfunc(g, next);
 	end = put_jump(g, BPF_JEQ, BPF_REG_0, 0);
 	g->block++;
@@ -176,12 +178,12 @@ static bool gen_iter(struct gen *g, int new)
 	put(g, BPF_JMP_A(start - here(g) - 1));
 	land(g, end);
 	land(g, limit);
-	put_stack_address(g, BPF_REG_1, ITER_AT(depth));
+	put_stack_address(g, BPF_REG_1, at);
 	if (!g->careless || !one_in(&g->rng, 10))
 		put_kfunc(g, destroy);
 	put_mark(g, destroy);
 	land_all(g, &skips);
-	g->iters = depth;
+	g->iters -= size;
 	return true;
 }
 

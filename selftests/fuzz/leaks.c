@@ -17,6 +17,8 @@
 #define TRIES		100
 #define TRY_US		100000
 
+#define ITER_AT		(ITERS_AT - ITERS_SIZE)
+
 /* Removes what is in the registry, as far as one walk over it gets. */
 static void drain_registry(void)
 {
@@ -35,18 +37,18 @@ static void drain_registry(void)
 		die("no memory");
 	g.prog = prog;
 	put_kernel_kfunc(&g, "bpf_rcu_read_lock");
-	put_stack_address(&g, BPF_REG_1, ITER_AT(0));
+	put_stack_address(&g, BPF_REG_1, ITER_AT);
 	put(&g, BPF_MOV64_IMM(BPF_REG_2, 0));
 	put_kfunc(&g, new);
 	start = here(&g);
-	put_stack_address(&g, BPF_REG_1, ITER_AT(0));
+	put_stack_address(&g, BPF_REG_1, ITER_AT);
 	put_kfunc(&g, kfuncs[new].next);
 	end = put_jump(&g, BPF_JEQ, BPF_REG_0, 0);
 	put(&g, BPF_LDX_MEM(BPF_DW, BPF_REG_1, BPF_REG_0, key));
 	put_kfunc(&g, remove);
 	put(&g, BPF_JMP_A(start - here(&g) - 1));
 	land(&g, end);
-	put_stack_address(&g, BPF_REG_1, ITER_AT(0));
+	put_stack_address(&g, BPF_REG_1, ITER_AT);
 	put_kfunc(&g, kfuncs[new].destroy);
 	put_kernel_kfunc(&g, "bpf_rcu_read_unlock");
 	put(&g, BPF_MOV64_IMM(BPF_REG_0, 0));

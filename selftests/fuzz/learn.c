@@ -37,14 +37,18 @@ static void set_refusal(struct kfunc *kfunc, const char *why)
 	snprintf(kfunc->refusal, sizeof(kfunc->refusal), "%s", why);
 }
 
-/* The last line of the log that is not statistics. */
-static void keep_refusal(struct kfunc *kfunc)
+/* The line of a log that says why the verifier refuses; the log is cut there. */
+const char *refusal(char *log)
 {
-	char *line, *rest = log_text;
+	char *line, *last = log, *rest = log;
 
-	while ((line = strsep(&rest, "\n")))
-		if (*line && *line != ' ' && strncmp(line, "processed ", 10))
-			set_refusal(kfunc, line);
+	while ((line = strsep(&rest, "\n"))) {
+		if (!strncmp(line, "Verification failed", 19) || !strncmp(line, "processed ", 10))
+			break;
+		if (*line)
+			last = line;
+	}
+	return last;
 }
 
 /* Whether the reference that is left over comes from this instruction. */
@@ -103,7 +107,7 @@ static bool learn_call(struct program *prog, struct kfunc *kfunc, enum prog_kind
 		kfunc->flags |= FLAG_ACQUIRE;
 		return true;
 	}
-	keep_refusal(kfunc);
+	set_refusal(kfunc, refusal(log_text));
 	return false;
 }
 
