@@ -302,7 +302,7 @@ void run(struct program *prog, int fd);
 bool load_empty(enum prog_kind kind, int kfunc, char *log, size_t log_size);
 bool kind_exists(enum prog_kind kind);
 void run_ends(void);
-int call_by_name(const char *name, __u64 a, __u64 b, __u32 *result);
+int call(int kfunc, const __u64 *args, __u32 *result);
 
 /* trouble.c */
 void start_trouble(void);

@@ -61,11 +61,11 @@ static void drain_registry(void)
 	close(fd);
 }
 
-static bool is_zero(const char *name, __u32 *value)
+static bool is_zero(int kfunc, __u32 *value)
 {
 	for (int i = 0; i < TRIES; i++) {
-		if (call_by_name(name, 0, 0, value))
-			die(name);
+		if (call(kfunc, NULL, value))
+			die(kfuncs[kfunc].name);
 		if (!*value)
 			return true;
 		drain_registry();
@@ -96,7 +96,7 @@ void check_leaks(void)
 		const char *name = kfuncs[k].name, *end = strstr(name, "_alive");
 
 		/* By convention, such a kfunc counts the objects of its module. */
-		if (!end || strcmp(end, "_alive") || kfuncs[k].nr_params || is_zero(name, &value))
+		if (!end || strcmp(end, "_alive") || kfuncs[k].nr_params || is_zero(k, &value))
 			continue;
 		printf("leaked: %s() returns %u\n", name, value);
 		leaks++;

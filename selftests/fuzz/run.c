@@ -266,23 +266,20 @@ static void run_attached(const struct program *prog, int fd)
 	close(link);
 }
 
-/* Calls a kfunc with scalars; returns 0 or an error. */
-int call_by_name(const char *name, __u64 a, __u64 b, __u32 *result)
+/* Calls a kfunc with nothing but scalars; returns 0 or an error. */
+int call(int k, const __u64 *args, __u32 *result)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
-	int err, fd, k = kfunc_named(name);
 	struct program *prog;
 	struct gen g = {};
+	int err, fd;
 
-	if (k < 0)
-		return -ENOENT;
 	prog = calloc(1, sizeof(*prog));
 	if (!prog)
 		die("no memory");
 	g.prog = prog;
-	put_imm64(&g, BPF_REG_1, a);
-	put_imm64(&g, BPF_REG_2, b);
-	put(&g, BPF_MOV64_IMM(BPF_REG_3, 0));
+	for (int i = 0; i < kfuncs[k].nr_params && i < 5; i++)
+		put_imm64(&g, BPF_REG_1 + i, args[i]);
 	put_kfunc(&g, k);
 	put(&g, BPF_EXIT_INSN());
 	fd = load(prog, NULL, 0, 0);
@@ -294,6 +291,32 @@ int call_by_name(const char *name, __u64 a, __u64 b, __u32 *result)
 	if (result)
 		*result = opts.retval;
 	return err;
+}
+
+static void call_with_id(const char *name, __u64 id)
+{
+	int k = kfunc_named(name);
+
+	if (k >= 0)
+		call(k, &id, NULL);
+}
+
+/* Whatever the table's module offers may call the members of the table. */
+static void call_module(int module, __u64 id, __u64 choice)
+{
+	struct gen g = { .rng = { choice } };
+
+	for (int k = 0; k < nr_kfuncs; k++) {
+		__u64 args[5] = { id };
+		bool scalars = kfuncs[k].nr_params <= 5;
+
+		for (int i = 0; i < kfuncs[k].nr_params; i++)
+			scalars &= kfuncs[k].params[i].kind == PARAM_SCALAR;
+		for (int i = 1; i < 5; i++)
+			args[i] = edge(&g);
+		if (scalars && kfuncs[k].module == module && kfuncs[k].kinds & (1 << KIND_SYSCALL))
+			call(k, args, NULL);
+	}
 }
 
 /* As a member of a table, which is registered and called. */
@@ -318,20 +341,15 @@ static void run_ops(const struct program *prog, int fd)
 	memcpy(value + ops.id_at, &id, sizeof(id));
 	memcpy(value + ops.member_at, &fd, sizeof(fd));
 	if (prog->kind == KIND_OPS_SLEEP)
-		call_by_name("bpf_ops_test_open", id, 0, NULL);
+		call_with_id("bpf_ops_test_open", id);
 	if (!bpf_map_update_elem(map, &zero, value, 0)) {
 		link = bpf_link_create(map, 0, BPF_STRUCT_OPS, NULL);
-		if (prog->kind == KIND_OPS)
-			call_by_name("bpf_ops_test_add", id, 1, NULL);
-		else
-			call_by_name("bpf_ops_test_work", id, 1, NULL);
-		/* Programs that call the table's members. */
-		cause_events();
+		call_module(ops.module, id, prog->choice);
 		if (link >= 0)
 			close(link);
 	}
 	if (prog->kind == KIND_OPS_SLEEP)
-		call_by_name("bpf_ops_test_close", id, 0, NULL);
+		call_with_id("bpf_ops_test_close", id);
 	close(map);
 }
 
