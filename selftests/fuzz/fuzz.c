@@ -23,6 +23,8 @@
 /* Seconds. */
 #define PROGRESS	5
 #define HANG		30
+/* So many times as long as wanted, at most. */
+#define MORE		5
 
 bool verbose;
 __u64 seed;
@@ -113,6 +115,16 @@ static void die_of_hang(void)
 	_exit(3);
 }
 
+/* Whether a kfunc that can be called has not been called yet. */
+static bool is_lost(void)
+{
+	for (int k = 0; k < nr_kfuncs; k++)
+		if (kfuncs[k].known && kfuncs[k].module != KERNEL && !marks[k])
+			return true;
+	return false;
+}
+
+/* For so long; on a slow machine longer, until every kfunc was called. */
 static void run_for(int seconds)
 {
 	time_t start = now(), moved = start;
@@ -123,7 +135,7 @@ static void run_for(int seconds)
 		if (pthread_create(&workers[i], NULL, work, (void *)i))
 			die("a thread");
 	start_trouble();
-	while (now() - start < seconds) {
+	while (now() - start < seconds || (is_lost() && now() - start < MORE * seconds)) {
 		sleep(1);
 		if (next_number != before)
 			moved = now();

@@ -164,7 +164,6 @@ static bool gen_iter(struct gen *g, int new)
 	end = put_jump(g, BPF_JEQ, BPF_REG_0, 0);
 	g->block++;
 	use_item(g, &kfuncs[next]);
-	put_mark(g, next);
 	limit = put_limit(g);
 	g->block--;
 	if (!one_in(&g->rng, 4))
@@ -178,6 +177,7 @@ static bool gen_iter(struct gen *g, int new)
 	put(g, BPF_JMP_A(start - here(g) - 1));
 	land(g, end);
 	land(g, limit);
+	put_mark(g, next);
 	put_stack_address(g, BPF_REG_1, at);
 	if (!g->careless || !one_in(&g->rng, 10))
 		put_kfunc(g, destroy);
