@@ -26,6 +26,9 @@
 /* So many times as long as wanted, at most. */
 #define MORE		5
 
+static const char usage[] =
+	"usage: fuzz [-s SEED] [-t SECONDS] [-f FIRST] [-n NUMBER] [-v] MODULE...\n";
+
 bool verbose;
 __u64 seed;
 
@@ -110,8 +113,8 @@ static void die_of_hang(void)
 	printf("\n");
 	fflush(stdout);
 	klogctl(8, NULL, 8);
-	sysrq('w');
-	sysrq('l');
+	send_sysrq('w');
+	send_sysrq('l');
 	_exit(3);
 }
 
@@ -226,8 +229,7 @@ int main(int argc, char **argv)
 			verbose = true;
 			break;
 		default:
-			fputs("usage: fuzz [-s SEED] [-t SECONDS] [-f FIRST] [-n NUMBER] [-v] MODULE...\n",
-			      stderr);
+			fputs(usage, stderr);
 			return 2;
 		}
 	}

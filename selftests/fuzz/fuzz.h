@@ -307,7 +307,7 @@ int call(int kfunc, const __u64 *args, __u32 *result);
 /* trouble.c */
 void start_trouble(void);
 void stop_trouble(void);
-bool sysrq(char key);
+bool send_sysrq(char key);
 void send_nmis(void);
 extern unsigned long nr_nmis, nr_reloads, nr_unload_attempts;
 

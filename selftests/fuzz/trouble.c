@@ -20,7 +20,7 @@ unsigned long nr_nmis, nr_reloads, nr_unload_attempts;
 static pthread_t thread;
 static volatile bool stopped;
 
-bool sysrq(char key)
+bool send_sysrq(char key)
 {
 	int fd = open("/proc/sysrq-trigger", O_WRONLY);
 	bool done;
@@ -35,7 +35,7 @@ bool sysrq(char key)
 /* The CPUs print where they are, which guest.sh keeps from the console. */
 void send_nmis(void)
 {
-	nr_nmis += sysrq('l');
+	nr_nmis += send_sysrq('l');
 }
 
 static void change_map(struct rng *rng, int map)
