@@ -96,7 +96,6 @@ pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
     let check = Check::new(object)?;
     let mut panics = Panics::new();
     let mut foreign: BTreeMap<usize, BTreeSet<Cause>> = BTreeMap::new();
-    let mut called_foreign: BTreeSet<usize> = BTreeSet::new();
     let mut said: Vec<(usize, usize, Frame, Cause)> = Vec::new();
 
     // What is in code of other crates goes to those that call it, however many calls later.
@@ -130,22 +129,12 @@ pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
             continue;
         };
         let causes = foreign.get(&callee).cloned().unwrap_or_default();
-        // One panic is said as what it is, several as the function that has them.
-        let cause = match causes.first() {
-            Some(cause) if causes.len() == 1 => cause.clone(),
-            _ => Cause {
-                kind: &names::OTHER,
-                callee: Some(names::path(&name.name)),
-                inlined: None,
-                in_helper: false,
-            },
-        };
+        let summary = summary(&causes, name);
         for (index, function) in object.functions.iter().enumerate() {
             for reference in &function.references {
                 if index == callee || reference.to != Target::Function(callee) {
                     continue;
                 }
-                called_foreign.insert(callee);
                 for frames in check.frames(function, reference) {
                     if check.is_trusted_call(&frames, &causes) {
                         continue;
@@ -159,26 +148,29 @@ pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
                         }
                         continue;
                     };
-                    said.push((callee, index, frame, cause.clone()));
+                    for cause in &summary {
+                        said.push((callee, index, frame.clone(), cause.clone()));
+                    }
                 }
             }
         }
     }
     // What is said of a function with more panics than were known before comes later.
-    let mut last: BTreeMap<(usize, usize, String, u32), (Frame, Cause)> = BTreeMap::new();
+    let mut last = BTreeMap::new();
     for (callee, index, frame, cause) in said {
-        let key = (callee, index, frame.symbol.clone(), frame.line);
+        let waits = *cause.kind == names::WAIT;
+        let key = (callee, index, frame.symbol.clone(), frame.line, waits);
         last.insert(key, (frame, cause));
     }
-    for ((_, index, _, _), (frame, cause)) in &last {
+    for ((_, index, ..), (frame, cause)) in &last {
         check.report(&mut panics, *index, frame, cause);
     }
     for (index, causes) in &foreign {
         let Some(function) = object.functions.get(*index) else {
             continue;
         };
-        // What nobody calls and nothing points to was left over by the compiler.
-        if called_foreign.contains(index) || !function.is_pointed_to {
+        // What no function refers to, and no data, was left over by the compiler.
+        if !function.is_pointed_to {
             continue;
         }
         let frames = check.lines.frames(function.begin);
@@ -201,6 +193,27 @@ pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
         }
     }
     Ok(panics)
+}
+
+/// What is said of a call of a function with these causes: one panic as what it is, several as the
+/// function that has them.
+fn summary(causes: &BTreeSet<Cause>, function: &Function) -> Vec<Cause> {
+    let (mut summary, panics): (Vec<Cause>, Vec<Cause>) = causes
+        .iter()
+        .cloned()
+        .partition(|cause| *cause.kind == names::WAIT);
+    summary.truncate(1);
+    match panics.as_slice() {
+        [] => {}
+        [panic] => summary.push(panic.clone()),
+        _ => summary.push(Cause {
+            kind: &names::OTHER,
+            callee: Some(names::path(&function.name)),
+            inlined: None,
+            in_helper: false,
+        }),
+    }
+    summary
 }
 
 /// What a symbol of another object panics for, if it is referred to in these functions.

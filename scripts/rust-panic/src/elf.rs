@@ -78,7 +78,7 @@ pub(crate) struct Function {
     pub(crate) begin: Place,
     end: u64,
     pub(crate) may_panic: bool,
-    /// Whether data has a pointer to it.
+    /// Whether data has a pointer to it that no function refers to.
     pub(crate) is_pointed_to: bool,
     pub(crate) references: Vec<Reference>,
     /// Where it refers to data, and to which.
@@ -518,7 +518,9 @@ impl Object {
                         self.in_data.push((name.clone(), section.name.clone()));
                     }
                     RawTarget::Place(place)
-                        if relocation.is_pointer && !PATCHABLE.contains(&&*section.name) =>
+                        if relocation.is_pointer
+                            && !used.contains(&at)
+                            && !PATCHABLE.contains(&&*section.name) =>
                     {
                         let function = self.function_at(*place);
                         if let Some(function) =
