@@ -54,6 +54,7 @@ unsafe impl KfuncArg for Arena<'_> {
     type Value<'a> = Arena<'a>;
     const BTF: &'static str = "*u8";
     const SUFFIX: &'static str = "__arena";
+    const IN_REGISTER: bool = true;
 
     #[inline(always)]
     unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
@@ -70,6 +71,7 @@ unsafe impl KfuncArg for Option<Arena<'_>> {
     type Value<'a> = Option<Arena<'a>>;
     const BTF: &'static str = "*u8";
     const SUFFIX: &'static str = "__arena__nullable";
+    const IN_REGISTER: bool = true;
 
     #[inline(always)]
     unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {

@@ -56,6 +56,9 @@
 //!   keeps the reference that `KF_ACQUIRE` brought (`process_iter_next_call()`), and refuses every
 //!   program.
 //!
+//! A loop ends after 8,388,608 items, even if there were more: a program that walks for ever would hold
+//! up RCU.
+//!
 //! A lock cannot be held from one call to the next. The verifier does not know of it: the program
 //! could sleep under a spinlock, or begin a second iterator over what is locked. So an iterator must
 //! be `Send`, which guards are not.
@@ -144,6 +147,10 @@ unsafe impl<T: BtfObject> IteratorItem for Rcu<'_, Object<T>> {
     }
 }
 
+/// As many items as a loop gets, whatever `next` says. The verifier takes it for granted that loops
+/// end soon; an iterator of the kernel has the same bound (`BPF_MAX_LOOPS`).
+const MAX_ITEMS: u32 = 8 << 20;
+
 /// What a program has on its stack. For the code that `#[kfunc_iterator]` generates.
 ///
 /// # Invariants
@@ -155,6 +162,8 @@ pub struct State<I: Send, S, K = ()> {
     // First, so that a pointer to it is the one that `next` got.
     slot: MaybeUninit<S>,
     value: Option<I>,
+    /// How often `next` may still yield something.
+    left: u32,
     /// What BTF says that `next` yields.
     _kind: PhantomData<fn() -> K>,
 }
@@ -184,6 +193,7 @@ impl<I: Send, S, K> State<I, S, K> {
         unsafe {
             state.write(Self {
                 value: None,
+                left: MAX_ITEMS,
                 slot: MaybeUninit::uninit(),
                 _kind: PhantomData,
             })
@@ -205,6 +215,12 @@ impl<I: Send, S, K> State<I, S, K> {
         let Some(value) = &mut self.value else {
             return core::ptr::null();
         };
+        let (left, is_over) = self.left.overflowing_sub(1);
+        self.left = left;
+        if is_over {
+            self.value = None;
+            return core::ptr::null();
+        }
         match next(value) {
             Some(item) => item.place(&mut self.slot),
             None => {
@@ -472,6 +488,25 @@ mod tests {
         assert_eq!(items, [address.cast(); 2]);
         assert!(stack.is_clean());
         Ok(())
+    }
+
+    #[test]
+    fn a_loop_ends() {
+        let mut state = MaybeUninit::<State<u32, u32, u32>>::uninit();
+        // SAFETY: There is room for it.
+        let state = unsafe {
+            State::begin(state.as_mut_ptr());
+            state.assume_init_mut()
+        };
+        assert_eq!(state.left, MAX_ITEMS);
+        state.set(0);
+        state.left = 3;
+        let mut items = 0;
+        while !state.next(|_| Some(1_u32)).is_null() {
+            items += 1;
+        }
+        assert_eq!(items, 3);
+        assert!(state.value.is_none());
     }
 
     #[test]

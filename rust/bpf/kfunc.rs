@@ -75,6 +75,12 @@ pub unsafe trait KfuncArg: Sized {
     /// Why the verifier would refuse each program that passes such an argument, if it would.
     const REFUSED: &'static str = "";
 
+    /// Whether the verifier must know the value, which it remembers of one argument only.
+    const CONSTANT: bool = false;
+
+    /// Whether it must come in a register, and not on the stack.
+    const IN_REGISTER: bool = Self::FLAGS & kernel::bindings::KF_IMPLICIT_ARGS != 0;
+
     /// Whether what the function lends to the program belongs to another argument.
     const LENDS: bool = false;
 

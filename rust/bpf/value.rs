@@ -45,6 +45,7 @@ macro_rules! constant {
             type Value<'a> = Const<$ty>;
             const BTF: &'static str = <$ty as KfuncArg>::BTF;
             const SUFFIX: &'static str = "__k";
+            const CONSTANT: bool = true;
             const POINTS: bool = false;
 
             #[inline(always)]

@@ -176,6 +176,21 @@ pub(crate) fn rules(
         }
     });
     let pointers = quote! { &[#(#pointers),*] };
+    // Those of which the verifier takes one in all.
+    let only_one = |what: &str| {
+        let what = format_ident!("{what}");
+        let each = signature.params.iter().map(|param| {
+            let ty = &param.ty;
+            match param.shape {
+                Shape::Register => quote_spanned! { ty.span() =>
+                    <#ty as ::bpf::kfunc::KfuncArg>::#what
+                },
+                _ => quote! { false },
+            }
+        });
+        quote! { &[#(#each),*] }
+    };
+    let (constants, lenders) = (only_one("CONSTANT"), only_one("LENDS"));
     let rules = signature.params.iter().enumerate().map(|(index, param)| {
         let register = place;
         place += param.shape.args();
@@ -193,9 +208,14 @@ pub(crate) fn rules(
             )
         };
         let on_stack = format!(
-            "{place}the kernel adds this argument in a register, of which there are {REGISTERS}; a \
-             slice takes two"
+            "{place}the verifier takes this argument in a register only, of which there are \
+             {REGISTERS}; a slice takes two; put it before others"
         );
+        let constant = format!(
+            "{place}the verifier knows the value of one argument only; take one `Const`, and another \
+             number as it is"
+        );
+        let lender = format!("{place}the verifier takes one `LentSize` only");
         let lent = format!(
             "{place}the verifier ties what is lent to one pointer, and does not take a second; \
              take one argument that is a pointer"
@@ -225,8 +245,17 @@ pub(crate) fn rules(
                     #implicit
                 );
                 ::core::assert!(
-                    #in_register || FLAGS & ::kernel::bindings::KF_IMPLICIT_ARGS == 0,
+                    #in_register || !<#ty as ::bpf::kfunc::KfuncArg>::IN_REGISTER,
                     #on_stack
+                );
+                ::core::assert!(
+                    !<#ty as ::bpf::kfunc::KfuncArg>::CONSTANT
+                        || ::bpf::kfunc::count(#constants) <= 1,
+                    #constant
+                );
+                ::core::assert!(
+                    !<#ty as ::bpf::kfunc::KfuncArg>::LENDS || ::bpf::kfunc::count(#lenders) <= 1,
+                    #lender
                 );
                 ::core::assert!(
                     !<#ty as ::bpf::kfunc::KfuncArg>::LENDS || ::bpf::kfunc::count(#pointers) <= 1,
@@ -239,7 +268,20 @@ pub(crate) fn rules(
             };
         }
     });
-    quote! { #(#rules)* }
+    let asleep = format!(
+        "{symbol}: a program that is in an RCU read-side critical section must not sleep; leave \
+         `sleepable` away, or return `ARef<Object<T>>` and take no `RcuReader`"
+    );
+    quote! {
+        #(#rules)*
+
+        const _: () = {
+            const SLEEPABLE: u32 = ::kernel::bindings::KF_SLEEPABLE;
+            const PROTECTED: u32 = ::kernel::bindings::KF_RCU_PROTECTED;
+            const FLAGS: u32 = <#name as ::bpf::kfunc::Kfunc>::FLAGS;
+            ::core::assert!(FLAGS & SLEEPABLE == 0 || FLAGS & PROTECTED == 0, #asleep);
+        };
+    }
 }
 
 /// The parts of the function that BPF calls.

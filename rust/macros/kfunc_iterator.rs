@@ -67,6 +67,13 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
     let options: Options = syn::parse2(attr)?;
     let name = &options.name;
     let stem = names::plain(name)?;
+    // `exp_name` in `btf_check_iter_kfuncs()`.
+    if format!("bpf_iter_{stem}_destroy").len() > 127 {
+        return Err(Error::new(
+            name.span(),
+            format!("{stem}: the kernel takes names of iterators of up to 110 letters"),
+        ));
+    }
     let ty = &item.self_ty;
     if item.trait_.is_some() || !item.generics.params.is_empty() {
         return Err(Error::new(
@@ -79,6 +86,12 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
     let next = method(&item, name, "next")?;
 
     let signature = Signature::parse(&constructor(new)?)?;
+    if signature.params.iter().any(|param| param.name == "it") {
+        return Err(Error::new(
+            new.sig.inputs.span(),
+            format!("{name}: `it` is the name of the iterator itself in BTF; choose another"),
+        ));
+    }
     let entry = Entry::new(&signature);
     let Entry {
         registers,

@@ -295,6 +295,9 @@ fn parse_return(function: &Ident, output: &ReturnType) -> Result<Type> {
         ))
     };
     match ty {
+        Type::ImplTrait(_) | Type::TraitObject(_) => {
+            return refuse("a kfunc has one BTF prototype; name the type");
+        }
         Type::Never(_) => return refuse("the verifier expects a kfunc to return; return `()`"),
         Type::Reference(_) | Type::Ptr(_) => {
             return refuse(

@@ -4,6 +4,7 @@
 
 use bpf::{
     prelude::*,
+    Arena,
     Lent,
     LentSize,
     ProgAux, //
@@ -23,7 +24,34 @@ fn bpf_two_lenders<'a>(one: &'a Object<Thing>, two: &'a Object<Thing>, size: Len
 }
 
 #[kfunc]
-fn bpf_on_stack(a: u64, b: &Mem, c: &Mem, prog: &ProgAux) {} //~ evaluation of constant value failed | bpf_on_stack: argument 4 (prog): the kernel adds this argument in a register, of which there are 5; a slice takes two
+fn bpf_on_stack(a: u64, b: &Mem, c: &Mem, prog: &ProgAux) {} //~ evaluation of constant value failed | bpf_on_stack: argument 4 (prog): the verifier takes this argument in a register only, of which there are 5; a slice takes two; put it before others
+
+#[kfunc]
+fn bpf_arena_on_stack(a: u64, b: &Mem, c: &Mem, d: Arena<'_>) {} //~ evaluation of constant value failed | bpf_arena_on_stack: argument 4 (d): the verifier takes this argument in a register only
+
+#[kfunc]
+fn bpf_two_constants(one: Const<u32>, two: Const<u64>) {} //~ evaluation of constant value failed | bpf_two_constants: argument 1 (one): the verifier knows the value of one argument only; take one `Const`, and another number as it is
+
+#[kfunc(sleepable)] //~ evaluation of constant value failed | bpf_sleeps_under_rcu: a program that is in an RCU read-side critical section must not sleep; leave `sleepable` away, or return `ARef<Object<T>>` and take no `RcuReader`
+fn bpf_sleeps_under_rcu(rcu: &RcuReader) {}
+
+#[kfunc]
+fn bpf_returns_some() -> impl Copy { //~ bpf_returns_some: return type: a kfunc has one BTF prototype; name the type
+    0_u32
+}
+
+struct NamedIt;
+
+#[kfunc_iterator(compile_fail_it)]
+impl NamedIt {
+    fn new(it: u32) -> Result<Self> { //~ compile_fail_it: `it` is the name of the iterator itself in BTF; choose another
+        Ok(Self)
+    }
+
+    fn next(&mut self) -> Option<u32> {
+        None
+    }
+}
 
 struct Takes;
 

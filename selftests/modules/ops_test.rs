@@ -99,9 +99,9 @@ impl Drop for Item {
 impl Item {
     fn new(key: u64) -> Result<ARef<Object<Item>>> {
         let (mark, count) = (Atomic::new(0), Atomic::new(0));
-        let item = Object::new(Self { key, mark, count })?;
+        // Without memory, the value is dropped.
         ALIVE.fetch_add(1, Relaxed);
-        Ok(item)
+        Object::new(Self { key, mark, count })
     }
 }
 
