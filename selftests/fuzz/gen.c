@@ -383,12 +383,29 @@ static void gen_block(struct gen *g)
 }
 
 /* A call of this kfunc, where it may be. */
+/* Objects for a kfunc that can only be made where the program may sleep. */
+static void gen_makers(struct gen *g, int k)
+{
+	for (int i = 0; i < kfuncs[k].nr_params; i++) {
+		for (int m = 0; kfuncs[k].params[i].kind == PARAM_OBJECT && m < nr_kfuncs; m++) {
+			if (kfuncs[m].known && kfuncs[m].flags & FLAG_SLEEPABLE &&
+			    kfuncs[m].result == RESULT_OBJECT &&
+			    kfuncs[m].result_object == kfuncs[k].params[i].object &&
+			    callable(g, m)) {
+				gen_call(g, m);
+				break;
+			}
+		}
+	}
+}
+
 static void gen_wanted(struct gen *g, int k)
 {
 	bool section = kfuncs[k].flags & FLAG_RCU_ONLY && !in_rcu(g);
 
 	g->block++;
 	if (section) {
+		gen_makers(g, k);
 		put_kernel_kfunc(g, "bpf_rcu_read_lock");
 		g->rcu++;
 	}
@@ -512,11 +529,12 @@ void generate_probe(struct program *prog, enum prog_kind kind, int k, bool rcu, 
 	g.probe = true;
 	g.calls_left = 8;
 	begin(&g, (enum way)kind);
+	g.block = 1;
 	if (rcu) {
+		gen_makers(&g, k);
 		put_kernel_kfunc(&g, "bpf_rcu_read_lock");
 		g.rcu++;
 	}
-	g.block = 1;
 	if (source >= 0)
 		gen_call(&g, source);
 	if (kfuncs[k].role == ITER_NEW) {
