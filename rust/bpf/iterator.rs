@@ -384,12 +384,12 @@ mod tests {
         assert_eq!(State::<(), ()>::WORDS, 1);
         assert_eq!(State::<u8, u8>::WORDS, 1);
         // With whether there is a value, nine bytes.
-        assert_eq!(State::<[u8; 7], ()>::WORDS, 1);
+        assert_eq!(State::<[u8; 7], ()>::WORDS, 2);
         assert_eq!(State::<[u8; 8], ()>::WORDS, 2);
         assert_eq!(State::<[u8; 7], u8>::WORDS, 2);
-        assert_eq!(State::<u64, [u64; 2]>::WORDS, 4);
+        assert_eq!(State::<u64, [u64; 2]>::WORDS, 5);
         // The most that there can be.
-        assert_eq!(State::<[u8; 255], ()>::WORDS, 32);
+        assert_eq!(State::<[u8; 251], ()>::WORDS, 32);
         assert!(align_of::<State<u64, u64>>() <= 8);
     }
 

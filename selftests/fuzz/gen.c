@@ -193,12 +193,16 @@ static void gen_read(struct gen *g)
 	static const __u32 far[] = { 0, 8, 64, 256, 4096, 32760, 1 << 20, 0x1ffffff0 };
 	static const int sizes[] = { BPF_B, BPF_H, BPF_W, BPF_DW };
 	int i = below(&g->rng, NR_SLOTS), null, width = below(&g->rng, 4);
-	const struct slot *slot = &g->slots[i];
-	const struct object *object = &objects[slot->object];
+	const struct object *object;
+	const struct slot *slot;
 	__u32 offset, size = 1 << width;
 
+	for (int tries = 1; tries < NR_SLOTS && !g->slots[i].used; tries++)
+		i = (i + 1) % NR_SLOTS;
+	slot = &g->slots[i];
 	if (!slot->used)
 		return;
+	object = &objects[slot->object];
 	if (one_in(&g->rng, 6)) {
 		offset = object->size + far[below(&g->rng, sizeof(far) / sizeof(*far))];
 		if (!slot->untrusted && object->module != KERNEL)
@@ -382,7 +386,6 @@ static void gen_block(struct gen *g)
 	end_block(g);
 }
 
-/* A call of this kfunc, where it may be. */
 /* Objects for a kfunc that can only be made where the program may sleep. */
 static void gen_makers(struct gen *g, int k)
 {
@@ -399,6 +402,7 @@ static void gen_makers(struct gen *g, int k)
 	}
 }
 
+/* A call of this kfunc, where it may be. */
 static void gen_wanted(struct gen *g, int k)
 {
 	bool section = kfuncs[k].flags & FLAG_RCU_ONLY && !in_rcu(g);
@@ -414,6 +418,7 @@ static void gen_wanted(struct gen *g, int k)
 		gen_iter(g, k);
 	else if (!kfuncs[k].role)
 		gen_call(g, k);
+	gen_read(g);
 	if (one_in(&g->rng, 2))
 		gen_action(g);
 	end_block(g);
