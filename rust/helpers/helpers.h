@@ -56,7 +56,7 @@ bool rust_bpf_helper_is_valid_access(int off, int size, enum bpf_access_type typ
 u32 rust_bpf_helper_kfunc_id(const char *name, u32 params, u32 result_size);
 void rust_bpf_helper_kfree_rcu(struct callback_head *head, void *memory);
 void *rust_bpf_helper_kmalloc_nolock(size_t size);
-u32 rust_bpf_helper_member_begins(void);
+bool rust_bpf_helper_member_begins(void);
 void rust_bpf_helper_member_ends(void);
 u32 rust_bpf_helper_member_offset(const struct btf_type *t, const struct btf_member *member);
 bool rust_bpf_helper_may_make(void);

@@ -16,36 +16,50 @@
 /* A third of the stack of a thread is for the innermost program and what it calls. */
 #define RESERVE (THREAD_SIZE / 3)
 
-/* Stacks of interrupts have no name here; so many calls fit. */
-#define MAX_DEPTH 4
-
-static DEFINE_PER_CPU(int, depth);
-
 /*
- * Whether a member may be called by a thread that runs a program: 0, 1, or 2 if
- * rust_bpf_helper_member_ends() must be called after it.
+ * So many calls are inside of each other on a CPU, at most: in threads, which do
+ * not move to another CPU while they run a program, and in interrupts, whose
+ * stacks have no name here.
  */
-u32 rust_bpf_helper_member_begins(void)
-{
-	unsigned long sp = (unsigned long)__builtin_frame_address(0);
-	unsigned long used = sp - (unsigned long)task_stack_page(current);
+#define MAX_DEPTH 8
 
-	if (likely(used < THREAD_SIZE))
-		return used >= RESERVE;
-	/* An interrupt does not move to another CPU. */
-	if (this_cpu_inc_return(depth) <= MAX_DEPTH)
-		return 2;
-	this_cpu_dec(depth);
-	return 0;
+static DEFINE_PER_CPU(int, thread_depth);
+static DEFINE_PER_CPU(int, interrupt_depth);
+
+static unsigned long stack_left(void)
+{
+	return (unsigned long)__builtin_frame_address(0) - (unsigned long)task_stack_page(current);
+}
+
+/* Whether a thread, or an interrupt, that runs a program may call a member. */
+bool rust_bpf_helper_member_begins(void)
+{
+	unsigned long left = stack_left();
+
+	if (left < THREAD_SIZE) {
+		if (left < RESERVE)
+			return false;
+		if (this_cpu_inc_return(thread_depth) <= MAX_DEPTH)
+			return true;
+		this_cpu_dec(thread_depth);
+		return false;
+	}
+	if (this_cpu_inc_return(interrupt_depth) <= MAX_DEPTH / 2)
+		return true;
+	this_cpu_dec(interrupt_depth);
+	return false;
+}
+
+void rust_bpf_helper_member_ends(void)
+{
+	if (stack_left() < THREAD_SIZE)
+		this_cpu_dec(thread_depth);
+	else
+		this_cpu_dec(interrupt_depth);
 }
 
 /* The trampoline that calls a program says so in the thread, be it in an interrupt. */
 bool rust_bpf_helper_in_program(void)
 {
 	return current->bpf_ctx;
-}
-
-void rust_bpf_helper_member_ends(void)
-{
-	this_cpu_dec(depth);
 }

@@ -4,8 +4,8 @@
 //!
 //! A program may call a kfunc, or have a native function called, which calls a member of a table
 //! again: of the same one, or of one whose program calls back. The kernel does not end that. Here a
-//! member is called only while there is room on the stack; else it does what it does without a
-//! program.
+//! member is called only while there is room on the stack, and while no more than eight calls are
+//! inside of programs on the CPU; else it does what it does without a program.
 //!
 //! C: `rust/helpers/stack.c`.
 
@@ -16,7 +16,7 @@ extern "C" {
     // In `rust/helpers/stack.c`.
     #[cfg(not(target_arch = "x86_64"))]
     fn rust_bpf_helper_in_program() -> bool;
-    fn rust_bpf_helper_member_begins() -> u32;
+    fn rust_bpf_helper_member_begins() -> bool;
     fn rust_bpf_helper_member_ends();
     // `current`, in `arch/x86/include/asm/current.h`.
     #[cfg(target_arch = "x86_64")]
@@ -66,12 +66,12 @@ impl Depth {
             return Some(Self(false));
         }
         // SAFETY: The function may be called in any context.
-        match unsafe { rust_bpf_helper_member_begins() } {
-            0 => None,
-            1 => Some(Self(false)),
-            // INVARIANT: The function counted it. It does that for interrupts only.
-            _ => Some(Self(true)),
+        if !unsafe { rust_bpf_helper_member_begins() } {
+            return None;
         }
+        // INVARIANT: The function counted it. A thread that runs a program does not move, and an
+        // interrupt does not.
+        Some(Self(true))
     }
 }
 

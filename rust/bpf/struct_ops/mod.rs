@@ -130,7 +130,8 @@
 //! # Calls inside of calls
 //!
 //! A program may call a kfunc that calls a member again. The kernel does not end that; the crate does,
-//! before the stack is full: a member that would be called then does what it does without a program.
+//! before the stack is full, and after eight calls on a CPU: a member that would be called then does
+//! what it does without a program.
 //!
 //! # What it does not do
 //!
