@@ -239,7 +239,7 @@ static void wait_for_frees(struct module *module)
 	rcu_barrier();
 }
 
-static int module_event(struct notifier_block *nb, unsigned long event, void *module)
+static int rust_bpf_module_event(struct notifier_block *nb, unsigned long event, void *module)
 {
 	switch (event) {
 	case MODULE_STATE_GOING:
@@ -255,7 +255,7 @@ static int module_event(struct notifier_block *nb, unsigned long event, void *mo
 }
 
 static struct notifier_block module_notifier = {
-	.notifier_call = module_event,
+	.notifier_call = rust_bpf_module_event,
 	/* Before that of kernel/bpf/btf.c, which lets programs use a module's BTF. */
 	.priority = 1,
 };
