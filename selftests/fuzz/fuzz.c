@@ -93,9 +93,9 @@ static void *work(void *arg)
 				print_refusal(prog, log);
 			continue;
 		}
-		if (prog->reads_beyond)
-			__atomic_store_n(&beyond, number, __ATOMIC_RELAXED);
 		run(prog, fd);
+		if (prog->reads_beyond && marks[BEYOND_MARK])
+			__atomic_store_n(&beyond, number, __ATOMIC_RELAXED);
 		close(fd);
 	}
 	run_ends();

@@ -155,7 +155,9 @@ struct maps {
 };
 
 #define WAY_MARK(way)	(MOST_KFUNCS + (way))
-#define NR_MARKS	(MOST_KFUNCS + NR_WAYS)
+/* A load beyond what the object's BTF has was made. */
+#define BEYOND_MARK	(MOST_KFUNCS + NR_WAYS)
+#define NR_MARKS	(BEYOND_MARK + 1)
 #define MEMORY_SIZE	(64 * 1024)
 #define STRING_AT(n)	((n) * 512)
 #define NR_STRINGS	4

@@ -193,20 +193,17 @@ static void gen_read(struct gen *g)
 	static const __u32 far[] = { 0, 8, 64, 256, 4096, 32760, 1 << 20, 0x1ffffff0 };
 	static const int sizes[] = { BPF_B, BPF_H, BPF_W, BPF_DW };
 	int i = below(&g->rng, NR_SLOTS), null, width = below(&g->rng, 4);
-	const struct object *object;
-	const struct slot *slot;
+	const struct slot *slot = &g->slots[i];
+	const struct object *object = &objects[slot->object];
 	__u32 offset, size = 1 << width;
+	bool beyond = false;
 
-	for (int tries = 1; tries < NR_SLOTS && !g->slots[i].used; tries++)
-		i = (i + 1) % NR_SLOTS;
-	slot = &g->slots[i];
 	if (!slot->used)
 		return;
-	object = &objects[slot->object];
 	if (one_in(&g->rng, 6)) {
 		offset = object->size + far[below(&g->rng, sizeof(far) / sizeof(*far))];
 		if (!slot->untrusted && object->module != KERNEL)
-			g->prog->reads_beyond = true;
+			beyond = g->prog->reads_beyond = true;
 	} else if (object->nr_fields) {
 		int field = below(&g->rng, object->nr_fields);
 
@@ -228,6 +225,9 @@ static void gen_read(struct gen *g)
 		put(g, BPF_STX_MEM(sizes[width], BPF_REG_1, BPF_REG_6, offset));
 	put(g, BPF_LDX_MEM(sizes[width], BPF_REG_1, BPF_REG_1, offset));
 	put(g, BPF_STX_MEM(BPF_DW, BPF_REG_10, BPF_REG_1, SCALAR_AT));
+	/* The verifier accepts a load that is never made. */
+	if (beyond)
+		put_mark(g, BEYOND_MARK);
 	land(g, null);
 }
 
@@ -418,7 +418,6 @@ static void gen_wanted(struct gen *g, int k)
 		gen_iter(g, k);
 	else if (!kfuncs[k].role)
 		gen_call(g, k);
-	gen_read(g);
 	if (one_in(&g->rng, 2))
 		gen_action(g);
 	end_block(g);
