@@ -202,8 +202,8 @@ static void gen_read(struct gen *g)
 		return;
 	if (one_in(&g->rng, 6)) {
 		offset = object->size + far[below(&g->rng, sizeof(far) / sizeof(*far))];
-		if (!slot->untrusted && object->module != KERNEL)
-			beyond = g->prog->reads_beyond = true;
+		beyond = !slot->untrusted && object->module != KERNEL;
+		g->prog->reads_beyond |= beyond;
 	} else if (object->nr_fields) {
 		int field = below(&g->rng, object->nr_fields);
 
