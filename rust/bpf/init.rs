@@ -105,6 +105,15 @@ mod tests {
     }
 
     #[test]
+    fn a_module_registers_its_own() {
+        static WHAT: u32 = 0;
+
+        assert!(check_owner(&WHAT, &kunit::COMING).is_ok());
+        assert!(check_owner(&WHAT, &kunit::BUILT_IN).is_ok());
+        assert_eq!(check_owner(&WHAT, &kunit::OTHER).err(), Some(EINVAL));
+    }
+
+    #[test]
     fn programs_call_what_is_live() {
         let live = |module| Lock::new().is_live(module);
         assert!(!live(&kunit::COMING));

@@ -11,18 +11,23 @@ use kernel::{
     prelude::*, //
 };
 
-/// A module that is nowhere but here.
-const fn module(state: bindings::module_state) -> bindings::module {
+/// A module that is nowhere but here. Without a name, it may register what is another's.
+const fn module(state: bindings::module_state, name: &[u8]) -> bindings::module {
     let mut module: bindings::module = pin_init::zeroed();
     module.state = state;
+    let mut i = 0;
+    while i < name.len() {
+        module.name[i] = name[i];
+        i += 1;
+    }
     module
 }
 
 macro_rules! modules {
-    ($($(#[$attr:meta])* $name:ident: $state:ident;)*) => {$(
+    ($($(#[$attr:meta])* $name:ident: $state:ident, $text:literal;)*) => {$(
         $(#[$attr])*
         pub(crate) static $name: ThisModule = {
-            static mut MODULE: bindings::module = module(bindings::$state);
+            static mut MODULE: bindings::module = module(bindings::$state, $text);
 
             // SAFETY: No code is in this module. All that is looked at are its address and its
             // state, which does not change.
@@ -33,11 +38,13 @@ macro_rules! modules {
 
 modules! {
     /// In its `init`.
-    COMING: module_state_MODULE_STATE_COMING;
+    COMING: module_state_MODULE_STATE_COMING, b"";
     /// Loaded, and not about to go.
-    LIVE: module_state_MODULE_STATE_LIVE;
+    LIVE: module_state_MODULE_STATE_LIVE, b"";
     /// In its `exit`, or after an `init` that failed.
-    GOING: module_state_MODULE_STATE_GOING;
+    GOING: module_state_MODULE_STATE_GOING, b"";
+    /// In its `init`, and with a name: nothing of this crate is in it.
+    OTHER: module_state_MODULE_STATE_COMING, b"other";
 }
 
 /// What code that is built in is told.
