@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! An object that a map holds. Another module has a type of the same name, and a path that looks like
+//! this one's in a symbol: `dtor/twin.rs`. For `prog_tests/dtor_twin.c`.
+
+use bpf::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    }, //
+};
+
+module! {
+    type: DtorTwin,
+    name: "dtor_twin",
+    description: "An object whose destructor must be its own, for the BPF selftests",
+    license: "GPL",
+}
+
+/// How many objects were dropped.
+static DROPPED: Atomic<u32> = Atomic::new(0);
+
+/// The object.
+#[derive(BtfType)]
+#[btf(object, name = "bpf_twin")]
+struct Twin {
+    /// So that it is not of the size of the other module's.
+    value: u64,
+}
+
+impl Drop for Twin {
+    fn drop(&mut self) {
+        DROPPED.fetch_add(u32::from(self.value == 1), Relaxed);
+    }
+}
+
+/// Makes an object.
+#[kfunc]
+fn bpf_dtor_twin_new() -> Option<ARef<Object<Twin>>> {
+    Object::new(Twin { value: 1 }).ok()
+}
+
+/// Gives up a reference.
+#[kfunc]
+fn bpf_dtor_twin_release(twin: ARef<Object<Twin>>) {
+    drop(twin);
+}
+
+/// Returns how many objects were dropped.
+#[kfunc]
+fn bpf_dtor_twin_dropped() -> u32 {
+    DROPPED.load(Relaxed)
+}
+
+kfunc_set! {
+    static KFUNCS for [Syscall] = [
+        bpf_dtor_twin_new,
+        bpf_dtor_twin_release,
+        bpf_dtor_twin_dropped,
+    ] with objects [Twin];
+}
+
+struct DtorTwin {
+    _kfuncs: bpf::Registration,
+}
+
+impl kernel::Module for DtorTwin {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        Ok(Self {
+            _kfuncs: KFUNCS.register(module)?,
+        })
+    }
+}
