@@ -13,13 +13,16 @@
 //! C: `p__arena`, `p__arena__nullable`; `Documentation/bpf/kfuncs.rst`, "Accessing arena memory".
 
 use crate::{
+    contract::Contract,
     kfunc::{
         Call,
-        KfuncArg, //
+        KfuncArg,
+        Passed, //
     },
     mem::Mem, //
 };
 use core::{
+    convert::Infallible,
     marker::PhantomData,
     ptr::NonNull, //
 };
@@ -51,34 +54,45 @@ impl<'a> Arena<'a> {
 // SAFETY: The program has an arena, and the JIT adds its address, which is not zero, to the lower
 // 32 bits of what the program passes. Nothing is concluded of the address but that.
 unsafe impl KfuncArg for Arena<'_> {
+    const CONTRACT: Contract = Contract::pointer("*u8").suffix("__arena").in_register();
     type Value<'a> = Arena<'a>;
-    const BTF: &'static str = "*u8";
-    const SUFFIX: &'static str = "__arena";
-    const IN_REGISTER: bool = true;
+    type Error = Infallible;
 
     #[inline(always)]
-    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
-        Arena {
-            // SAFETY: As said above.
-            data: unsafe { NonNull::new_unchecked(register as *mut u8) },
+    fn receive<R>(
+        passed: Passed<Self>,
+        _call: &Call,
+        function: impl FnOnce(Arena<'_>) -> R,
+        _fail: impl FnOnce(Infallible) -> R,
+    ) -> R {
+        function(Arena {
+            // SAFETY: The JIT added an address to the register that is not zero.
+            data: unsafe { NonNull::new_unchecked(passed.register() as *mut u8) },
             _lent: PhantomData,
-        }
+        })
     }
 }
 
 // SAFETY: The same, but the JIT leaves a pointer with lower 32 bits of zero alone and passes null.
 unsafe impl KfuncArg for Option<Arena<'_>> {
+    const CONTRACT: Contract = Contract::pointer("*u8")
+        .suffix("__arena__nullable")
+        .in_register();
     type Value<'a> = Option<Arena<'a>>;
-    const BTF: &'static str = "*u8";
-    const SUFFIX: &'static str = "__arena__nullable";
-    const IN_REGISTER: bool = true;
+    type Error = Infallible;
 
     #[inline(always)]
-    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
-        Some(Arena {
-            data: NonNull::new(register as *mut u8)?,
+    fn receive<R>(
+        passed: Passed<Self>,
+        _call: &Call,
+        function: impl FnOnce(Option<Arena<'_>>) -> R,
+        _fail: impl FnOnce(Infallible) -> R,
+    ) -> R {
+        let data = NonNull::new(passed.register() as *mut u8);
+        function(data.map(|data| Arena {
+            data,
             _lent: PhantomData,
-        })
+        }))
     }
 }
 
@@ -86,48 +100,52 @@ unsafe impl KfuncArg for Option<Arena<'_>> {
 #[kernel::macros::kunit_tests(rust_bpf_arena)]
 mod tests {
     use super::*;
+    use crate::{
+        describe::Composed,
+        kunit::receive, //
+    };
     use kernel::prelude::*;
 
     #[test]
     fn the_guard_is_not_passed() -> Result {
         let mut memory: KVVec<u8> = KVVec::from_elem(7, Arena::MAX, GFP_KERNEL)?;
         let register = memory.as_mut_ptr() as u64;
+        let check = |arena: Arena<'_>| {
+            assert_eq!(arena.mem(0).map(Mem::len), Some(0));
+            assert_eq!(arena.mem(1).map(Mem::len), Some(1));
+            assert!(arena.mem(Arena::MAX + 1).is_none());
+            assert!(arena.mem(usize::MAX).is_none());
+            // A length of 0 in 32 bits.
+            assert!(arena.mem(1 << 32).is_none());
+
+            let all = arena.mem(Arena::MAX).ok_or(EINVAL)?;
+            assert_eq!(all.len(), 32 * 1024);
+            assert_eq!(all.get(0), Some(7));
+            all.set(Arena::MAX - 1, 8)
+        };
         // SAFETY: There is memory as far as the arena's guard would go.
-        let arena = unsafe { Arena::from_register(register, &Call) };
-
-        assert_eq!(arena.mem(0).map(Mem::len), Some(0));
-        assert_eq!(arena.mem(1).map(Mem::len), Some(1));
-        assert!(arena.mem(Arena::MAX + 1).is_none());
-        assert!(arena.mem(usize::MAX).is_none());
-        // A length of 0 in 32 bits.
-        assert!(arena.mem(1 << 32).is_none());
-
-        let all = arena.mem(Arena::MAX).ok_or(EINVAL)?;
-        assert_eq!(all.len(), 32 * 1024);
-        assert_eq!(all.get(0), Some(7));
-        all.set(Arena::MAX - 1, 8)?;
+        unsafe { receive::<Arena<'_>, _>(register, check) }?;
         assert_eq!(memory.last(), Some(&8));
         Ok(())
     }
 
     #[test]
-    fn null_is_none() -> Result {
+    fn null_is_none() {
         let mut byte = 7_u8;
-        // SAFETY: The JIT passes null or a pointer.
-        let none = unsafe { Option::<Arena<'_>>::from_register(0, &Call) };
-        assert!(none.is_none());
-
-        let register = &raw mut byte as u64;
-        // SAFETY: As above.
-        let some = unsafe { Option::<Arena<'_>>::from_register(register, &Call) };
-        let mem = some.and_then(|arena| arena.mem(1)).ok_or(EINVAL)?;
-        assert_eq!(mem.get(0), Some(7));
-        Ok(())
+        // The first byte, if there is one.
+        let first = |register| {
+            // SAFETY: The JIT passes null or a pointer.
+            unsafe { receive::<Option<Arena<'_>>, _>(register, |arena| arena?.mem(1)?.get(0)) }
+        };
+        assert_eq!(first(0), None);
+        assert_eq!(first(&raw mut byte as u64), Some(7));
     }
 
     #[test]
     fn suffixes_tell_the_jit() {
-        assert_eq!(Arena::SUFFIX, "__arena");
-        assert_eq!(<Option<Arena<'_>> as KfuncArg>::SUFFIX, "__arena__nullable");
+        static ARENA: Composed = <Arena<'_> as KfuncArg>::CONTRACT.describe("p", true);
+        static OR_NULL: Composed = <Option<Arena<'_>> as KfuncArg>::CONTRACT.describe("p", true);
+        assert_eq!(ARENA.text(), "p__arena *u8");
+        assert_eq!(OR_NULL.text(), "p__arena__nullable *u8");
     }
 }

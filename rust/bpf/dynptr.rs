@@ -19,13 +19,18 @@
 //! [`include/linux/bpf.h`](srctree/include/linux/bpf.h).
 
 use crate::{
+    contract::Contract,
     kfunc::{
         Call,
-        KfuncArg, //
+        KfuncArg,
+        Passed, //
     },
     mem::Mem, //
 };
-use core::ffi::c_void;
+use core::{
+    convert::Infallible,
+    ffi::c_void, //
+};
 use kernel::{
     bindings,
     prelude::*, //
@@ -192,13 +197,21 @@ fn read_at(mem: &Mem, offset: u32, buf: &mut [u8]) -> Result {
 // program's stack or given to it (`process_dynptr_func()`). Its bytes are a `struct
 // bpf_dynptr_kern` that nobody changes during the call.
 unsafe impl KfuncArg for Dynptr<'_> {
+    const CONTRACT: Contract = Contract::pointer("*const struct bpf_dynptr");
     type Value<'a> = Dynptr<'a>;
-    const BTF: &'static str = "*const struct bpf_dynptr";
+    type Error = Infallible;
 
     #[inline(always)]
-    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
-        // SAFETY: As said above.
-        Dynptr(unsafe { &*(register as *const bindings::bpf_dynptr_kern) })
+    fn receive<R>(
+        passed: Passed<Self>,
+        _call: &Call,
+        function: impl FnOnce(Dynptr<'_>) -> R,
+        _fail: impl FnOnce(Infallible) -> R,
+    ) -> R {
+        // SAFETY: The verifier checked that this is a dynptr, which stays until the call ends.
+        function(Dynptr(unsafe {
+            &*(passed.register() as *const bindings::bpf_dynptr_kern)
+        }))
     }
 }
 
@@ -232,8 +245,7 @@ mod tests {
     ///
     /// `kern` must be as the verifier has them.
     unsafe fn dynptr(kern: &bindings::bpf_dynptr_kern) -> Dynptr<'_> {
-        // SAFETY: By the safety requirements.
-        unsafe { Dynptr::from_register(ptr::from_ref(kern) as u64, &Call) }
+        Dynptr(kern)
     }
 
     #[test]

@@ -78,7 +78,6 @@ pub use builder::{
 };
 pub use kfunc::Kfunc;
 pub use native::{
-    Kind,
     Native,
     NativeArg,
     NativeFn,

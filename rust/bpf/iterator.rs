@@ -43,7 +43,7 @@
 //!
 //! - An integer, a `bool` or an array of them, by value. The program gets a pointer to read it,
 //!   which is valid until `destroy`; `next` changes what it points to.
-//! - An object, as [`Rcu<'a, Object<T>>`](crate::Rcu), if `next` takes `&'a RcuReader`. Then the
+//! - An object, as [`Rcu<'a, Object<T>>`](crate::Rcu), if `next` takes `&'a rcu::Guard`. Then the
 //!   program must be in an RCU read-side critical section from `new` on (`KF_RCU_PROTECTED`), and
 //!   the pointer is valid until its end. To keep the object, it calls a kfunc that makes a
 //!   reference of an `Rcu` argument.
@@ -235,11 +235,7 @@ impl<I: Send, S, K> State<I, S, K> {
 #[kernel::macros::kunit_tests(rust_bpf_iterator)]
 mod tests {
     use super::*;
-    use crate::{
-        kfunc_iterator,
-        BtfType,
-        RcuReader, //
-    };
+    use crate::{kfunc_iterator, BtfType};
     use core::ffi::c_void;
     use kernel::{
         prelude::*,
@@ -307,7 +303,7 @@ mod tests {
             Ok(Self(item.try_get().ok_or(ENOENT)?))
         }
 
-        fn next<'a>(&mut self, reader: &'a RcuReader) -> Option<Rcu<'a, Object<Item>>> {
+        fn next<'a>(&mut self, reader: &'a rcu::Guard) -> Option<Rcu<'a, Object<Item>>> {
             Some(Rcu::new(&self.0, reader))
         }
     }

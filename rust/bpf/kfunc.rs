@@ -2,19 +2,31 @@
 
 //! What the types in a kfunc's signature mean to the verifier.
 //!
-//! [`KfuncArg`] and [`KfuncRet`] say for each type how it is spelled in BTF, and how a BPF register
-//! becomes a value of it. They are implemented here, once for every type that the verifier can
-//! check, and by nobody else: an implementation is a claim about `kernel/bpf/verifier.c`.
+//! [`KfuncArg`] says for each type of an argument what the verifier is told, and how the registers
+//! that a program fills become a value of the type. [`KfuncRet`] does the same for results. A type is
+//! described by one `impl`, in the module that has the type; memory, which takes two registers, and
+//! tokens, which take none, are types like the others. An implementation is a claim about
+//! `kernel/bpf/verifier.c`, so it is `unsafe`.
 //!
-//! Memory takes two registers and has no implementation here; see [`mem`](crate::mem).
+//! The macros know types by these traits only. An alias of a type is described like the type.
 //!
 //! C header: [`include/linux/btf.h`](srctree/include/linux/btf.h)
 
+pub use crate::register::Call;
+use crate::{
+    contract::Contract,
+    register::{
+        Abi,
+        Register, //
+    }, //
+};
 use core::{
+    convert::Infallible,
     ffi::{
         c_void,
         CStr, //
     },
+    marker::PhantomData,
     ptr::NonNull, //
 };
 use kernel::prelude::*;
@@ -34,59 +46,79 @@ pub unsafe trait Kfunc {
     const FLAGS: u32;
 }
 
-/// A call of a kfunc: what arguments are lent for. For the code that the macros generate.
-#[doc(hidden)]
-pub struct Call;
+/// Registers that a program filled for a parameter of type `T`.
+///
+/// # Invariants
+///
+/// The verifier accepted them for a parameter that `T::CONTRACT` describes, in a call that has not
+/// ended.
+pub struct Passed<T> {
+    registers: [u64; 2],
+    _type: PhantomData<T>,
+}
 
-/// A type that a kfunc can take in one register.
+impl<T> Passed<T> {
+    /// The registers from the one numbered `first` on. For the code that the macros generate.
+    ///
+    /// # Safety
+    ///
+    /// The verifier must have accepted them for a parameter that `T::CONTRACT` describes.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub unsafe fn new<const N: usize>(registers: [u64; N], first: usize) -> Self {
+        let at = |index: usize| registers.get(index).copied().unwrap_or(0);
+        // INVARIANT: By the safety requirements.
+        Self {
+            registers: [at(first), at(first.wrapping_add(1))],
+            _type: PhantomData,
+        }
+    }
+
+    /// The first register, all 64 bits.
+    #[inline(always)]
+    pub fn register(&self) -> u64 {
+        self.registers[0]
+    }
+
+    /// The pointer and the size of memory.
+    #[inline(always)]
+    pub fn memory(&self) -> (*mut u8, u32) {
+        // The upper half of a size has no meaning: the type in BTF is `u32`.
+        (self.registers[0] as *mut u8, self.registers[1] as u32)
+    }
+}
+
+/// A type that a kfunc can take.
 ///
 /// # Safety
 ///
-/// What the verifier lets through for a parameter of type `BTF` whose name ends in `SUFFIX` must
-/// be enough for [`from_register`](KfuncArg::from_register) to be sound. `Value<'a>` must be the
-/// type itself, with `'a` in place of each lifetime.
+/// What the verifier lets through for a parameter that `CONTRACT` describes must be enough for
+/// [`receive`](KfuncArg::receive) to be sound. `Value<'a>` must be the type itself, with `'a` in place
+/// of each lifetime.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` means nothing to the BPF verifier as an argument of a kfunc",
     label = "take an integer, `bool`, memory (`&[u8]`, `&mut [u8]`, `&Mem`), a struct (`In<T>`, `Out<'_, T>`) or an object (`&Object<T>`, `ARef<Object<T>>`)"
 )]
 pub unsafe trait KfuncArg: Sized {
+    /// What the verifier is told.
+    const CONTRACT: Contract;
+
     /// The same type, lent for `'a`.
     ///
     /// An argument is lent for the time of the call. A function that wants to have it for longer,
     /// by whatever name it calls the type, does not get a value of this type to compile.
     type Value<'a>;
 
-    /// The type in BTF, in the language of `scripts/rust-btf`.
-    const BTF: &'static str;
+    /// Why there may be no value: [`Infallible`], or [`Error`] for a copy of memory.
+    type Error;
 
-    /// What the verifier wants at the end of the parameter's name.
-    const SUFFIX: &'static str = "";
-
-    /// The name that the verifier wants the parameter to have, if it wants one.
-    const NAME: &'static str = "";
-
-    /// The `KF_*` flags that such an argument brings to the whole function.
-    const FLAGS: u32 = 0;
-
-    /// Whether the type relies on the verifier to accept trusted pointers only, which it does not
-    /// for a function with `KF_RCU`.
-    const TRUSTS: bool = false;
-
-    /// Why the verifier would refuse each program that passes such an argument, if it would.
-    const REFUSED: &'static str = "";
-
-    /// Whether the verifier must know the value, which it remembers of one argument only.
-    const CONSTANT: bool = false;
-
-    /// Whether it must come in a register, and not on the stack.
-    const IN_REGISTER: bool = Self::FLAGS & kernel::bindings::KF_IMPLICIT_ARGS != 0;
-
-    /// Whether what the function lends to the program belongs to another argument.
-    const LENDS: bool = false;
-
-    /// Whether it may point to an object, or into one, that another argument gives up. The verifier
-    /// does not look for that.
-    const POINTS: bool = true;
+    /// Calls `function` with a value of what the program passed, or `fail` with the error.
+    fn receive<R>(
+        passed: Passed<Self>,
+        call: &Call,
+        function: impl FnOnce(Self::Value<'_>) -> R,
+        fail: impl FnOnce(Self::Error) -> R,
+    ) -> R;
 
     /// A reference to what the function may give up.
     #[inline(always)]
@@ -94,57 +126,6 @@ pub unsafe trait KfuncArg: Sized {
         let _ = value;
         None
     }
-
-    /// Makes a value of what arrived: all 64 bits of a BPF register.
-    ///
-    /// # Safety
-    ///
-    /// The verifier must have accepted `register` for a parameter described by `BTF` and `SUFFIX`.
-    unsafe fn from_register<'a>(register: u64, call: &'a Call) -> Self::Value<'a>;
-}
-
-/// Whether one of them is true. For the code that the macros generate.
-#[doc(hidden)]
-pub const fn any(conditions: &[bool]) -> bool {
-    let mut rest = conditions;
-    while let [condition, others @ ..] = rest {
-        if *condition {
-            return true;
-        }
-        rest = others;
-    }
-    false
-}
-
-/// How many of them are true. For the code that the macros generate.
-#[doc(hidden)]
-pub const fn count(conditions: &[bool]) -> usize {
-    let mut count: usize = 0;
-    let mut rest = conditions;
-    while let [condition, others @ ..] = rest {
-        count = count.saturating_add(*condition as usize);
-        rest = others;
-    }
-    count
-}
-
-/// Whether a program passes a pointer. For the code that the macros generate.
-#[doc(hidden)]
-pub const fn is_pointer<T: KfuncArg>() -> bool {
-    T::FLAGS & kernel::bindings::KF_IMPLICIT_ARGS == 0 && matches!(T::BTF.as_bytes(), [b'*', ..])
-}
-
-/// Whether two names are the same. For the code that the macros generate.
-#[doc(hidden)]
-pub const fn are_equal(one: &CStr, other: &CStr) -> bool {
-    let (mut one, mut other) = (one.to_bytes(), other.to_bytes());
-    while let ([a, rest @ ..], [b, others @ ..]) = (one, other) {
-        if *a != *b {
-            return false;
-        }
-        (one, other) = (rest, others);
-    }
-    one.is_empty() && other.is_empty()
 }
 
 /// A reference to an object, held while other arguments may point to it.
@@ -170,16 +151,6 @@ impl Drop for Kept {
     }
 }
 
-/// The name of a parameter in BTF. For the code that the macros generate.
-#[doc(hidden)]
-pub const fn name<T: KfuncArg>(given: &'static str) -> &'static str {
-    if T::NAME.is_empty() {
-        given
-    } else {
-        T::NAME
-    }
-}
-
 /// A type that a kfunc can return.
 ///
 /// # Safety
@@ -191,124 +162,115 @@ pub const fn name<T: KfuncArg>(given: &'static str) -> &'static str {
     label = "return nothing, an integer, `bool`, `Result<()>`, `Result<u32>` or a reference (`ARef<Object<T>>`)"
 )]
 pub unsafe trait KfuncRet: Sized {
-    /// What leaves in the register.
-    type Abi;
-
     /// The type in BTF, in the language of `scripts/rust-btf`.
     const BTF: &'static str;
 
     /// The `KF_*` flags that returning this type brings.
     const FLAGS: u32 = 0;
 
-    /// Makes of a value what leaves.
+    /// The type of C that the function returns.
+    type Abi: Abi;
+
+    /// Makes of a value what the function returns.
     fn into_abi(self) -> Self::Abi;
 }
 
-/// A return type that can say that an argument could not be taken.
+/// A return type that can say that an argument could not be taken, for a reason `E`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot say that copying a `&[u8]` or `&mut [u8]` argument failed",
     label = "return `Result<()>` or `Result<u32>`, or take `&Mem`, which is not copied"
 )]
-pub trait KfuncRetError: KfuncRet {
+pub trait FromArgError<E> {
     /// The value that says so.
-    fn from_error(err: Error) -> Self;
+    fn from_error(err: E) -> Self;
 }
 
-macro_rules! integer {
-    ($($ty:ident as $btf:literal),* $(,)?) => {$(
-        // SAFETY: The verifier lets any scalar through (`KF_ARG_ANYTHING` in
-        // `check_kfunc_args()`), without regard to the size of the type: a program may leave
-        // anything in the upper bits, and the JIT does not extend the value on every architecture.
-        // So the whole register is taken and cut here, and every result is a valid value.
-        unsafe impl KfuncArg for $ty {
-            type Value<'a> = $ty;
-            const BTF: &'static str = $btf;
-            const POINTS: bool = false;
-
-            #[inline(always)]
-            unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
-                register as $ty
-            }
-        }
-
-        // SAFETY: The verifier concludes nothing about a returned scalar but its size
-        // (`mark_btf_func_reg_size()`), which is that of the BTF type.
-        unsafe impl KfuncRet for $ty {
-            type Abi = $ty;
-            const BTF: &'static str = $btf;
-
-            #[inline(always)]
-            fn into_abi(self) -> $ty {
-                self
-            }
-        }
-    )*};
-}
-
-integer! {
-    u8 as "u8", u16 as "u16", u32 as "u32", u64 as "u64",
-    i8 as "s8", i16 as "s16", i32 as "s32", i64 as "s64",
-}
-
-// SAFETY: Any scalar may arrive, as for integers. Of those, only 0 and 1 are a `bool` to Rust, so
-// the value is tested and not reinterpreted. Its lowest byte is what a C function would look at.
-unsafe impl KfuncArg for bool {
-    type Value<'a> = bool;
-    const BTF: &'static str = "bool";
-    const POINTS: bool = false;
-
+impl<R> FromArgError<Infallible> for R {
     #[inline(always)]
-    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
-        register as u8 != 0
+    fn from_error(err: Infallible) -> Self {
+        match err {}
     }
 }
 
-// SAFETY: The verifier concludes nothing about the value.
-unsafe impl KfuncRet for bool {
-    type Abi = bool;
-    const BTF: &'static str = "bool";
-
-    #[inline(always)]
-    fn into_abi(self) -> bool {
-        self
-    }
-}
-
-// SAFETY: After a kfunc that returns `void` the verifier lets no program read the register.
-unsafe impl KfuncRet for () {
-    type Abi = ();
-    const BTF: &'static str = "void";
-
-    #[inline(always)]
-    fn into_abi(self) {}
-}
-
-// SAFETY: The verifier concludes nothing about the value of an `int`.
-unsafe impl KfuncRet for Result<()> {
-    type Abi = i32;
-    const BTF: &'static str = "int";
-
-    #[inline(always)]
-    fn into_abi(self) -> i32 {
-        match self {
-            Ok(()) => 0,
-            Err(err) => err.to_errno(),
-        }
-    }
-}
-
-impl KfuncRetError for Result<()> {
+impl<T> FromArgError<Error> for Result<T> {
     #[inline(always)]
     fn from_error(err: Error) -> Self {
         Err(err)
     }
 }
 
+/// Implements [`KfuncArg`] for a type that is a [`Register`].
+macro_rules! kfunc_arg {
+    ($({$param:ident: $bound:ident})? $ty:ty => $contract:expr $(, $keep:item)?) => {
+        // SAFETY: The caller of the macro says why.
+        unsafe impl $(<$param: $bound>)? $crate::kfunc::KfuncArg for $ty {
+            const CONTRACT: $crate::contract::Contract = $contract;
+            type Value<'a> = <Self as $crate::register::Register>::Value<'a>;
+            type Error = core::convert::Infallible;
+
+            #[inline(always)]
+            fn receive<R>(
+                passed: $crate::kfunc::Passed<Self>,
+                call: &$crate::register::Call,
+                function: impl FnOnce(Self::Value<'_>) -> R,
+                _fail: impl FnOnce(Self::Error) -> R,
+            ) -> R {
+                let register = passed.register();
+                // SAFETY: What the verifier accepts is what the type's `CONTENT` says.
+                function(unsafe {
+                    <Self as $crate::register::Register>::from_register(register, call)
+                })
+            }
+
+            $($keep)?
+        }
+    };
+}
+pub(crate) use kfunc_arg;
+
+/// Implements [`KfuncRet`] for a type that is a [`Register`].
+macro_rules! kfunc_ret {
+    ($({$param:ident: $bound:ident})? $ty:ty => $flags:expr) => {
+        // SAFETY: The caller of the macro says why.
+        unsafe impl $(<$param: $bound>)? $crate::kfunc::KfuncRet for $ty {
+            const BTF: &'static str = <Self as $crate::register::Register>::BTF;
+            const FLAGS: u32 = $flags;
+            type Abi = <Self as $crate::register::Register>::Abi;
+
+            #[inline(always)]
+            fn into_abi(self) -> Self::Abi {
+                $crate::register::Register::into_abi(self)
+            }
+        }
+    };
+}
+pub(crate) use kfunc_ret;
+
+macro_rules! scalar {
+    ($($ty:ty),*) => {$(
+        // SAFETY: The verifier lets any scalar through (`KF_ARG_ANYTHING` in
+        // `check_kfunc_args()`), without regard to the size of the type.
+        kfunc_arg!($ty => Contract::value(<$ty as Register>::BTF));
+
+        // SAFETY: The verifier concludes nothing about a returned scalar but its size
+        // (`mark_btf_func_reg_size()`), which is that of the BTF type.
+        kfunc_ret!($ty => 0);
+    )*};
+}
+
+scalar!(u8, u16, u32, u64, i8, i16, i32, i64, bool);
+
+// SAFETY: After a kfunc that returns `void` the verifier lets no program read the register.
+kfunc_ret!(() => 0);
+
+// SAFETY: The verifier concludes nothing about the value of an `int`.
+kfunc_ret!(Result<()> => 0);
+
 // SAFETY: The verifier concludes nothing about the value of an `s64`. It has room for every `u32`
 // beside the negative error numbers.
 unsafe impl KfuncRet for Result<u32> {
-    type Abi = i64;
     const BTF: &'static str = "s64";
+    type Abi = i64;
 
     #[inline(always)]
     fn into_abi(self) -> i64 {
@@ -319,21 +281,14 @@ unsafe impl KfuncRet for Result<u32> {
     }
 }
 
-impl KfuncRetError for Result<u32> {
-    #[inline(always)]
-    fn from_error(err: Error) -> Self {
-        Err(err)
-    }
-}
-
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
 #[kernel::macros::kunit_tests(rust_bpf_kfunc)]
 mod tests {
     use super::*;
     use crate::{
+        describe::Composed,
         kfunc,
         BtfType,
-        LentSize,
         Mem, //
     };
 
@@ -423,43 +378,6 @@ mod tests {
         }
     }
 
-    /// What a function gets of a scalar.
-    fn scalar<T: for<'a> KfuncArg<Value<'a> = T>>(register: u64) -> T {
-        // SAFETY: To the verifier, a register is a scalar whatever is in it.
-        unsafe { T::from_register(register, &Call) }
-    }
-
-    #[test]
-    fn integers_are_cut_to_their_size() {
-        assert_eq!(scalar::<u8>(0xdead_beef_dead_be00), 0);
-        assert_eq!(scalar::<u8>(0xdead_beef_dead_beff), u8::MAX);
-        assert_eq!(scalar::<i8>(0xdead_beef_dead_be7f), i8::MAX);
-        assert_eq!(scalar::<i8>(0x80), i8::MIN);
-        assert_eq!(scalar::<u16>(0xdead_beef_dead_0000), 0);
-        assert_eq!(scalar::<u16>(0xdead_beef_dead_ffff), u16::MAX);
-        assert_eq!(scalar::<i16>(0xdead_beef_dead_7fff), i16::MAX);
-        assert_eq!(scalar::<i16>(0x8000), i16::MIN);
-        assert_eq!(scalar::<u32>(0xdead_beef_0000_0000), 0);
-        assert_eq!(scalar::<u32>(0xdead_beef_ffff_ffff), u32::MAX);
-        assert_eq!(scalar::<i32>(0xdead_beef_7fff_ffff), i32::MAX);
-        assert_eq!(scalar::<i32>(0x8000_0000), i32::MIN);
-        assert_eq!(scalar::<u64>(0), 0);
-        assert_eq!(scalar::<u64>(0xffff_ffff_ffff_ffff), u64::MAX);
-        assert_eq!(scalar::<i64>(0x7fff_ffff_ffff_ffff), i64::MAX);
-        assert_eq!(scalar::<i64>(0x8000_0000_0000_0000), i64::MIN);
-    }
-
-    #[test]
-    fn a_bool_is_its_lowest_byte() {
-        assert!(!scalar::<bool>(0));
-        assert!(!scalar::<bool>(0xffff_ffff_ffff_ff00));
-        assert!(scalar::<bool>(1));
-        assert!(scalar::<bool>(2));
-        assert!(scalar::<bool>(0x80));
-        assert!(scalar::<bool>(0xffff_ffff_ffff_ff01));
-        assert!(scalar::<bool>(0xff));
-    }
-
     #[test]
     fn results_tell_values_from_errors() {
         let unit: fn(Result) -> i32 = KfuncRet::into_abi;
@@ -475,30 +393,21 @@ mod tests {
         assert_eq!(number(Ok(u32::MAX)), 0xffff_ffff);
         assert_eq!(number(Err(EPERM)), -1);
         assert_eq!(number(Err(last)), -4095);
-        assert_eq!(unit(KfuncRetError::from_error(E2BIG)), -7);
-        assert_eq!(number(KfuncRetError::from_error(E2BIG)), -7);
-    }
-
-    #[test]
-    fn values_leave_as_they_are() {
-        assert_eq!(u8::MAX.into_abi(), u8::MAX);
-        assert_eq!(i8::MIN.into_abi(), i8::MIN);
-        assert_eq!(u64::MAX.into_abi(), u64::MAX);
-        assert_eq!(i64::MIN.into_abi(), i64::MIN);
-        assert!(true.into_abi());
-        assert!(!false.into_abi());
+        assert_eq!(unit(FromArgError::from_error(E2BIG)), -7);
+        assert_eq!(number(FromArgError::from_error(E2BIG)), -7);
     }
 
     #[test]
     fn types_have_the_names_of_the_kernel() {
         macro_rules! check {
-            ($($ty:ty as $name:literal,)*) => {$(
-                assert_eq!(<$ty as KfuncArg>::BTF, $name);
+            ($($ty:ty as $name:literal,)*) => {$({
+                assert_eq!(<$ty as KfuncArg>::CONTRACT.flags(), 0);
+                static PARAM: Composed = <$ty as KfuncArg>::CONTRACT.describe("", true);
+                assert_eq!(PARAM.text(), concat!(" ", $name));
                 assert_eq!(<$ty as KfuncRet>::BTF, $name);
                 assert_eq!(<$ty as BtfType>::BTF, $name);
-                assert_eq!(<$ty as KfuncArg>::SUFFIX, "");
-                assert_eq!(<$ty as KfuncArg>::FLAGS | <$ty as KfuncRet>::FLAGS, 0);
-            )*};
+                assert_eq!(<$ty as KfuncRet>::FLAGS, 0);
+            })*};
         }
 
         check! {
@@ -509,12 +418,6 @@ mod tests {
         assert_eq!(<() as KfuncRet>::BTF, "void");
         assert_eq!(<Result as KfuncRet>::BTF, "int");
         assert_eq!(<Result<u32> as KfuncRet>::BTF, "s64");
-    }
-
-    #[test]
-    fn a_type_can_name_its_parameter() {
-        assert_eq!(name::<u32>("given"), "given");
-        assert_eq!(name::<LentSize<'_>>("given"), "rdonly_buf_size");
     }
 
     #[test]

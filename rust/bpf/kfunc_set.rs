@@ -325,23 +325,26 @@ impl Prog {
     }
 }
 
+/// Whether two names are the same. For the code that the macros generate.
+#[doc(hidden)]
+pub const fn are_equal(one: &CStr, other: &CStr) -> bool {
+    let (mut one, mut other) = (one.to_bytes(), other.to_bytes());
+    while let ([a, rest @ ..], [b, others @ ..]) = (one, other) {
+        if *a != *b {
+            return false;
+        }
+        (one, other) = (rest, others);
+    }
+    one.is_empty() && other.is_empty()
+}
+
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
 #[kernel::macros::kunit_tests(rust_bpf_kfunc_set)]
 mod tests {
     use super::*;
     use crate::{
-        kfunc,
-        kfunc::Kfunc,
-        kfunc_iterator,
-        kfunc_set,
-        kunit,
-        BtfType,
-        Lent,
-        LentSize,
-        Object,
-        ProgAux,
-        Rcu,
-        RcuReader, //
+        kfunc, kfunc::Kfunc, kfunc_iterator, kfunc_set, kunit, BtfType, Lent, LentSize, Object,
+        ProgAux, Rcu,
     };
     use kernel::{
         bindings::{
@@ -360,7 +363,10 @@ mod tests {
             KF_SLEEPABLE,
             KF_SPINLOCK_SAFE, //
         },
-        sync::aref::ARef, //
+        sync::{
+            aref::ARef,
+            rcu, //
+        }, //
     };
 
     /// Something that programs hold references to.
@@ -407,10 +413,10 @@ mod tests {
     fn bpf_kunit_rcu(_member: Rcu<'_, Object<Member>>) {}
 
     #[kfunc]
-    fn bpf_kunit_reader(_reader: &RcuReader) {}
+    fn bpf_kunit_reader(_reader: &rcu::Guard) {}
 
     #[kfunc]
-    fn bpf_kunit_find<'a>(_reader: &'a RcuReader) -> Option<Rcu<'a, Object<Member>>> {
+    fn bpf_kunit_find<'a>(_reader: &'a rcu::Guard) -> Option<Rcu<'a, Object<Member>>> {
         None
     }
 
@@ -432,7 +438,7 @@ mod tests {
             Ok(Self)
         }
 
-        fn next<'a>(&mut self, _reader: &'a RcuReader) -> Option<Rcu<'a, Object<Member>>> {
+        fn next<'a>(&mut self, _reader: &'a rcu::Guard) -> Option<Rcu<'a, Object<Member>>> {
             None
         }
     }

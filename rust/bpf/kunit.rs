@@ -6,10 +6,30 @@
 //! those in the kernel at boot; where the crate asks for a module and its state, both are told one
 //! of the modules below.
 
+use crate::kfunc::{
+    Call,
+    KfuncArg,
+    Passed, //
+};
+use core::convert::Infallible;
 use kernel::{
     bindings,
     prelude::*, //
 };
+
+/// Calls `function` with the value that a kfunc gets of a register.
+///
+/// # Safety
+///
+/// The verifier would accept `register` for a parameter of type `T`.
+pub(crate) unsafe fn receive<T: KfuncArg<Error = Infallible>, R>(
+    register: u64,
+    function: impl FnOnce(T::Value<'_>) -> R,
+) -> R {
+    // SAFETY: By the safety requirements.
+    let passed = unsafe { Passed::<T>::new([register], 0) };
+    T::receive(passed, &Call, function, |err| match err {})
+}
 
 /// A module that is nowhere but here. Without a name, it may register what is another's.
 const fn module(state: bindings::module_state, name: &[u8]) -> bindings::module {

@@ -24,12 +24,19 @@
 //!
 //! C: a parameter with the name `rdonly_buf_size`.
 
-use crate::kfunc::{
-    Call,
-    KfuncArg,
-    KfuncRet, //
+use crate::{
+    contract::Contract,
+    kfunc::{
+        Call,
+        KfuncArg,
+        KfuncRet,
+        Passed, //
+    }, //
 };
-use core::marker::PhantomData;
+use core::{
+    convert::Infallible,
+    marker::PhantomData, //
+};
 use kernel::bindings;
 
 /// How many bytes the program wants to see. A constant for the verifier.
@@ -58,16 +65,22 @@ impl<'a> LentSize<'a> {
 // SAFETY: For a parameter of this name, the verifier accepts a scalar that it knows
 // (`KF_ARG_CONST_ALLOC_SIZE_OR_ZERO`).
 unsafe impl KfuncArg for LentSize<'_> {
+    // What is lent of an object under RCU would be readable after RCU: hence `trusted`.
+    const CONTRACT: Contract = Contract::value("u64")
+        .named("rdonly_buf_size")
+        .lends()
+        .trusted();
     type Value<'a> = LentSize<'a>;
-    const BTF: &'static str = "u64";
-    const NAME: &'static str = "rdonly_buf_size";
-    const LENDS: bool = true;
-    // What is lent of an object under RCU would be readable after RCU.
-    const TRUSTS: bool = true;
+    type Error = Infallible;
 
     #[inline(always)]
-    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
-        LentSize(register as usize, PhantomData)
+    fn receive<R>(
+        passed: Passed<Self>,
+        _call: &Call,
+        function: impl FnOnce(LentSize<'_>) -> R,
+        _fail: impl FnOnce(Infallible) -> R,
+    ) -> R {
+        function(LentSize(passed.register() as usize, PhantomData))
     }
 }
 
@@ -100,12 +113,18 @@ unsafe impl KfuncRet for Option<Lent<'_>> {
 #[kernel::macros::kunit_tests(rust_bpf_lent)]
 mod tests {
     use super::*;
+    use crate::kunit::receive;
 
     /// What a program gets that wants to see so many of `bytes`.
     fn lend(size: u64, bytes: &[u8]) -> Option<*const u8> {
         // SAFETY: The verifier accepts any number that it knows.
-        let size = unsafe { LentSize::from_register(size, &Call) };
-        size.lend(bytes).map(|lent| Some(lent).into_abi())
+        unsafe {
+            receive::<LentSize<'_>, _>(size, |size| {
+                // What is lent lives longer than the size.
+                let size = LentSize(size.get(), PhantomData);
+                size.lend(bytes).map(|lent| Some(lent).into_abi())
+            })
+        }
     }
 
     #[test]
@@ -125,8 +144,8 @@ mod tests {
     fn the_size_is_the_whole_register() {
         for size in [0, 1, 1 << 32, u64::MAX] {
             // SAFETY: As above.
-            let lent = unsafe { LentSize::from_register(size, &Call) };
-            assert_eq!(lent.get() as u64, size);
+            let lent = unsafe { receive::<LentSize<'_>, _>(size, |size| size.get()) };
+            assert_eq!(lent as u64, size);
         }
     }
 

@@ -66,7 +66,7 @@
 //! | `p__arena`, `p__arena__nullable` | [`p: Arena<'_>`](Arena), `Option<Arena<'_>>` | any address of its arena |
 //! | `void *m__map` | [`m: &Map`](Map) | a map |
 //! | `KF_IMPLICIT_ARGS`, `struct bpf_prog_aux *` | [`prog: &ProgAux`](ProgAux), last | nothing: the kernel adds it |
-//! | `KF_RCU_PROTECTED` | [`rcu: &RcuReader`](RcuReader) | nothing; it must be in an RCU read-side critical section |
+//! | `KF_RCU_PROTECTED` | `rcu: &rcu::Guard` | nothing; it must be in an RCU read-side critical section |
 //! | a static | [`call: &KfuncCall`](KfuncCall) with [`ModuleState`] | nothing |
 //! | `rqspinlock_t`, in the static | [`ResSpinLock`](lock) | nothing |
 //! | a hash table under RCU | [`#[btf(object, registry = 64)]`](registry) | nothing |
@@ -135,6 +135,8 @@ extern crate self as bpf;
 
 pub mod arena;
 #[doc(hidden)]
+pub mod contract;
+#[doc(hidden)]
 pub mod describe;
 pub mod dynptr;
 mod init;
@@ -149,6 +151,7 @@ pub mod lent;
 pub mod lock;
 pub mod mem;
 pub mod object;
+pub mod register;
 pub mod registry;
 pub mod state;
 pub mod struct_ops;
@@ -182,7 +185,6 @@ pub use mem::Mem;
 pub use object::{
     Object,
     Rcu,
-    RcuReader,
     Weak, //
 };
 pub use state::{
@@ -219,10 +221,12 @@ pub mod prelude {
         Object,
         Out,
         Rcu,
-        RcuReader,
         ResSpinLock, //
     };
-    pub use kernel::sync::aref::ARef;
+    pub use kernel::sync::{
+        aref::ARef,
+        rcu, //
+    };
 }
 
 /// Prefix of what this crate prints.

@@ -16,7 +16,8 @@
 //! - [`&Mem`](Mem): the memory itself. It can be read and written at any place and any time, and
 //!   promises no more than that. No cost.
 //! - `&[u8]` or `&mut [u8]`: a private copy, taken before the function runs; with `mut`, written
-//!   back after it. Up to [`Snapshot::INLINE`] bytes lie on the stack, more are allocated with
+//!   back after it; where two arguments overlap, the copy of the first one is written last. Up to
+//!   256 bytes lie on the stack, more are allocated with
 //!   `kmalloc_nolock()`, which works in every context in which a program can run and which may
 //!   fail: the kfunc must be able to return an error.
 //!
@@ -25,10 +26,18 @@
 //! C: `check_mem_size_reg()` in `kernel/bpf/verifier.c`; `__sz` in
 //! `Documentation/bpf/kfuncs.rst`.
 
-use crate::kfunc::Call;
+use crate::{
+    contract::Contract,
+    kfunc::{
+        Call,
+        KfuncArg,
+        Passed, //
+    }, //
+};
 use core::{
     arch::asm,
     cell::UnsafeCell,
+    convert::Infallible,
     ffi::c_void,
     mem::MaybeUninit,
     ops::Range,
@@ -66,15 +75,14 @@ extern "C" {
 pub struct Mem([UnsafeCell<u8>]);
 
 impl Mem {
-    /// Makes a `Mem` of the two arguments that describe it.
+    /// Makes a `Mem` of the two registers that describe it.
     ///
     /// # Safety
     ///
-    /// If `len` is not 0, the `len` bytes that begin at `data` must be valid for reads and writes
-    /// during the call.
-    #[doc(hidden)]
+    /// If the size is not 0, so many bytes at the pointer must be valid for reads and writes during
+    /// the call.
     #[inline(always)]
-    pub unsafe fn from_raw(data: *mut u8, len: u32, _: &Call) -> &Self {
+    unsafe fn from_registers((data, len): (*mut u8, u32), _: &Call) -> &Self {
         // A program that `bpf_prog_test_run()` runs without a context has null for one, which the
         // verifier takes for memory of any size that the program declares, or of none. A reference
         // is not null. The sum is two instructions without a branch.
@@ -87,7 +95,8 @@ impl Mem {
     ///
     /// # Safety
     ///
-    /// As for [`from_raw`](Self::from_raw), for `'a`.
+    /// If `len` is not 0, the `len` bytes that begin at `data` must be valid for reads and writes for
+    /// `'a`.
     #[inline(always)]
     pub(crate) unsafe fn new<'a>(data: *mut u8, len: u32) -> &'a Self {
         // SAFETY: The caller promises the memory. It is initialized: it comes from outside of
@@ -195,9 +204,8 @@ impl Mem {
     }
 
     /// Writes a copy taken by [`Snapshot::take`] back.
-    #[doc(hidden)]
     #[inline(always)]
-    pub fn write_back(&self, copy: &[u8]) {
+    fn write_back(&self, copy: &[u8]) {
         // A copy has the length of what was copied.
         if copy.len() == self.len() {
             self.write(copy);
@@ -231,17 +239,15 @@ pub(crate) unsafe fn fetch(to: *mut u8, from: *const u8, len: usize) {
 ///
 /// This is where a small copy lies. A large one lies in an [`Allocation`], which is a variable of
 /// its own, so that the compiler sees that there is none to free if the copy is small.
-#[doc(hidden)]
-pub struct Snapshot(MaybeUninit<[u8; Self::INLINE]>);
+struct Snapshot(MaybeUninit<[u8; Self::INLINE]>);
 
 impl Snapshot {
     /// So many bytes are copied to the stack.
-    pub const INLINE: usize = 256;
+    const INLINE: usize = 256;
 
     /// Makes room for a copy.
     #[inline(always)]
-    #[allow(clippy::new_without_default)]
-    pub fn new() -> Self {
+    fn new() -> Self {
         Self(MaybeUninit::uninit())
     }
 
@@ -252,7 +258,7 @@ impl Snapshot {
     /// - [`E2BIG`]: more than [`Allocation::MAX`] bytes.
     /// - [`ENOMEM`]: no memory.
     #[inline(always)]
-    pub fn take<'a>(&'a mut self, large: &'a mut Allocation, mem: &Mem) -> Result<&'a mut [u8]> {
+    fn take<'a>(&'a mut self, large: &'a mut Allocation, mem: &Mem) -> Result<&'a mut [u8]> {
         let data = if mem.len() <= Self::INLINE {
             let data = self.0.as_mut_ptr().cast::<u8>();
             // SAFETY: `data` is valid for writes of `mem.len()` bytes, and as it is ours alone, it
@@ -275,16 +281,15 @@ impl Snapshot {
 /// # Invariants
 ///
 /// If there is a pointer, it owns an allocation by `kmalloc_nolock()`.
-#[doc(hidden)]
-pub struct Allocation(Option<NonNull<u8>>);
+struct Allocation(Option<NonNull<u8>>);
 
 impl Allocation {
     /// The most that can be allocated, in bytes: what `kmalloc_nolock()` can.
-    pub const MAX: usize = bindings::KMALLOC_MAX_CACHE_SIZE as usize;
+    const MAX: usize = bindings::KMALLOC_MAX_CACHE_SIZE as usize;
 
     /// Makes none.
     #[inline(always)]
-    pub const fn none() -> Self {
+    const fn none() -> Self {
         // INVARIANT: Nothing is allocated.
         Self(None)
     }
@@ -313,6 +318,77 @@ fn copy_to_heap(mem: &Mem) -> Result<NonNull<u8>> {
     // SAFETY: So many bytes were just allocated.
     unsafe { fetch(data.as_ptr(), mem.as_ptr(), mem.len()) };
     Ok(data)
+}
+
+// SAFETY: For a pointer and a size, the verifier checks that the program may read and write the
+// memory (`check_mem_size_reg()`). The program cannot give it up before the call returns.
+unsafe impl KfuncArg for &Mem {
+    const CONTRACT: Contract = Contract::memory("*void");
+    type Value<'a> = &'a Mem;
+    type Error = Infallible;
+
+    #[inline(always)]
+    fn receive<R>(
+        passed: Passed<Self>,
+        call: &Call,
+        function: impl FnOnce(&Mem) -> R,
+        _fail: impl FnOnce(Infallible) -> R,
+    ) -> R {
+        // SAFETY: The verifier checked the memory.
+        function(unsafe { Mem::from_registers(passed.memory(), call) })
+    }
+}
+
+// SAFETY: As for `&Mem`; the function gets a copy.
+unsafe impl KfuncArg for &[u8] {
+    const CONTRACT: Contract = Contract::memory("*const void").copied();
+    type Value<'a> = &'a [u8];
+    type Error = Error;
+
+    #[inline(always)]
+    fn receive<R>(
+        passed: Passed<Self>,
+        call: &Call,
+        function: impl FnOnce(&[u8]) -> R,
+        fail: impl FnOnce(Error) -> R,
+    ) -> R {
+        // SAFETY: The verifier checked the memory.
+        let mem = unsafe { Mem::from_registers(passed.memory(), call) };
+        let mut snapshot = Snapshot::new();
+        let mut large = Allocation::none();
+        match snapshot.take(&mut large, mem) {
+            Ok(bytes) => function(bytes),
+            Err(err) => fail(err),
+        }
+    }
+}
+
+// SAFETY: As for `&[u8]`; what the function leaves in the copy is written back.
+unsafe impl KfuncArg for &mut [u8] {
+    const CONTRACT: Contract = Contract::memory("*void");
+    type Value<'a> = &'a mut [u8];
+    type Error = Error;
+
+    #[inline(always)]
+    fn receive<R>(
+        passed: Passed<Self>,
+        call: &Call,
+        function: impl FnOnce(&mut [u8]) -> R,
+        fail: impl FnOnce(Error) -> R,
+    ) -> R {
+        // SAFETY: The verifier checked the memory.
+        let mem = unsafe { Mem::from_registers(passed.memory(), call) };
+        let mut snapshot = Snapshot::new();
+        let mut large = Allocation::none();
+        match snapshot.take(&mut large, mem) {
+            Ok(bytes) => {
+                let result = function(&mut *bytes);
+                mem.write_back(bytes);
+                result
+            }
+            Err(err) => fail(err),
+        }
+    }
 }
 
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
@@ -445,7 +521,7 @@ mod tests {
     #[test]
     fn nothing_is_memory_too() {
         // SAFETY: For no bytes, any pointer is valid.
-        let mem = unsafe { Mem::from_raw(NonNull::dangling().as_ptr(), 0, &Call) };
+        let mem = unsafe { Mem::from_registers((NonNull::dangling().as_ptr(), 0), &Call) };
         assert!(mem.is_empty());
         assert_eq!(mem.get(0), None);
         assert_eq!(mem.set(0, 1), Err(EINVAL));
@@ -600,11 +676,11 @@ mod tests {
         let data = bytes.as_mut_ptr();
         // SAFETY: The bytes are there, and nobody else refers to them.
         let sum = unsafe {
-            // The last of those that are written back stays.
+            // The copy of the first argument is written back last.
             entry::bpf_kunit_clear(data, 4, data, 3, data.add(2), 2)
         };
         assert_eq!(sum, 10);
-        assert_eq!(bytes, [1, 1, 2, 2]);
+        assert_eq!(bytes, [1, 1, 1, 2]);
 
         let data = bytes.as_mut_ptr();
         // SAFETY: As above.

@@ -78,11 +78,19 @@
 //! [`include/linux/refcount.h`](srctree/include/linux/refcount.h)
 
 use crate::{
+    contract::Contract,
     kfunc::{
-        Call,
+        kfunc_arg,
+        kfunc_ret,
         Kept,
         KfuncArg,
-        KfuncRet, //
+        KfuncRet,
+        Passed, //
+    },
+    register::{
+        Call,
+        Content,
+        Register, //
     },
     registry::Place,
     types::{
@@ -94,6 +102,7 @@ use crate::{
 use core::{
     any::TypeId,
     cell::UnsafeCell,
+    convert::Infallible,
     ffi::c_void,
     marker::PhantomData,
     mem::{
@@ -116,6 +125,7 @@ use kernel::{
             Atomic,
             Relaxed, //
         },
+        rcu,
         Refcount, //
     }, //
 };
@@ -456,23 +466,38 @@ impl<T: BtfObject> Drop for Weak<T> {
     }
 }
 
-/// Shows that the code runs in an RCU read-side critical section.
-///
-/// A kfunc that takes `&RcuReader` can be called only by a program that is in one
-/// (`KF_RCU_PROTECTED`). It is no argument for the program.
-pub struct RcuReader(());
+/// A token, not an argument for the program: a kfunc that takes `&rcu::Guard` can be called only by a
+/// program that is in an RCU read-side critical section (`KF_RCU_PROTECTED`).
+// SAFETY: The program passes nothing. The verifier checks that it is in such a critical section
+// (`in_rcu_cs()`), and takes what the function returns away from it at the end of the section.
+unsafe impl KfuncArg for &rcu::Guard {
+    const CONTRACT: Contract = Contract::nothing().with_flags(bindings::KF_RCU_PROTECTED);
+    type Value<'a> = &'a rcu::Guard;
+    type Error = Infallible;
 
-impl RcuReader {
-    /// For the code that the macros of this crate generate.
-    ///
-    /// # Safety
-    ///
-    /// For the life of the call, the CPU must be in an RCU read-side critical section; what is
-    /// made of it and returned to a program must be out of its reach after that.
-    #[doc(hidden)]
-    pub unsafe fn get(_: &Call) -> &Self {
-        &Self(())
+    #[inline(always)]
+    fn receive<R>(
+        _passed: Passed<Self>,
+        call: &Call,
+        function: impl FnOnce(&rcu::Guard) -> R,
+        _fail: impl FnOnce(Infallible) -> R,
+    ) -> R {
+        // SAFETY: The program is in a critical section, which does not end before the call.
+        function(unsafe { rcu_guard(call) })
     }
+}
+
+/// A guard that somebody else drops.
+///
+/// # Safety
+///
+/// The code must be in an RCU read-side critical section until the call ends.
+#[inline(always)]
+pub(crate) unsafe fn rcu_guard(_: &Call) -> &rcu::Guard {
+    const { assert!(size_of::<rcu::Guard>() == 0) };
+    // SAFETY: Every pointer that is aligned is one to a type without a size. The type's invariant is
+    // the safety requirement.
+    unsafe { NonNull::dangling().as_ref() }
 }
 
 /// A type that BPF programs hold references to.
@@ -542,7 +567,7 @@ impl<T: Referenced> Rcu<'_, T> {
 
 impl<'a, T: BtfObject> Rcu<'a, Object<T>> {
     /// Makes a pointer that outlives the borrow of `object`, and not the reader.
-    pub fn new(object: &Object<T>, _reader: &'a RcuReader) -> Self {
+    pub fn new(object: &Object<T>, _guard: &'a rcu::Guard) -> Self {
         Self {
             ptr: NonNull::from(object),
             _reader: PhantomData,
@@ -565,43 +590,97 @@ unsafe impl<T: BtfObject> BtfType for Object<T> {
     const SCALARS: Option<u32> = None;
 }
 
+// SAFETY: The reference keeps the object while the call lasts.
+unsafe impl<T: BtfObject> Register for &Object<T> {
+    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
+    const CONTENT: Content = Content::Object(Object::<T>::TYPE);
+    type Value<'a> = &'a Object<T>;
+    type Abi = *const Object<T>;
+
+    #[inline(always)]
+    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> &'a Object<T> {
+        // SAFETY: The object lives until the call ends.
+        unsafe { &*(register as *const Object<T>) }
+    }
+
+    #[inline(always)]
+    fn into_abi(self) -> Self::Abi {
+        self
+    }
+}
+
+// SAFETY: The reference keeps the object while the call lasts.
+unsafe impl<T: BtfObject> Register for Option<&Object<T>> {
+    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
+    const CONTENT: Content = Content::ObjectOrNull(Object::<T>::TYPE);
+    type Value<'a> = Option<&'a Object<T>>;
+    type Abi = *const Object<T>;
+
+    #[inline(always)]
+    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Option<&'a Object<T>> {
+        // SAFETY: The object, if there is one, lives until the call ends.
+        unsafe { (register as *const Object<T>).as_ref() }
+    }
+
+    #[inline(always)]
+    fn into_abi(self) -> Self::Abi {
+        self.map_or(core::ptr::null(), core::ptr::from_ref)
+    }
+}
+
+// SAFETY: The reference is given to the receiver.
+unsafe impl<T: BtfObject> Register for ARef<Object<T>> {
+    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
+    const CONTENT: Content = Content::Reference(Object::<T>::TYPE);
+    type Value<'a> = ARef<Object<T>>;
+    type Abi = *const Object<T>;
+
+    #[inline(always)]
+    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> ARef<Object<T>> {
+        // SAFETY: The pointer is not null, and the reference is given to the value.
+        unsafe { ARef::from_raw(NonNull::new_unchecked(register as *mut Object<T>)) }
+    }
+
+    #[inline(always)]
+    fn into_abi(self) -> Self::Abi {
+        ARef::into_raw(self).as_ptr()
+    }
+}
+
+// SAFETY: The reference, if there is one, is given to the receiver.
+unsafe impl<T: BtfObject> Register for Option<ARef<Object<T>>> {
+    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
+    const CONTENT: Content = Content::ReferenceOrNull(Object::<T>::TYPE);
+    type Value<'a> = Option<ARef<Object<T>>>;
+    type Abi = *const Object<T>;
+
+    #[inline(always)]
+    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Option<ARef<Object<T>>> {
+        let object = NonNull::new(register as *mut Object<T>)?;
+        // SAFETY: The reference is given to the value.
+        Some(unsafe { ARef::from_raw(object) })
+    }
+
+    #[inline(always)]
+    fn into_abi(self) -> Self::Abi {
+        self.map_or(core::ptr::null(), Register::into_abi)
+    }
+}
+
 // SAFETY: The verifier accepts a trusted pointer to the struct (`KF_ARG_PTR_TO_BTF_ID`). The
 // struct has a member that is no scalar, so it cannot be memory of the program. All such pointers
 // come from kfuncs that returned a reference which the program still holds, or from a map that
 // does; the struct is this module's, so the kfuncs are, too. (For others, see `task`.)
-unsafe impl<T: BtfObject> KfuncArg for &Object<T> {
-    type Value<'a> = &'a Object<T>;
-    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
-    const TRUSTS: bool = true;
+kfunc_arg!({T: BtfObject} &Object<T> => Contract::pointer(<Self as Register>::BTF).trusted());
 
-    #[inline(always)]
-    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
-        // SAFETY: As said above.
-        unsafe { &*(register as *const Object<T>) }
-    }
-}
-
-// SAFETY: As for `&Object<T>`, and null.
-unsafe impl<T: BtfObject> KfuncArg for Option<&Object<T>> {
-    type Value<'a> = Option<&'a Object<T>>;
-    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
-    const SUFFIX: &'static str = "__nullable";
-    const TRUSTS: bool = true;
-
-    #[inline(always)]
-    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
-        // SAFETY: As said above.
-        unsafe { (register as *const Object<T>).as_ref() }
-    }
-}
+// SAFETY: The verifier accepts the same, and null (`is_kfunc_arg_nullable()`).
+kfunc_arg!({T: BtfObject} Option<&Object<T>> =>
+    Contract::pointer(<Self as Register>::BTF).suffix("__nullable").trusted());
 
 // SAFETY: The verifier accepts a pointer with a reference that the program holds, and takes it away
 // from the program (`release_reg()`).
-unsafe impl<T: BtfObject> KfuncArg for ARef<Object<T>> {
-    type Value<'a> = ARef<Object<T>>;
-    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
-    const FLAGS: u32 = bindings::KF_RELEASE;
-    const TRUSTS: bool = true;
+kfunc_arg!({T: BtfObject} ARef<Object<T>> =>
+    Contract::pointer(<Self as Register>::BTF).with_flags(bindings::KF_RELEASE).trusted(),
 
     #[inline(always)]
     fn keep(value: &Self::Value<'_>) -> Option<Kept> {
@@ -617,67 +696,48 @@ unsafe impl<T: BtfObject> KfuncArg for ARef<Object<T>> {
         // SAFETY: The reference was just added.
         Some(unsafe { Kept::new(object, put::<T>) })
     }
-
-    #[inline(always)]
-    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
-        // SAFETY: The pointer is not null, and the program's reference is taken over.
-        unsafe { ARef::from_raw(NonNull::new_unchecked(register as *mut Object<T>)) }
-    }
-}
+);
 
 // SAFETY: The verifier accepts a pointer that is trusted, or protected by RCU in a program that is
-// in an RCU read-side critical section (`is_rcu_reg()`), which does not end before the call.
+// in an RCU read-side critical section (`is_rcu_reg()`), which does not end before the call. It does
+// not accept null.
 unsafe impl<T: Referenced> KfuncArg for Rcu<'_, T> {
+    const CONTRACT: Contract = Contract::pointer(Pointer::<T>::TEXT).with_flags(bindings::KF_RCU);
     type Value<'a> = Rcu<'a, T>;
-    const BTF: &'static str = Pointer::<T>::TEXT;
-    const FLAGS: u32 = bindings::KF_RCU;
+    type Error = Infallible;
 
     #[inline(always)]
-    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
-        Rcu {
+    fn receive<R>(
+        passed: Passed<Self>,
+        _call: &Call,
+        function: impl FnOnce(Rcu<'_, T>) -> R,
+        _fail: impl FnOnce(Infallible) -> R,
+    ) -> R {
+        function(Rcu {
             // SAFETY: The verifier does not accept null.
-            ptr: unsafe { NonNull::new_unchecked(register as *mut T) },
+            ptr: unsafe { NonNull::new_unchecked(passed.register() as *mut T) },
             _reader: PhantomData,
-        }
-    }
-}
-
-// SAFETY: The verifier makes the program hold the reference (`acquire_reference()`).
-unsafe impl<T: BtfObject> KfuncRet for ARef<Object<T>> {
-    type Abi = *mut Object<T>;
-    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
-    const FLAGS: u32 = bindings::KF_ACQUIRE;
-
-    #[inline(always)]
-    fn into_abi(self) -> Self::Abi {
-        ARef::into_raw(self).as_ptr()
-    }
-}
-
-// SAFETY: As for `ARef`, after the program has tested for null.
-unsafe impl<T: BtfObject> KfuncRet for Option<ARef<Object<T>>> {
-    type Abi = *mut Object<T>;
-    const BTF: &'static str = Pointer::<Object<T>>::TEXT;
-    const FLAGS: u32 = bindings::KF_ACQUIRE | bindings::KF_RET_NULL;
-
-    #[inline(always)]
-    fn into_abi(self) -> Self::Abi {
-        self.map_or(core::ptr::null_mut(), |object| {
-            ARef::into_raw(object).as_ptr()
         })
     }
 }
 
+// SAFETY: The verifier makes the program hold the reference (`acquire_reference()`).
+kfunc_ret!({T: BtfObject} ARef<Object<T>> => bindings::KF_ACQUIRE);
+
+// SAFETY: The verifier makes the program hold the reference after it has tested for null.
+kfunc_ret!({T: BtfObject} Option<ARef<Object<T>>> =>
+    bindings::KF_ACQUIRE | bindings::KF_RET_NULL);
+
 // SAFETY: With `KF_RCU_PROTECTED` the verifier lets only programs call that are in an RCU
 // read-side critical section, and the pointer is not valid after that (`MEM_RCU`).
 unsafe impl<T: BtfObject> KfuncRet for Option<Rcu<'_, Object<T>>> {
-    type Abi = *mut Object<T>;
     const BTF: &'static str = Pointer::<Object<T>>::TEXT;
     const FLAGS: u32 = bindings::KF_RCU_PROTECTED | bindings::KF_RET_NULL;
+    type Abi = *const Object<T>;
 
     #[inline(always)]
     fn into_abi(self) -> Self::Abi {
-        self.map_or(core::ptr::null_mut(), |object| object.ptr.as_ptr())
+        self.map_or(core::ptr::null(), |object| object.as_ptr())
     }
 }
 
@@ -699,13 +759,13 @@ pub unsafe fn drop_reference<T: BtfObject>(object: *mut c_void) {
 #[kernel::macros::kunit_tests(rust_bpf_object)]
 mod tests {
     use super::*;
-    use crate::BtfType;
-    use kernel::sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        rcu, //
+    use crate::{
+        describe::Composed,
+        BtfType, //
+    };
+    use kernel::sync::atomic::{
+        Atomic,
+        Relaxed, //
     };
 
     /// How many things were dropped.
@@ -751,10 +811,23 @@ mod tests {
     ///
     /// # Safety
     ///
-    /// As for [`KfuncArg::from_register`].
-    unsafe fn arg<'a, T: KfuncArg>(pointer: *const Object<Thing>) -> T::Value<'a> {
+    /// As for [`Register::from_register`].
+    unsafe fn arg<'a, T: Register>(pointer: *const Object<Thing>) -> T::Value<'a> {
         // SAFETY: By the safety requirements.
         unsafe { T::from_register(pointer as u64, &Call) }
+    }
+
+    /// What a function gets of a pointer that RCU keeps valid.
+    ///
+    /// # Safety
+    ///
+    /// The object must live while it is used.
+    unsafe fn rcu_arg<'a>(pointer: *const Object<Thing>) -> Rcu<'a, Object<Thing>> {
+        Rcu {
+            // SAFETY: By the safety requirements.
+            ptr: unsafe { NonNull::new_unchecked(pointer.cast_mut()) },
+            _reader: PhantomData,
+        }
     }
 
     #[test]
@@ -825,7 +898,7 @@ mod tests {
         // No assertion in here: one that fails does not leave the critical section.
         let reader = rcu::read_lock();
         // SAFETY: It is one, and what is made of it does not leave it.
-        let rcu = Rcu::new(&object, unsafe { RcuReader::get(&Call) });
+        let rcu = Rcu::new(&object, unsafe { rcu_guard(&Call) });
         let held = rcu.try_get();
         let counted = refs(&object);
         drop(held);
@@ -845,7 +918,7 @@ mod tests {
     fn a_reference_is_added_where_there_is_one() -> Result {
         let object = thing()?;
         // SAFETY: The object is held.
-        let rcu = unsafe { arg::<Rcu<'_, Object<Thing>>>(&*object) };
+        let rcu = unsafe { rcu_arg(&*object) };
         let count = object.refs.as_atomic();
 
         for before in [1, 2, i32::MAX - 1] {
@@ -875,7 +948,7 @@ mod tests {
                 arg::<&Object<Thing>>(pointer),
                 arg::<Option<&Object<Thing>>>(pointer),
                 arg::<Option<&Object<Thing>>>(core::ptr::null()),
-                arg::<Rcu<'_, Object<Thing>>>(pointer),
+                rcu_arg(pointer),
             )
         };
         assert_eq!(&raw const *lent, pointer);
@@ -912,15 +985,15 @@ mod tests {
     fn results_are_pointers_with_their_references() -> Result {
         let object = thing()?;
         let pointer: *const Object<Thing> = &*object;
-        assert_eq!(object.clone().into_abi().cast_const(), pointer);
-        assert_eq!(Some(object.clone()).into_abi().cast_const(), pointer);
+        assert_eq!(KfuncRet::into_abi(object.clone()), pointer);
+        assert_eq!(KfuncRet::into_abi(Some(object.clone())), pointer);
         assert_eq!(refs(&object), 3);
-        assert!(None::<ARef<Object<Thing>>>.into_abi().is_null());
+        assert!(KfuncRet::into_abi(None::<ARef<Object<Thing>>>).is_null());
 
         // SAFETY: The object is held as long as by a reader.
-        let reader = unsafe { RcuReader::get(&Call) };
+        let reader = unsafe { rcu_guard(&Call) };
         let rcu = Some(Rcu::new(&object, reader)).into_abi();
-        assert_eq!(rcu.cast_const(), pointer);
+        assert_eq!(rcu, pointer);
         assert!(None::<Rcu<'_, Object<Thing>>>.into_abi().is_null());
         assert_eq!(refs(&object), 3);
 
@@ -1020,8 +1093,10 @@ mod tests {
 
     #[test]
     fn the_verifier_tells_null_from_the_suffix() {
-        assert_eq!(<&Object<Thing> as KfuncArg>::BTF, "*struct bpf_kunit_thing");
-        assert_eq!(<&Object<Thing> as KfuncArg>::SUFFIX, "");
-        assert_eq!(<Option<&Object<Thing>> as KfuncArg>::SUFFIX, "__nullable");
+        static OBJECT: Composed = <&Object<Thing> as KfuncArg>::CONTRACT.describe("p", true);
+        static OR_NULL: Composed =
+            <Option<&Object<Thing>> as KfuncArg>::CONTRACT.describe("p", true);
+        assert_eq!(OBJECT.text(), "p *struct bpf_kunit_thing");
+        assert_eq!(OR_NULL.text(), "p__nullable *struct bpf_kunit_thing");
     }
 }

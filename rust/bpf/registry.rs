@@ -19,7 +19,7 @@
 //! }
 //!
 //! #[kfunc]
-//! fn bpf_counter_find<'a>(key: u64, rcu: &'a RcuReader) -> Option<Rcu<'a, Object<Counter>>> {
+//! fn bpf_counter_find<'a>(key: u64, rcu: &'a rcu::Guard) -> Option<Rcu<'a, Object<Counter>>> {
 //!     Object::find(key, rcu)
 //! }
 //! ```
@@ -44,7 +44,6 @@ use crate::{
         BtfObject,
         Object,
         Rcu,
-        RcuReader,
         Referenced, //
     }, //
 };
@@ -249,7 +248,7 @@ fn try_get<T: BtfObject>(object: &Object<T>) -> Option<ARef<Object<T>>> {
 
 impl<T: Registered> Object<T> {
     /// The object with this key, or [`None`].
-    pub fn find(key: u64, rcu: &RcuReader) -> Option<Rcu<'_, Self>> {
+    pub fn find(key: u64, rcu: &rcu::Guard) -> Option<Rcu<'_, Self>> {
         // SAFETY: `rcu` says so.
         let object = unsafe { T::registry().find(key) }?;
         Some(Rcu::new(object, rcu))
@@ -306,7 +305,7 @@ impl<T: Registered> Object<T> {
     /// then set to the one behind it.
     ///
     /// What comes or goes meanwhile may be seen or not; everything else is seen once.
-    pub fn next<'a>(next: &mut u32, rcu: &'a RcuReader) -> Option<Rcu<'a, Self>> {
+    pub fn next<'a>(next: &mut u32, rcu: &'a rcu::Guard) -> Option<Rcu<'a, Self>> {
         let places = &T::registry().places;
         let rest = places.get(*next as usize..)?;
         for place in rest {
@@ -324,10 +323,7 @@ impl<T: Registered> Object<T> {
 #[kernel::macros::kunit_tests(rust_bpf_registry)]
 mod tests {
     use super::*;
-    use crate::{
-        kfunc::Call,
-        BtfType, //
-    };
+    use crate::BtfType;
 
     /// Something that is found.
     #[derive(BtfType)]
@@ -344,12 +340,10 @@ mod tests {
 
     /// Numbers of all that are there, in the order of the digits.
     fn walk() -> u64 {
-        let _rcu = rcu::read_lock();
-        // SAFETY: This is such a critical section.
-        let reader = unsafe { RcuReader::get(&Call) };
+        let guard = rcu::read_lock();
         let mut place = 0;
         let mut digits = [0; 10];
-        while let Some(item) = Item::next(&mut place, reader) {
+        while let Some(item) = Item::next(&mut place, &guard) {
             if let Some(digit) = digits.get_mut(item.number as usize) {
                 *digit += 1;
             }

@@ -32,11 +32,17 @@
 //! what runs under it calls the kfunc again.
 
 use crate::{
+    contract::Contract,
     init,
-    kfunc::Call, //
+    kfunc::{
+        Call,
+        KfuncArg,
+        Passed, //
+    }, //
 };
 use core::{
     cell::UnsafeCell,
+    convert::Infallible,
     mem::MaybeUninit, //
 };
 use kernel::{
@@ -54,15 +60,31 @@ use kernel::{
 pub struct KfuncCall(());
 
 impl KfuncCall {
-    /// For the code that the macros of this crate generate.
-    ///
     /// # Safety
     ///
     /// For the life of the call, the code must run in a kfunc of its module that a program called,
     /// or the caller must have a struct_ops map of a table of the module.
-    #[doc(hidden)]
-    pub unsafe fn get(_: &Call) -> &Self {
+    pub(crate) unsafe fn get(_: &Call) -> &Self {
         &Self(())
+    }
+}
+
+// SAFETY: The program passes nothing. The program that calls the kfunc holds a reference to the
+// module (`add_kfunc_call()`), which lasts longer than the call.
+unsafe impl KfuncArg for &KfuncCall {
+    const CONTRACT: Contract = Contract::nothing();
+    type Value<'a> = &'a KfuncCall;
+    type Error = Infallible;
+
+    #[inline(always)]
+    fn receive<R>(
+        _passed: Passed<Self>,
+        call: &Call,
+        function: impl FnOnce(&KfuncCall) -> R,
+        _fail: impl FnOnce(Infallible) -> R,
+    ) -> R {
+        // SAFETY: The code runs in a kfunc that a program called.
+        function(unsafe { KfuncCall::get(call) })
     }
 }
 

@@ -112,10 +112,7 @@ unsafe impl Referenced for Task {
 mod tests {
     use super::*;
     use crate::{
-        kfunc::{
-            Call,
-            KfuncArg, //
-        },
+        kunit::receive,
         Rcu, //
     };
     use kernel::{
@@ -140,7 +137,7 @@ mod tests {
         let register = &raw const **current!() as u64;
         let reader = rcu::read_lock();
         // SAFETY: RCU keeps the task, as does that it runs.
-        let task = unsafe { Rcu::<'_, Task>::from_register(register, &Call) }.try_get();
+        let task = unsafe { receive::<Rcu<'_, Task>, _>(register, |task| task.try_get()) };
         drop(reader);
         assert_eq!(task.map(|task| task.pid()), Some(current!().pid()));
     }
@@ -151,14 +148,13 @@ mod tests {
         let mut raw = KBox::init(pin_init::init_zeroed::<bindings::task_struct>(), GFP_KERNEL)?;
         let register = &raw mut *raw as u64;
         // SAFETY: It stays as long as `raw`.
-        let task = unsafe { Rcu::<'_, Task>::from_register(register, &Call) };
-        assert!(task.try_get().is_none());
+        let held = unsafe { receive::<Rcu<'_, Task>, _>(register, |task| task.try_get()) };
+        assert!(held.is_none());
         assert_eq!(usage(&raw), 0);
 
         raw.usage.refs.counter = 1;
         // SAFETY: As above.
-        let task = unsafe { Rcu::<'_, Task>::from_register(&raw mut *raw as u64, &Call) };
-        let held = task.try_get();
+        let held = unsafe { receive::<Rcu<'_, Task>, _>(register, |task| task.try_get()) };
         assert_eq!(usage(&raw), 2);
         drop(held);
         assert_eq!(usage(&raw), 1);

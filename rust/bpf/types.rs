@@ -29,17 +29,20 @@
 //! references to, see [`object`](crate::object).
 
 use crate::{
+    contract::Contract,
     describe::{
         Composed,
         Number, //
     },
     kfunc::{
         Call,
-        KfuncArg, //
+        KfuncArg,
+        Passed, //
     },
     mem::fetch, //
 };
 use core::{
+    convert::Infallible,
     marker::PhantomData,
     ops::Deref,
     ptr::NonNull, //
@@ -220,24 +223,23 @@ impl<T> Deref for In<T> {
 // that the program may read and write, or a trusted pointer to such a struct of the kernel
 // (`KF_ARG_PTR_TO_BTF_ID` and its fall-through in `check_kfunc_args()`). Either can be read.
 unsafe impl<T: BtfType + FromBytes> KfuncArg for In<T> {
+    const CONTRACT: Contract = Contract::value(Pointer::<T>::TEXT).refused(refused::<T>());
     type Value<'a> = In<T>;
-    const BTF: &'static str = Pointer::<T>::TEXT;
-    const POINTS: bool = false;
-    const REFUSED: &'static str = refused::<T>();
+    type Error = Infallible;
 
     #[inline(always)]
-    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
+    fn receive<R>(
+        passed: Passed<Self>,
+        _call: &Call,
+        function: impl FnOnce(Self) -> R,
+        _fail: impl FnOnce(Infallible) -> R,
+    ) -> R {
+        let from = passed.register() as *const u8;
         let mut value = core::mem::MaybeUninit::<T>::uninit();
         // SAFETY: The memory is valid for reads of the size of `T`, and `value` for writes.
-        unsafe {
-            fetch(
-                value.as_mut_ptr().cast(),
-                register as *const u8,
-                size_of::<T>(),
-            )
-        };
+        unsafe { fetch(value.as_mut_ptr().cast(), from, size_of::<T>()) };
         // SAFETY: All bytes were written, and any bytes are a `T`.
-        Self(unsafe { value.assume_init() })
+        function(Self(unsafe { value.assume_init() }))
     }
 }
 
@@ -277,17 +279,22 @@ impl<T: IntoBytes> Out<'_, T> {
 // is the module's own, because the BTF step refuses one whose name the kernel has; no object has a
 // struct that programs know.
 unsafe impl<T: BtfType + IntoBytes> KfuncArg for Out<'_, T> {
+    const CONTRACT: Contract = Contract::pointer(Pointer::<T>::TEXT).refused(refused::<T>());
     type Value<'a> = Out<'a, T>;
-    const BTF: &'static str = Pointer::<T>::TEXT;
-    const REFUSED: &'static str = refused::<T>();
+    type Error = Infallible;
 
     #[inline(always)]
-    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
-        Out {
+    fn receive<R>(
+        passed: Passed<Self>,
+        _call: &Call,
+        function: impl FnOnce(Out<'_, T>) -> R,
+        _fail: impl FnOnce(Infallible) -> R,
+    ) -> R {
+        function(Out {
             // SAFETY: The verifier does not accept null.
-            data: unsafe { NonNull::new_unchecked(register as *mut T) },
+            data: unsafe { NonNull::new_unchecked(passed.register() as *mut T) },
             _lent: PhantomData,
-        }
+        })
     }
 }
 
@@ -297,6 +304,7 @@ mod tests {
     use super::*;
     use crate::{
         kfunc::KfuncRet,
+        kunit::receive,
         BtfType, //
     };
 
@@ -471,8 +479,10 @@ mod tests {
 
     #[test]
     fn structs_are_passed_by_pointer() {
-        assert_eq!(<In<Pair> as KfuncArg>::BTF, "*struct bpf_kunit_pair");
-        assert_eq!(<Out<'_, Pair> as KfuncArg>::BTF, "*struct bpf_kunit_pair");
+        static IN: Composed = <In<Pair> as KfuncArg>::CONTRACT.describe("p", true);
+        static OUT: Composed = <Out<'_, Pair> as KfuncArg>::CONTRACT.describe("p", true);
+        assert_eq!(IN.text(), "p *struct bpf_kunit_pair");
+        assert_eq!(OUT.text(), "p *struct bpf_kunit_pair");
         assert_eq!(Pointer::<[u64; 2]>::TEXT, "*[2]u64");
     }
 
@@ -482,7 +492,7 @@ mod tests {
         let mut memory = [9_u8, 1, 2, 3, 4, 5, 6, 7, 8, 9];
         let register = memory[1..].as_ptr() as u64;
         // SAFETY: The eight bytes are there.
-        let pair = unsafe { In::<Pair>::from_register(register, &Call) };
+        let pair = unsafe { receive::<In<Pair>, _>(register, |pair| pair) };
         memory.fill(0);
 
         let expected = Pair {
@@ -504,11 +514,15 @@ mod tests {
             table: [[number; 3]; 2],
         };
 
+        let write = |mut out: Out<'_, Pair>| {
+            out.write(pair(1));
+            out.write(pair(2));
+        };
         // SAFETY: The eight bytes are there, and nobody else looks at them.
-        let mut out = unsafe { Out::<'_, Pair>::from_register(register, &Call) };
+        unsafe { receive::<Out<'_, Pair>, _>(register, |_| ()) };
         assert_eq!(memory, BEFORE);
-        out.write(pair(1));
-        out.write(pair(2));
+        // SAFETY: The eight bytes are there, and nobody else looks at them.
+        unsafe { receive::<Out<'_, Pair>, _>(register, write) };
         assert_eq!(memory, [9, 2, 2, 2, 2, 2, 2, 2, 2, 9]);
     }
 }

@@ -8,11 +8,17 @@
 //!
 //! C: the suffixes of `Documentation/bpf/kfuncs.rst`.
 
-use crate::kfunc::{
-    Call,
-    KfuncArg, //
+use crate::{
+    contract::Contract,
+    kfunc::{
+        Call,
+        KfuncArg,
+        Passed, //
+    },
+    register::Register, //
 };
 use core::{
+    convert::Infallible,
     ffi::CStr,
     marker::PhantomData,
     ops::Deref, //
@@ -42,15 +48,19 @@ macro_rules! constant {
         // SAFETY: The verifier accepts a scalar that it knows (`KF_ARG_CONST`), of which the upper
         // bits are cut off as for any other.
         unsafe impl KfuncArg for Const<$ty> {
+            const CONTRACT: Contract =
+                Contract::value(<$ty as Register>::BTF).suffix("__k").constant();
             type Value<'a> = Const<$ty>;
-            const BTF: &'static str = <$ty as KfuncArg>::BTF;
-            const SUFFIX: &'static str = "__k";
-            const CONSTANT: bool = true;
-            const POINTS: bool = false;
+            type Error = Infallible;
 
             #[inline(always)]
-            unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
-                Self(register as $ty)
+            fn receive<R>(
+                passed: Passed<Self>,
+                _call: &Call,
+                function: impl FnOnce(Self) -> R,
+                _fail: impl FnOnce(Infallible) -> R,
+            ) -> R {
+                function(Self(passed.register() as $ty))
             }
         }
     )*};
@@ -66,14 +76,18 @@ pub struct Ignored<T>(PhantomData<T>);
 
 // SAFETY: Nothing is made of what arrives.
 unsafe impl<T: KfuncArg> KfuncArg for Ignored<T> {
+    const CONTRACT: Contract = T::CONTRACT.ignored();
     type Value<'a> = Ignored<T>;
-    const BTF: &'static str = T::BTF;
-    const SUFFIX: &'static str = "__ign";
-    const POINTS: bool = false;
+    type Error = Infallible;
 
     #[inline(always)]
-    unsafe fn from_register<'a>(_register: u64, _: &'a Call) -> Self::Value<'a> {
-        Self(PhantomData)
+    fn receive<R>(
+        _passed: Passed<Self>,
+        _call: &Call,
+        function: impl FnOnce(Self) -> R,
+        _fail: impl FnOnce(Infallible) -> R,
+    ) -> R {
+        function(Self(PhantomData))
     }
 }
 
@@ -81,15 +95,20 @@ unsafe impl<T: KfuncArg> KfuncArg for Ignored<T> {
 // read-only, if there is a NUL after it (`check_arg_const_str()`). Nobody changes it, and it lives
 // as long as the program that uses the map.
 unsafe impl KfuncArg for &CStr {
+    const CONTRACT: Contract = Contract::value("*const char").suffix("__str");
     type Value<'a> = &'a CStr;
-    const POINTS: bool = false;
-    const BTF: &'static str = "*const char";
-    const SUFFIX: &'static str = "__str";
+    type Error = Infallible;
 
     #[inline(always)]
-    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
-        // SAFETY: As said above.
-        unsafe { CStr::from_char_ptr(register as *const kernel::ffi::c_char) }
+    fn receive<R>(
+        passed: Passed<Self>,
+        _call: &Call,
+        function: impl FnOnce(&CStr) -> R,
+        _fail: impl FnOnce(Infallible) -> R,
+    ) -> R {
+        let text = passed.register() as *const kernel::ffi::c_char;
+        // SAFETY: The verifier checked that there is a NUL, and nobody changes the text.
+        function(unsafe { CStr::from_char_ptr(text) })
     }
 }
 
@@ -119,15 +138,21 @@ impl ProgAux {
 // SAFETY: The verifier puts the address of the calling program's `struct bpf_prog_aux` in the
 // register, whatever the program left there. The program cannot be freed while it runs.
 unsafe impl KfuncArg for &ProgAux {
+    const CONTRACT: Contract =
+        Contract::value("*struct bpf_prog_aux").with_flags(bindings::KF_IMPLICIT_ARGS);
     type Value<'a> = &'a ProgAux;
-    const POINTS: bool = false;
-    const BTF: &'static str = "*struct bpf_prog_aux";
-    const FLAGS: u32 = bindings::KF_IMPLICIT_ARGS;
+    type Error = Infallible;
 
     #[inline(always)]
-    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
-        // SAFETY: As said above; `ProgAux` is transparent.
-        unsafe { &*(register as *const ProgAux) }
+    fn receive<R>(
+        passed: Passed<Self>,
+        _call: &Call,
+        function: impl FnOnce(&ProgAux) -> R,
+        _fail: impl FnOnce(Infallible) -> R,
+    ) -> R {
+        // SAFETY: The verifier wrote the address, and the program outlives the call. `ProgAux` is
+        // transparent.
+        function(unsafe { &*(passed.register() as *const ProgAux) })
     }
 }
 
@@ -166,15 +191,19 @@ impl Map {
 // SAFETY: For `__map` the verifier accepts a map of the program, which lives as long as the
 // program, or a trusted pointer to a `struct bpf_map` (`is_kfunc_arg_map()`).
 unsafe impl KfuncArg for &Map {
+    const CONTRACT: Contract = Contract::value("*void").suffix("__map");
     type Value<'a> = &'a Map;
-    const POINTS: bool = false;
-    const BTF: &'static str = "*void";
-    const SUFFIX: &'static str = "__map";
+    type Error = Infallible;
 
     #[inline(always)]
-    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Self::Value<'a> {
-        // SAFETY: As said above; `Map` is transparent.
-        unsafe { &*(register as *const Map) }
+    fn receive<R>(
+        passed: Passed<Self>,
+        _call: &Call,
+        function: impl FnOnce(&Map) -> R,
+        _fail: impl FnOnce(Infallible) -> R,
+    ) -> R {
+        // SAFETY: The verifier accepts a map only, which outlives the call. `Map` is transparent.
+        function(unsafe { &*(passed.register() as *const Map) })
     }
 }
 
@@ -182,14 +211,18 @@ unsafe impl KfuncArg for &Map {
 #[kernel::macros::kunit_tests(rust_bpf_value)]
 mod tests {
     use super::*;
+    use crate::{
+        describe::Composed,
+        kunit::receive, //
+    };
 
     /// What a function gets of a constant.
     fn constant<T: Copy>(register: u64) -> T
     where
-        Const<T>: for<'a> KfuncArg<Value<'a> = Const<T>>,
+        Const<T>: for<'a> KfuncArg<Value<'a> = Const<T>, Error = Infallible>,
     {
         // SAFETY: The verifier accepts any number that it knows.
-        *unsafe { Const::<T>::from_register(register, &Call) }
+        unsafe { receive::<Const<T>, _>(register, |value| *value) }
     }
 
     #[test]
@@ -207,20 +240,20 @@ mod tests {
     #[test]
     fn suffixes_tell_the_verifier() {
         macro_rules! check {
-            ($($ty:ty as $btf:literal $suffix:literal,)*) => {$(
-                assert_eq!(<$ty as KfuncArg>::BTF, $btf);
-                assert_eq!(<$ty as KfuncArg>::SUFFIX, $suffix);
-            )*};
+            ($($ty:ty as $text:literal,)*) => {$({
+                static PARAM: Composed = <$ty as KfuncArg>::CONTRACT.describe("p", true);
+                assert_eq!(PARAM.text(), $text);
+            })*};
         }
 
         check! {
-            Const<u8> as "u8" "__k",
-            Const<i64> as "s64" "__k",
-            Ignored<u16> as "u16" "__ign",
-            Ignored<&Map> as "*void" "__ign",
-            &CStr as "*const char" "__str",
-            &Map as "*void" "__map",
-            &ProgAux as "*struct bpf_prog_aux" "",
+            Const<u8> as "p__k u8",
+            Const<i64> as "p__k s64",
+            Ignored<u16> as "p__ign u16",
+            Ignored<&Map> as "p__ign *void",
+            &CStr as "p__str *const char",
+            &Map as "p__map *void",
+            &ProgAux as "p *struct bpf_prog_aux",
         }
     }
 
@@ -228,8 +261,8 @@ mod tests {
     fn strings_end_before_their_nul() {
         for text in [c"", c"a", c"gr\xc3\xb6\xc3\x9fe", c"not utf-8 \xff"] {
             // SAFETY: The verifier accepts strings with a NUL.
-            let arg = unsafe { <&CStr>::from_register(text.as_char_ptr() as u64, &Call) };
-            assert!(arg == text);
+            let same = unsafe { receive::<&CStr, _>(text.as_char_ptr() as u64, |arg| arg == text) };
+            assert!(same);
         }
     }
 
@@ -246,8 +279,11 @@ mod tests {
                 *to = *from;
             }
             // SAFETY: As far as it is looked at, it is that of a program, and lives long enough.
-            let prog = unsafe { <&ProgAux>::from_register(&raw const *raw as u64, &Call) };
-            prog.id() == u32::MAX && prog.name().to_bytes() == shown
+            unsafe {
+                receive::<&ProgAux, _>(&raw const *raw as u64, |prog| {
+                    prog.id() == u32::MAX && prog.name().to_bytes() == shown
+                })
+            }
         };
 
         assert!(check(b"", b""));
@@ -266,11 +302,17 @@ mod tests {
         raw.max_entries = u32::MAX;
         raw.id = 4;
         // SAFETY: As far as it is looked at, it is a map, and lives long enough.
-        let map = unsafe { <&Map>::from_register(&raw const *raw as u64, &Call) };
-        assert_eq!(map.key_size(), 1);
-        assert_eq!(map.value_size(), 2);
-        assert_eq!(map.max_entries(), u32::MAX);
-        assert_eq!(map.id(), 4);
+        let sizes = unsafe {
+            receive::<&Map, _>(&raw const *raw as u64, |map| {
+                (
+                    map.key_size(),
+                    map.value_size(),
+                    map.max_entries(),
+                    map.id(),
+                )
+            })
+        };
+        assert_eq!(sizes, (1, 2, u32::MAX, 4));
         Ok(())
     }
 }

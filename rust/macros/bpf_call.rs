@@ -106,12 +106,12 @@ pub(crate) fn expand(call: BpfCall) -> Result<TokenStream> {
     let values = types.iter().zip(&registers).map(|(ty, register)| {
         quote_spanned! { ty.span() => {
             // SAFETY: The builder checked that this register is what the type wants.
-            unsafe { <#ty as ::bpf::insn::NativeArg>::from_register(#register, &call) }
+            unsafe { <#ty as ::bpf::insn::NativeArg>::receive(#register, &call) }
         } }
     });
     let kinds = types
         .iter()
-        .map(|ty| quote_spanned! { ty.span() => <#ty as ::bpf::insn::NativeArg>::KIND });
+        .map(|ty| quote_spanned! { ty.span() => <#ty as ::bpf::insn::NativeArg>::CONTENT });
 
     Ok(quote! {
         #(#attrs)*
@@ -127,7 +127,7 @@ pub(crate) fn expand(call: BpfCall) -> Result<TokenStream> {
                 // Arguments are lent for as long as this lives.
                 let call = ::bpf::kfunc::Call;
                 let result = function(#(#values),*);
-                ::bpf::insn::NativeRet::into_register(result)
+                ::bpf::insn::NativeRet::give(result)
             }
 
             // SAFETY: The function takes what the types of its parameters say.

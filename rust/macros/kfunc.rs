@@ -8,8 +8,6 @@ use crate::{
     names,
     signature::{
         open_lifetimes,
-        Param,
-        Shape,
         Signature, //
     },
 };
@@ -50,31 +48,34 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
     // What is returned may be borrowed from what is lent for the call.
     let open = open_lifetimes(signature.ret.clone());
     let open = quote_spanned! { signature.ret.span() => <#open as ::bpf::kfunc::KfuncRet> };
-    let entry = Entry::new(&signature);
-    let Entry {
-        registers,
-        convert,
-        arguments,
-        write_back,
-    } = &entry;
+    let registers = registers(&signature);
     let description = description(&symbol, &signature);
     let flags = arg_flags(&signature);
     let rules = rules(&symbol, &signature, &quote! { #name }, 0);
+    let returned = &signature.ret;
+    let call = call(
+        &signature,
+        &registers,
+        // Errors about lifetimes are for the name of the function.
+        |arguments| quote_spanned! { name.span() => #open::into_abi(#name(#(#arguments),*)) },
+        |err, error| {
+            let failed = quote_spanned! { returned.span() =>
+                <#returned as ::bpf::kfunc::FromArgError<#error>>
+            };
+            quote! { #ret::into_abi(#failed::from_error(#err)) }
+        },
+    );
     let c_name = c_string(&symbol);
     let entry_address =
         quote_spanned! { signature.ret.span() => __bpf_entry as *const ::core::ffi::c_void };
-    let value = format_ident!("__bpf_value");
     let function = quote_spanned! { signature.ret.span() =>
         /// # Safety
         ///
         /// To be called by a BPF program that the verifier accepted, and by nobody else.
         #[export_name = #symbol]
         #(#may_panic)*
-        unsafe extern "C" fn __bpf_entry(#(#registers),*) -> #ret::Abi {
-            #(#convert)*
-            let #value = #name(#(#arguments),*);
-            #(#write_back)*
-            #open::into_abi(#value)
+        unsafe extern "C" fn __bpf_entry(#(#registers: u64),*) -> #ret::Abi {
+            #call
         }
     };
 
@@ -93,7 +94,7 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
             unsafe impl ::bpf::kfunc::Kfunc for #name {
                 const NAME: &'static ::core::ffi::CStr = #c_name;
                 const ENTRY: *const ::core::ffi::c_void = #entry_address;
-                const FLAGS: u32 = #ret::FLAGS #(| #flags)* #(| ::kernel::bindings::#attributes)*;
+                const FLAGS: u32 = #ret::FLAGS | #flags #(| ::kernel::bindings::#attributes)*;
             }
 
             #description
@@ -133,19 +134,19 @@ pub(crate) fn attributes(function: &Ident, attr: TokenStream) -> Result<Vec<Iden
         .collect()
 }
 
-/// The flags that the arguments bring.
-pub(crate) fn arg_flags(signature: &Signature) -> Vec<TokenStream> {
-    let flags = signature.params.iter().map(|param| {
+/// What the parameters tell the verifier, as a list of `Contract`s.
+fn contracts(signature: &Signature, count: usize) -> TokenStream {
+    let contracts = signature.params.iter().take(count).map(|param| {
         let ty = &param.ty;
-        match param.shape {
-            Shape::Register => quote_spanned! { ty.span() =>
-                <#ty as ::bpf::kfunc::KfuncArg>::FLAGS
-            },
-            Shape::Reader => quote! { ::kernel::bindings::KF_RCU_PROTECTED },
-            _ => quote! { 0 },
-        }
+        quote_spanned! { ty.span() => <#ty as ::bpf::kfunc::KfuncArg>::CONTRACT }
     });
-    flags.collect()
+    quote! { &[#(#contracts),*] }
+}
+
+/// The flags that the arguments bring.
+pub(crate) fn arg_flags(signature: &Signature) -> TokenStream {
+    let contracts = contracts(signature, signature.params.len());
+    quote! { ::bpf::contract::flags(#contracts) }
 }
 
 /// The name of a symbol as C has it.
@@ -153,9 +154,6 @@ pub(crate) fn c_string(symbol: &str) -> Literal {
     // A name of letters, digits and `_` has no NUL.
     Literal::c_string(&std::ffi::CString::new(symbol).unwrap_or_default())
 }
-
-/// What BPF passes in registers.
-const REGISTERS: usize = 5;
 
 /// What the verifier demands of the arguments together, checked when the types are known. `name` is
 /// the type that stands for the kfunc, and `leading` how many arguments come before the author's.
@@ -165,112 +163,31 @@ pub(crate) fn rules(
     name: &TokenStream,
     leading: usize,
 ) -> TokenStream {
-    let last = signature.params.len();
-    let mut place = leading;
-    let pointers = signature.params.iter().map(|param| {
-        let ty = &param.ty;
-        match param.shape {
-            Shape::Register => quote_spanned! { ty.span() => ::bpf::kfunc::is_pointer::<#ty>() },
-            Shape::Reader | Shape::Call => quote! { false },
-            Shape::Mem | Shape::Copy | Shape::CopyBack => quote! { true },
-        }
-    });
-    let pointers = quote! { &[#(#pointers),*] };
-    // Those of which the verifier takes one in all.
-    let only_one = |what: &str| {
-        let what = format_ident!("{what}");
-        let each = signature.params.iter().map(|param| {
-            let ty = &param.ty;
-            match param.shape {
-                Shape::Register => quote_spanned! { ty.span() =>
-                    <#ty as ::bpf::kfunc::KfuncArg>::#what
-                },
-                _ => quote! { false },
-            }
-        });
-        quote! { &[#(#each),*] }
-    };
-    let (constants, lenders) = (only_one("CONSTANT"), only_one("LENDS"));
+    let contracts = contracts(signature, signature.params.len());
     let rules = signature.params.iter().enumerate().map(|(index, param)| {
-        let register = place;
-        place += param.shape.args();
-        if !matches!(param.shape, Shape::Register) {
-            return TokenStream::new();
-        }
-        let ty = &param.ty;
         let place = format!("{symbol}: argument {} ({}): ", index + 1, param.name);
-        let release = if leading == 0 {
-            format!("{place}the verifier takes a reference away only if it is the first argument")
-        } else {
-            format!(
-                "{place}the first argument is the iterator, and the verifier takes a reference \
-                 away only if that is the first; take `Rcu<'_, ...>` and call `try_get()`"
-            )
-        };
-        let on_stack = format!(
-            "{place}the verifier takes this argument in a register only, of which there are \
-             {REGISTERS}; a slice takes two; put it before others"
-        );
-        let constant = format!(
-            "{place}the verifier knows the value of one argument only; take one `Const`, and another \
-             number as it is"
-        );
-        let lender = format!("{place}the verifier takes one `LentSize` only");
-        let lent = format!(
-            "{place}the verifier ties what is lent to one pointer, and does not take a second; \
-             take one argument that is a pointer"
-        );
-        let implicit = format!("{place}the kernel adds this argument: it must be the last");
-        let trusts = format!(
-            "{place}beside an `Rcu` argument the verifier accepts pointers here that are valid \
-             only under RCU; take `Rcu<'_, ...>`"
-        );
-        let first = index == 0 && leading == 0;
-        let in_register = register < REGISTERS;
-        let is_last = index + 1 == last;
-        quote_spanned! { ty.span() =>
+        quote_spanned! { param.ty.span() =>
             const _: () = {
-                const FLAGS: u32 = <#ty as ::bpf::kfunc::KfuncArg>::FLAGS;
-                const TRUSTS: bool = <#ty as ::bpf::kfunc::KfuncArg>::TRUSTS;
-                const ALL: u32 = <#name as ::bpf::kfunc::Kfunc>::FLAGS;
-                if !<#ty as ::bpf::kfunc::KfuncArg>::REFUSED.is_empty() {
-                    ::core::panic!("{}", <#ty as ::bpf::kfunc::KfuncArg>::REFUSED);
+                const WHY: ::core::option::Option<&str> = ::bpf::contract::broken_rule(
+                    #index,
+                    #leading,
+                    #contracts,
+                    <#name as ::bpf::kfunc::Kfunc>::FLAGS,
+                );
+                const TEXT: ::bpf::describe::Composed =
+                    ::bpf::describe::Composed::new(&[#place, match WHY {
+                        ::core::option::Option::Some(why) => why,
+                        ::core::option::Option::None => "",
+                    }]);
+                if WHY.is_some() {
+                    ::core::panic!("{}", TEXT.text());
                 }
-                ::core::assert!(
-                    #first || FLAGS & ::kernel::bindings::KF_RELEASE == 0,
-                    #release
-                );
-                ::core::assert!(
-                    #is_last || FLAGS & ::kernel::bindings::KF_IMPLICIT_ARGS == 0,
-                    #implicit
-                );
-                ::core::assert!(
-                    #in_register || !<#ty as ::bpf::kfunc::KfuncArg>::IN_REGISTER,
-                    #on_stack
-                );
-                ::core::assert!(
-                    !<#ty as ::bpf::kfunc::KfuncArg>::CONSTANT
-                        || ::bpf::kfunc::count(#constants) <= 1,
-                    #constant
-                );
-                ::core::assert!(
-                    !<#ty as ::bpf::kfunc::KfuncArg>::LENDS || ::bpf::kfunc::count(#lenders) <= 1,
-                    #lender
-                );
-                ::core::assert!(
-                    !<#ty as ::bpf::kfunc::KfuncArg>::LENDS || ::bpf::kfunc::count(#pointers) <= 1,
-                    #lent
-                );
-                ::core::assert!(
-                    !TRUSTS || ALL & ::kernel::bindings::KF_RCU == 0,
-                    #trusts
-                );
             };
         }
     });
     let asleep = format!(
         "{symbol}: a program that is in an RCU read-side critical section must not sleep; leave \
-         `sleepable` away, or return `ARef<Object<T>>` and take no `RcuReader`"
+         `sleepable` away, or return `ARef<Object<T>>` and take no `rcu::Guard`"
     );
     quote! {
         #(#rules)*
@@ -284,130 +201,83 @@ pub(crate) fn rules(
     }
 }
 
-/// The parts of the function that BPF calls.
-pub(crate) struct Entry {
-    /// Its parameters.
-    pub(crate) registers: Vec<TokenStream>,
-    /// Statements that make Rust values of them.
-    pub(crate) convert: Vec<TokenStream>,
-    /// The arguments of the author's function.
-    pub(crate) arguments: Vec<TokenStream>,
-    /// Statements that run after it.
-    pub(crate) write_back: Vec<TokenStream>,
+/// The most arguments that BPF passes (`MAX_BPF_FUNC_ARGS`).
+const MAX_ARGS: usize = 12;
+
+/// The registers of the function that BPF calls: as many as the parameters can take at most, because
+/// only their types know how many that are. Those behind the last one are not looked at.
+pub(crate) fn registers(signature: &Signature) -> Vec<Ident> {
+    let count = (2 * signature.params.len()).min(MAX_ARGS);
+    (0..count).map(|index| format_ident!("r{index}")).collect()
 }
 
-impl Entry {
-    pub(crate) fn new(signature: &Signature) -> Self {
-        let mut entry = Self {
-            registers: Vec::new(),
-            // Arguments are lent for as long as this lives.
-            convert: vec![quote! { let __bpf_call = ::bpf::kfunc::Call; }],
-            arguments: Vec::new(),
-            write_back: Vec::new(),
-        };
-        for (index, param) in signature.params.iter().enumerate() {
-            match param.shape {
-                Shape::Register => entry.register(index, param),
-                Shape::Reader => entry.token(index, &quote! { RcuReader }),
-                Shape::Call => entry.token(index, &quote! { KfuncCall }),
-                Shape::Mem | Shape::Copy | Shape::CopyBack => {
-                    entry.mem(index, param, &signature.ret)
-                }
-            }
-        }
-        entry.keep(signature);
-        entry
-    }
+/// The body of that function: makes a value of each argument, which are in `registers`, and returns
+/// what `inner` makes of their names, or `fail` of the error of one argument and its type.
+pub(crate) fn call(
+    signature: &Signature,
+    registers: &[Ident],
+    inner: impl FnOnce(&[Ident]) -> TokenStream,
+    fail: impl Fn(&Ident, &TokenStream) -> TokenStream,
+) -> TokenStream {
+    let arguments = signature.params.iter().enumerate();
+    let arguments: Vec<_> = arguments
+        .map(|(index, param)| Ident::new(&format!("arg{index}"), param.span))
+        .collect();
+    // Names of this macro, also where a type comes from another one.
+    let [lent, err] = ["__bpf_call", "err"].map(|name| format_ident!("{name}"));
 
-    /// Has what the first argument may give up outlive what else may point to it.
-    fn keep(&mut self, signature: &Signature) {
-        let Some((first, others)) = signature.params.split_first() else {
-            return;
-        };
-        if !matches!(first.shape, Shape::Register) || others.is_empty() {
-            return;
-        }
-        let ty = &first.ty;
-        let points = others.iter().map(|other| {
-            let ty = &other.ty;
-            match other.shape {
-                Shape::Register => quote_spanned! { ty.span() =>
-                    <#ty as ::bpf::kfunc::KfuncArg>::POINTS
-                },
-                Shape::Mem | Shape::CopyBack => quote! { true },
-                Shape::Reader | Shape::Call | Shape::Copy => quote! { false },
-            }
-        });
-        self.convert.push(quote_spanned! { ty.span() =>
-            let __bpf_kept = if const { ::bpf::kfunc::any(&[#(#points),*]) } {
-                <#ty as ::bpf::kfunc::KfuncArg>::keep(&arg0)
-            } else {
-                ::core::option::Option::None
-            };
-        });
-    }
-
-    fn register(&mut self, index: usize, param: &Param) {
-        let arg = format_ident!("arg{index}");
+    let mut body = inner(&arguments);
+    for (index, (param, argument)) in signature.params.iter().zip(&arguments).enumerate().rev() {
         let ty = &param.ty;
-        let span = ty.span();
-        self.registers.push(quote! { #arg: u64 });
-        self.convert.push(quote_spanned! { span =>
-            // SAFETY: The verifier checked the argument against the prototype in BTF, which is
-            // made from this same type.
-            let #arg = unsafe { <#ty as ::bpf::kfunc::KfuncArg>::from_register(#arg, &__bpf_call) };
-        });
-        self.arguments.push(quote! { #arg });
-    }
-
-    fn token(&mut self, index: usize, ty: &TokenStream) {
-        let arg = format_ident!("arg{index}");
-        self.convert.push(quote! {
-            // SAFETY: This is a kfunc that a program called. With an `RcuReader`, the verifier
-            // lets only programs call that are in an RCU read-side critical section, and takes
-            // what the function returns away from them at its end.
-            let #arg = unsafe { ::bpf::#ty::get(&__bpf_call) };
-        });
-        self.arguments.push(quote! { #arg });
-    }
-
-    fn mem(&mut self, index: usize, param: &Param, ret: &syn::Type) {
-        let arg = format_ident!("arg{index}");
-        let len = format_ident!("len{index}");
-        let mem = format_ident!("mem{index}");
-        let large = format_ident!("large{index}");
-        self.registers.push(quote! { #arg: *mut u8 });
-        self.registers.push(quote! { #len: u32 });
-        self.convert.push(quote! {
-            // SAFETY: The verifier checked that the program may read and write the memory, and
-            // the program cannot give it up before the call returns.
-            let #mem = unsafe { ::bpf::Mem::from_raw(#arg, #len, &__bpf_call) };
-        });
-        if let Shape::Mem = param.shape {
-            self.arguments.push(quote! { #mem });
-            return;
-        }
-
-        let ret_span = ret.span();
-        let from_error = quote_spanned! { ret_span =>
-            <#ret as ::bpf::kfunc::KfuncRetError>::from_error
-        };
-        self.convert.push(quote! {
-            let mut #arg = ::bpf::mem::Snapshot::new();
-            let mut #large = ::bpf::mem::Allocation::none();
-            let #arg = match #arg.take(&mut #large, #mem) {
-                Ok(bytes) => bytes,
-                Err(err) => {
-                    return <#ret as ::bpf::kfunc::KfuncRet>::into_abi(#from_error(err));
-                }
-            };
-        });
-        if let Shape::CopyBack = param.shape {
-            self.arguments.push(quote! { &mut *#arg });
-            self.write_back.push(quote! { #mem.write_back(#arg); });
+        let before = contracts(signature, index);
+        let fail = fail(&err, &quote! { <#ty as ::bpf::kfunc::KfuncArg>::Error });
+        let keep = if index == 0 && signature.params.len() > 1 {
+            keep(signature, argument)
         } else {
-            self.arguments.push(quote! { &*#arg });
-        }
+            TokenStream::new()
+        };
+        body = quote_spanned! { ty.span() =>
+            <#ty as ::bpf::kfunc::KfuncArg>::receive(
+                // SAFETY: The verifier checked the argument against the prototype in BTF, which is
+                // made from this same type.
+                unsafe {
+                    ::bpf::kfunc::Passed::new(
+                        [#(#registers),*],
+                        const { ::bpf::contract::registers(#before) },
+                    )
+                },
+                &#lent,
+                |#argument| {
+                    #keep
+                    #body
+                },
+                |#err| { #fail },
+            )
+        };
+    }
+    quote! {
+        // Arguments are lent for as long as this lives.
+        let #lent = ::bpf::kfunc::Call;
+        #body
+    }
+}
+
+/// Has what the first argument may give up outlive what else may point to it.
+fn keep(signature: &Signature, argument: &Ident) -> TokenStream {
+    let Some((first, others)) = signature.params.split_first() else {
+        return TokenStream::new();
+    };
+    let others = others.iter().map(|other| {
+        let ty = &other.ty;
+        quote_spanned! { ty.span() => <#ty as ::bpf::kfunc::KfuncArg>::CONTRACT }
+    });
+    let ty = &first.ty;
+    quote_spanned! { ty.span() =>
+        let __bpf_kept = if const { ::bpf::contract::may_alias(&[#(#others),*]) } {
+            <#ty as ::bpf::kfunc::KfuncArg>::keep(&#argument)
+        } else {
+            ::core::option::Option::None
+        };
     }
 }
 
@@ -415,32 +285,37 @@ impl Entry {
 fn description(symbol: &str, signature: &Signature) -> TokenStream {
     let ret = &signature.ret;
     let ret = quote_spanned! { ret.span() => <#ret as ::bpf::kfunc::KfuncRet>::BTF };
-    describe("kfunc", symbol, &params(signature), &ret)
+    describe("kfunc", symbol, &params(signature, true), &ret)
 }
 
-/// The parameters in that description.
-pub(crate) fn params(signature: &Signature) -> Vec<TokenStream> {
-    let mut params = Vec::new();
-    for param in &signature.params {
+/// The parameters in that description. Each brings the comma in front of it, because one for which
+/// the program passes nothing is not there.
+pub(crate) fn params(signature: &Signature, nothing_before: bool) -> Vec<TokenStream> {
+    let params = signature.params.iter().enumerate().map(|(index, param)| {
         let name = &param.name;
         let ty = &param.ty;
-        match param.shape {
-            Shape::Reader | Shape::Call => {}
-            Shape::Register => params.push(quote_spanned! { ty.span() =>
-                ::bpf::kfunc::name::<#ty>(#name), <#ty as ::bpf::kfunc::KfuncArg>::SUFFIX, " ",
-                <#ty as ::bpf::kfunc::KfuncArg>::BTF
-            }),
-            Shape::Copy => {
-                let text = format!("{name} *const void, {name}__sz u32");
-                params.push(quote! { #text });
-            }
-            Shape::Mem | Shape::CopyBack => {
-                let text = format!("{name} *void, {name}__sz u32");
-                params.push(quote! { #text });
+        let before = contracts(signature, index);
+        quote_spanned! { ty.span() =>
+            {
+                const PARAM: ::bpf::describe::Composed =
+                    <#ty as ::bpf::kfunc::KfuncArg>::CONTRACT.describe(
+                        #name,
+                        #nothing_before && ::bpf::contract::registers(#before) == 0,
+                    );
+                PARAM.text()
             }
         }
-    }
-    params
+    });
+    params.collect()
+}
+
+/// Puts commas between parameters.
+pub(crate) fn separated(params: impl Iterator<Item = TokenStream>) -> Vec<TokenStream> {
+    let params = params.enumerate().map(|(index, param)| {
+        let comma = if index == 0 { "" } else { ", " };
+        quote! { #comma, #param }
+    });
+    params.collect()
 }
 
 /// The description of a function, a `kfunc` or another `func`.
@@ -452,12 +327,7 @@ pub(crate) fn describe(
 ) -> TokenStream {
     let begin = format!("{what} {symbol}(");
     let mut parts = vec![quote! { #begin }];
-    for (index, param) in params.iter().enumerate() {
-        if index > 0 {
-            parts.push(quote! { ", " });
-        }
-        parts.push(param.clone());
-    }
+    parts.extend_from_slice(params);
     parts.push(quote! { ") " });
     parts.push(ret.clone());
     modinfo::entry(&parts)

@@ -3,10 +3,7 @@
 //! Code generation for `#[kfunc_iterator]`.
 
 use crate::{
-    kfunc::{
-        self,
-        Entry, //
-    },
+    kfunc,
     modinfo,
     names,
     signature::{
@@ -92,21 +89,31 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
             format!("{name}: `it` is the name of the iterator itself in BTF; choose another"),
         ));
     }
-    let entry = Entry::new(&signature);
-    let Entry {
-        registers,
-        convert,
-        arguments,
-        write_back,
-    } = &entry;
+    let registers = kfunc::registers(&signature);
+    let call_new = kfunc::call(
+        &signature,
+        &registers,
+        |arguments| quote! { <#ty>::new(#(#arguments),*) },
+        |err, error| {
+            quote! { ::bpf::kfunc::FromArgError::<#error>::from_error(#err) }
+        },
+    );
     let next_item = item_type(name, next)?;
-    let tokens = next_tokens(name, next)?;
-    let rcu_flag = if tokens.iter().any(|token| token == "RcuReader") {
-        // The verifier holds the program to it from `new` on.
-        quote! { | ::kernel::bindings::KF_RCU_PROTECTED }
-    } else {
-        quote! {}
-    };
+    let next_signature = Signature::parse(&successor(next)?)?;
+    let call_next = kfunc::call(
+        &next_signature,
+        // The program passes nothing else; `next_rules` says so.
+        &[],
+        |arguments| quote! { state.next(|value| <#ty>::next(value #(, #arguments)*)) },
+        |err, _| {
+            quote! {
+                let _ = #err;
+                ::core::ptr::null()
+            }
+        },
+    );
+    let next_flags = kfunc::arg_flags(&next_signature);
+    let next_rules = next_rules(name, &next_signature);
 
     let [new_name, next_name, destroy_name] =
         ["new", "next", "destroy"].map(|what| format_ident!("bpf_iter_{stem}_{what}"));
@@ -115,7 +122,7 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
     let it = format!("it *struct bpf_iter_{stem}");
     let it = quote! { #it };
     let mut params = vec![it.clone()];
-    params.extend(kfunc::params(&signature));
+    params.extend(kfunc::params(&signature, false));
     let describe_new = kfunc::describe("kfunc", &new_name.to_string(), &params, &quote! { "int" });
     let describe_next = kfunc::describe(
         "kfunc",
@@ -146,7 +153,8 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
         (
             &new_name,
             quote! { new },
-            quote! { ::kernel::bindings::KF_ITER_NEW #(| #flags)* #rcu_flag },
+            // The verifier holds the program to what `next` wants from `new` on.
+            quote! { ::kernel::bindings::KF_ITER_NEW | #flags | #next_flags },
         ),
         (
             &next_name,
@@ -197,13 +205,11 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
             ///
             /// To be called by a BPF program that the verifier accepted, and by nobody else.
             #[export_name = #new_symbol]
-            unsafe extern "C" fn new(state: *mut __BpfState, #(#registers),*) -> i32 {
+            unsafe extern "C" fn new(state: *mut __BpfState, #(#registers: u64),*) -> i32 {
                 // SAFETY: The verifier checked that there is room for an iterator, which is used
                 // for nothing else until it is destroyed (`process_iter_arg()`).
                 unsafe { __BpfState::begin(state) };
-                #(#convert)*
-                let value: ::kernel::error::Result<#ty> = <#ty>::new(#(#arguments),*);
-                #(#write_back)*
+                let value: ::kernel::error::Result<#ty> = { #call_new };
                 match value {
                     Ok(value) => {
                         // SAFETY: It was just written.
@@ -219,17 +225,10 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
             /// To be called by a BPF program that the verifier accepted, and by nobody else.
             #[export_name = #next_symbol]
             unsafe extern "C" fn next(state: *mut __BpfState) -> *const ::core::ffi::c_void {
-                let __bpf_call = ::bpf::kfunc::Call;
                 // SAFETY: The verifier checked that `state` is an iterator that `new` began and
                 // that is not destroyed.
                 let state = unsafe { &mut *state };
-                state.next(|value| {
-                    <#ty>::next(value #(, {
-                        // SAFETY: This is a kfunc that a program called. If there is a reader, the
-                        // verifier holds the program to an RCU read-side critical section.
-                        unsafe { ::bpf::#tokens::get(&__bpf_call) }
-                    })*)
-                })
+                #call_next
             }
 
             /// # Safety
@@ -242,6 +241,7 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
             }
 
             #rules
+            #next_rules
 
             #describe_new
             #describe_next
@@ -285,12 +285,7 @@ fn constructor(new: &ImplItemFn) -> Result<ItemFn> {
         }
     }
     sig.output = syn::parse_quote!(-> ::kernel::error::Result<()>);
-    Ok(ItemFn {
-        attrs: Vec::new(),
-        vis: syn::Visibility::Inherited,
-        sig,
-        block: Box::new(syn::parse_quote!({})),
-    })
+    Ok(function(sig))
 }
 
 /// The `T` of `fn next(&mut self) -> Option<T>`.
@@ -327,39 +322,40 @@ fn item_type(name: &Ident, next: &ImplItemFn) -> Result<Type> {
     }
 }
 
-fn is_static(reference: &syn::TypeReference) -> bool {
-    reference
-        .lifetime
-        .as_ref()
-        .is_some_and(|lifetime| lifetime.ident == "static")
+/// `next` as a function of what it takes beside `&mut self`.
+fn successor(next: &ImplItemFn) -> Result<ItemFn> {
+    let mut sig = next.sig.clone();
+    sig.inputs = sig.inputs.into_iter().skip(1).collect();
+    sig.output = ReturnType::Default;
+    Ok(function(sig))
 }
 
-/// What `next` is told beside `&mut self`: names of `RcuReader` and `KfuncCall`.
-fn next_tokens(name: &Ident, next: &ImplItemFn) -> Result<Vec<Ident>> {
-    let tokens = next.sig.inputs.iter().skip(1).map(|arg| {
-        let token = match arg {
-            FnArg::Typed(arg) => match &*arg.ty {
-                Type::Reference(reference) if !is_static(reference) => match &*reference.elem {
-                    Type::Path(path) => path.path.segments.last().map(|s| s.ident.clone()),
-                    _ => None,
-                },
-                _ => None,
-            },
-            FnArg::Receiver(_) => None,
-        };
-        token
-            .filter(|token| token == "RcuReader" || token == "KfuncCall")
-            .ok_or_else(|| {
-                Error::new(
-                    arg.span(),
-                    format!(
-                        "{name}: the program gives `next` nothing but the iterator; beside it \
-                         there are `&RcuReader` and `&KfuncCall`"
-                    ),
-                )
-            })
+/// That the program has to pass nothing to `next` but the iterator.
+fn next_rules(name: &Ident, signature: &Signature) -> TokenStream {
+    let text = format!(
+        "{name}: the program gives `next` nothing but the iterator; beside it there are \
+         `&rcu::Guard` and `&KfuncCall`"
+    );
+    let rules = signature.params.iter().map(|param| {
+        let ty = &param.ty;
+        quote_spanned! { ty.span() =>
+            const _: () = ::core::assert!(
+                <#ty as ::bpf::kfunc::KfuncArg>::CONTRACT.registers() == 0,
+                #text
+            );
+        }
     });
-    tokens.collect()
+    quote! { #(#rules)* }
+}
+
+/// A function with this signature, of which nothing else is looked at.
+fn function(sig: syn::Signature) -> ItemFn {
+    ItemFn {
+        attrs: Vec::new(),
+        vis: syn::Visibility::Inherited,
+        sig,
+        block: Box::new(syn::parse_quote!({})),
+    }
 }
 
 fn last_is(ty: &Type, name: &str) -> bool {

@@ -253,7 +253,7 @@ fn same_names(set: &KfuncSet) -> Vec<TokenStream> {
         );
         Some(quote_spanned! { name.span() =>
             const _: () = ::core::assert!(
-                ::bpf::kfunc::are_equal(<#kfunc as ::bpf::kfunc::Kfunc>::NAME, #symbol),
+                ::bpf::kfunc_set::are_equal(<#kfunc as ::bpf::kfunc::Kfunc>::NAME, #symbol),
                 #why
             );
         })

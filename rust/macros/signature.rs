@@ -2,10 +2,10 @@
 
 //! Reads the signature of a kfunc and says what is wrong with it.
 //!
-//! The result, [`Signature`], is what code generation needs: the parameters in order, each with
-//! the shape in which BPF passes it. A type that has no meaning for the verifier is refused here if
-//! its spelling gives it away, with what to write instead. The check is a courtesy, not the
-//! guarantee: a type that slips through meets the trait bounds of the `bpf` crate.
+//! The result, [`Signature`], is what code generation needs: the names and types of the parameters.
+//! The traits of the `bpf` crate decide what a type means. A type that has no meaning for the
+//! verifier is refused here if its spelling gives it away, with what to write instead. The check is a
+//! courtesy, not the guarantee: a type that slips through meets the trait bounds.
 
 use crate::names;
 use proc_macro2::{
@@ -27,48 +27,26 @@ use syn::{
     PathArguments,
     Result,
     ReturnType,
-    Type, //
+    Type,
+    TypeReference, //
 };
-
-/// What BPF passes at most: five in registers, more on the stack (`MAX_BPF_FUNC_ARGS`).
-const MAX_ARGS: usize = 12;
 
 /// Whole parameter names to which the verifier gives a meaning.
 const NAMES: &[&str] = &["rdonly_buf_size", "rdwr_buf_size"];
 
-/// In which shape BPF passes a parameter.
-pub(crate) enum Shape {
-    /// One register, converted by the type's `KfuncArg`.
-    Register,
-    /// Nothing: the function is told that it is called under RCU (`&RcuReader`).
-    Reader,
-    /// Nothing: the function is told that it is called (`&KfuncCall`).
-    Call,
-    /// A pointer and a length; the function sees the memory itself.
-    Mem,
-    /// A pointer and a length; the function sees a private copy (`&[u8]`).
-    Copy,
-    /// The same, and what the function leaves in the copy is written back (`&mut [u8]`).
-    CopyBack,
-}
-
-impl Shape {
-    /// How many arguments that are.
-    pub(crate) fn args(&self) -> usize {
-        match self {
-            Shape::Reader | Shape::Call => 0,
-            Shape::Register => 1,
-            Shape::Mem | Shape::Copy | Shape::CopyBack => 2,
-        }
-    }
-}
+/// Numbers of which a slice is not memory for the verifier.
+const NUMBERS: &[&str] = &[
+    "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "bool",
+    "char",
+];
 
 /// One parameter of a kfunc.
 pub(crate) struct Param {
     /// Its name in BTF.
     pub(crate) name: String,
+    /// Where the author wrote it.
+    pub(crate) span: Span,
     pub(crate) ty: Type,
-    pub(crate) shape: Shape,
 }
 
 /// The signature of a kfunc.
@@ -82,27 +60,10 @@ impl Signature {
         check_function(&item.sig)?;
 
         let name = &item.sig.ident;
-        let mut params = Vec::new();
-        let mut args = 0;
-        for (index, arg) in item.sig.inputs.iter().enumerate() {
-            let param = parse_param(name, index + 1, arg)?;
-            args += param.shape.args();
-            if args > MAX_ARGS {
-                return Err(Error::new(
-                    arg.span(),
-                    format!(
-                        "{name}: argument {} ({}): BPF passes {MAX_ARGS} arguments at most, and a \
-                         slice takes two; put some of them into a struct (`In<T>`)",
-                        index + 1,
-                        param.name
-                    ),
-                ));
-            }
-            params.push(param);
-        }
-
+        let params = item.sig.inputs.iter().enumerate();
+        let params = params.map(|(index, arg)| parse_param(name, index + 1, arg));
         Ok(Self {
-            params,
+            params: params.collect::<Result<_>>()?,
             ret: parse_return(name, &item.sig.output)?,
         })
     }
@@ -195,91 +156,87 @@ fn parse_param(function: &Ident, number: usize, arg: &FnArg) -> Result<Param> {
         );
     }
 
-    let shape = match classify(ungroup(&arg.ty)) {
-        Ok(shape) => shape,
-        Err(why) => return refuse(arg.ty.span(), &why),
-    };
+    if let Some(why) = refused(ungroup(&arg.ty)) {
+        return refuse(arg.ty.span(), &why);
+    }
     Ok(Param {
         name: spelled,
+        span: name.span(),
         ty: close_lifetimes((*arg.ty).clone()),
-        shape,
     })
 }
 
-/// Tells the shape of an argument from its type, or why there is none.
-fn classify(ty: &Type) -> core::result::Result<Shape, String> {
-    match ty {
-        Type::Reference(reference) => {
-            if reference
-                .lifetime
-                .as_ref()
-                .is_some_and(|lifetime| lifetime.ident == "static")
-            {
-                return Err(
-                    "an argument is lent for the time of the call; leave `'static` away".into(),
-                );
-            }
-            let mutable = reference.mutability.is_some();
-            match ungroup(&reference.elem) {
-                Type::Slice(slice) => match last_ident(ungroup(&slice.elem)) {
-                    Some(elem) if elem == "u8" && mutable => Ok(Shape::CopyBack),
-                    Some(elem) if elem == "u8" => Ok(Shape::Copy),
-                    _ => Err(format!(
-                        "a slice of {} has no byte length the verifier can check; take `&{}[u8]`",
-                        spelling(&slice.elem),
-                        if mutable { "mut " } else { "" },
-                    )),
-                },
-                elem => match last_ident(elem) {
-                    Some(name) if name == "Mem" && mutable => Err(
-                        "several arguments may point to the same memory; take `&Mem`, which \
-                         can be written through"
-                            .into(),
-                    ),
-                    Some(name) if name == "Mem" => Ok(Shape::Mem),
-                    Some(name) if name == "RcuReader" && !mutable => Ok(Shape::Reader),
-                    Some(name) if name == "KfuncCall" && !mutable => Ok(Shape::Call),
-                    _ if mutable => Err(format!(
-                        "another CPU or another argument may refer to the same {0}; take `&{0}`, \
-                         or `Out<'_, {0}>` to fill a struct",
-                        spelling(elem)
-                    )),
-                    Some(name) if name == "str" => Err("the verifier does not check that bytes \
-                         are UTF-8; take `&[u8]` and call `core::str::from_utf8`"
-                        .into()),
-                    _ => Ok(Shape::Register),
-                },
-            }
-        }
-        Type::Ptr(_) => {
-            Err("a raw pointer promises nothing; take `&[u8]` or `&Mem` for memory".into())
-        }
-        Type::Slice(_) | Type::Array(_) => Err("BPF passes memory by pointer; take `&[u8]`".into()),
-        Type::Tuple(_) => Err("BPF passes no tuples; write one argument for each part".into()),
-        Type::BareFn(_) => Err("BPF has no pointers to functions of the kernel".into()),
-        Type::ImplTrait(_) | Type::TraitObject(_) => {
-            Err("a kfunc has one BTF prototype; name the type".into())
-        }
+/// Why a type cannot be an argument, as far as its spelling says so.
+fn refused(ty: &Type) -> Option<String> {
+    let text = match ty {
+        Type::Reference(reference) => return refused_reference(reference),
+        Type::Ptr(_) => "a raw pointer promises nothing; take `&[u8]` or `&Mem` for memory",
+        Type::Slice(_) | Type::Array(_) => "BPF passes memory by pointer; take `&[u8]`",
+        Type::Tuple(_) => "BPF passes no tuples; write one argument for each part",
+        Type::BareFn(_) => "BPF has no pointers to functions of the kernel",
+        Type::ImplTrait(_) | Type::TraitObject(_) => "a kfunc has one BTF prototype; name the type",
         Type::Path(_) => match last_ident(ty).map(Ident::to_string).as_deref() {
-            Some(name @ ("usize" | "isize")) => Err(format!(
-                "{name} is not the same on every architecture; take {}",
-                if name == "usize" { "u64" } else { "i64" }
-            )),
-            Some(name @ ("u128" | "i128")) => Err(format!(
-                "a BPF register has 64 bits; take two {} or `&[u8]`",
-                if name == "u128" { "u64" } else { "i64" }
-            )),
-            Some(name @ ("f32" | "f64")) => Err(format!(
-                "{name}: neither BPF nor the kernel computes with floating point; take an integer"
-            )),
-            Some("char") => Err(
-                "the verifier does not check that a number is a character; take \
-                 u32 and call `char::from_u32`"
-                    .into(),
-            ),
-            _ => Ok(Shape::Register),
+            Some("usize") => "usize is not the same on every architecture; take u64",
+            Some("isize") => "isize is not the same on every architecture; take i64",
+            Some("u128") => "a BPF register has 64 bits; take two u64 or `&[u8]`",
+            Some("i128") => "a BPF register has 64 bits; take two i64 or `&[u8]`",
+            Some(name @ ("f32" | "f64")) => {
+                return Some(format!(
+                    "{name}: neither BPF nor the kernel computes with floating point; take an \
+                     integer"
+                ));
+            }
+            Some("char") => {
+                "the verifier does not check that a number is a character; take u32 and call \
+                 `char::from_u32`"
+            }
+            _ => return None,
         },
-        _ => Ok(Shape::Register),
+        _ => return None,
+    };
+    Some(text.to_string())
+}
+
+fn refused_reference(reference: &TypeReference) -> Option<String> {
+    let lifetime = reference.lifetime.as_ref();
+    if lifetime.is_some_and(|lifetime| lifetime.ident == "static") {
+        return Some("an argument is lent for the time of the call; leave `'static` away".into());
+    }
+    let mutable = reference.mutability.is_some();
+    let elem = match ungroup(&reference.elem) {
+        Type::Slice(slice) => {
+            let elem = ungroup(&slice.elem);
+            // An alias of `u8` is known by its name only where it is defined.
+            let is_path = matches!(elem, Type::Path(_));
+            let is_number =
+                last_ident(elem).is_some_and(|elem| NUMBERS.contains(&elem.to_string().as_str()));
+            return (!is_path || is_number).then(|| {
+                format!(
+                    "a slice of {} has no byte length the verifier can check; take `&{}[u8]`",
+                    spelling(elem),
+                    if mutable { "mut " } else { "" },
+                )
+            });
+        }
+        elem => elem,
+    };
+    match last_ident(elem).map(Ident::to_string).as_deref() {
+        Some("str") => Some(
+            "the verifier does not check that bytes are UTF-8; take `&[u8]` and call \
+             `core::str::from_utf8`"
+                .into(),
+        ),
+        Some("Mem") if mutable => Some(
+            "several arguments may point to the same memory; take `&Mem`, which can be written \
+             through"
+                .into(),
+        ),
+        _ if mutable => Some(format!(
+            "another CPU or another argument may refer to the same {0}; take `&{0}`, or \
+             `Out<'_, {0}>` to fill a struct",
+            spelling(elem)
+        )),
+        _ => None,
     }
 }
 

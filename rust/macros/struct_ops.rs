@@ -288,11 +288,10 @@ fn method(member: &Member) -> TokenStream {
     };
     let ret = &function.ret;
     let arguments = function.params.iter().map(|(name, ty)| {
-        quote_spanned! { ty.span() => ::bpf::struct_ops::MemberArg::into_register(#name) }
+        quote_spanned! { ty.span() => <#ty as ::bpf::struct_ops::MemberArg>::pass(#name) }
     });
-    let from_register = quote_spanned! { ret.span() =>
-        <#ret as ::bpf::struct_ops::MemberRet>::from_register
-    };
+    let returned =
+        quote_spanned! { ret.span() => <#ret as ::bpf::struct_ops::MemberRet>::returned };
     let default = match &function.default {
         Some(body) => {
             let statements = &body.stmts;
@@ -301,7 +300,7 @@ fn method(member: &Member) -> TokenStream {
         // The table was checked; nothing is what a program returns that was not run.
         None => quote! {
             // SAFETY: Of 0, a value can be made.
-            unsafe { #from_register(0) }
+            unsafe { #returned(0) }
         },
     };
     let attributes = if function.may_panic.is_empty() {
@@ -318,7 +317,7 @@ fn method(member: &Member) -> TokenStream {
             ) = (self.table().#name, ::bpf::struct_ops::Depth::enter()) {
                 // SAFETY: The table is kept, and with it the trampoline in it, which takes these
                 // registers. What it returns is the program's, for a member with this type.
-                return unsafe { #from_register(__member(#(#arguments),*)) };
+                return unsafe { #returned(__member(#(#arguments),*)) };
             }
             #default
         }
@@ -344,7 +343,7 @@ fn info(table: &Ident, member: &Member) -> TokenStream {
         Kind::Data(_) => (TokenStream::new(), quote! { () }),
         Kind::Function(function) => {
             let kinds = function.params.iter().map(|(_, ty)| {
-                quote_spanned! { ty.span() => <#ty as ::bpf::struct_ops::MemberArg>::KIND }
+                quote_spanned! { ty.span() => <#ty as ::bpf::struct_ops::MemberArg>::CONTENT }
             });
             let ret = &function.ret;
             (quote! { #(#kinds),* }, quote! { #ret })
@@ -355,7 +354,7 @@ fn info(table: &Ident, member: &Member) -> TokenStream {
             name: #text,
             offset: ::core::mem::offset_of!(#table, #name),
             size: ::core::mem::size_of::<#ty>(),
-            kind: ::bpf::struct_ops::Kind::#kind,
+            kind: ::bpf::struct_ops::MemberKind::#kind,
             sleepable: #sleepable,
             signature: ::bpf::struct_ops::signature::<#ret>(&[#args]),
         }
@@ -373,17 +372,13 @@ fn stub(ops: &Ident, member: &Member) -> TokenStream {
     };
     let name = stub_name(ops, member);
     let registers = function.params.iter().map(|_| quote! { _: u64 });
-    let params: Vec<_> = function
-        .params
-        .iter()
-        .map(|(param, ty)| {
-            let param = param.unraw().to_string();
-            quote_spanned! { ty.span() =>
-                #param, <#ty as ::bpf::struct_ops::MemberArg>::SUFFIX, " ",
-                <#ty as ::bpf::struct_ops::MemberArg>::BTF
-            }
-        })
-        .collect();
+    let params = kfunc::separated(function.params.iter().map(|(param, ty)| {
+        let param = param.unraw().to_string();
+        quote_spanned! { ty.span() =>
+            #param, <#ty as ::bpf::struct_ops::MemberArg>::SUFFIX, " ",
+            <#ty as ::bpf::struct_ops::MemberArg>::BTF
+        }
+    }));
     let ret = ret_btf(function);
     let describe = kfunc::describe("func", &name.to_string(), &params, &ret);
     let comment = format!("/* {name} */");

@@ -76,7 +76,7 @@ fn bpf_counter_open(key: u64) -> Option<ARef<Object<Counter>>> {
 
 /// Returns the counter with @key, without a reference, or `NULL`.
 #[kfunc]
-fn bpf_counter_find<'a>(key: u64, rcu: &'a RcuReader) -> Option<Rcu<'a, Object<Counter>>> {
+fn bpf_counter_find<'a>(key: u64, rcu: &'a rcu::Guard) -> Option<Rcu<'a, Object<Counter>>> {
     Object::find(key, rcu)
 }
 
@@ -134,7 +134,7 @@ impl Walk {
         Ok(Self { next: first })
     }
 
-    fn next<'a>(&mut self, rcu: &'a RcuReader) -> Option<Rcu<'a, Object<Counter>>> {
+    fn next<'a>(&mut self, rcu: &'a rcu::Guard) -> Option<Rcu<'a, Object<Counter>>> {
         Object::next(&mut self.next, rcu)
     }
 }

@@ -102,7 +102,10 @@ static THING: ModuleState<ARef<Object<Thing>>> = ModuleState::new();
 
 /// Returns the object, without a reference.
 #[kfunc]
-fn bpf_bench_rust_find<'a>(call: &KfuncCall, rcu: &'a RcuReader) -> Option<Rcu<'a, Object<Thing>>> {
+fn bpf_bench_rust_find<'a>(
+    call: &KfuncCall,
+    rcu: &'a rcu::Guard,
+) -> Option<Rcu<'a, Object<Thing>>> {
     Some(Rcu::new(THING.get(call)?, rcu))
 }
 

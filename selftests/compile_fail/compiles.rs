@@ -29,10 +29,23 @@ define!(bpf_by_macro, u16);
 #[kfunc]
 fn bpf_nothing() {}
 
+// A type is what it is by whatever name.
+type Byte = core::primitive::u8;
+type Bytes<'a> = &'a [Byte];
+type Memory = Mem;
+type Token<'a> = &'a rcu::Guard;
+
+#[kfunc]
+fn bpf_aliases(bytes: Bytes<'_>, more: &mut [Byte], memory: &Memory, rcu: Token<'_>) -> Result {
+    let _ = (memory, rcu);
+    more.fill(bytes.first().copied().unwrap_or(0));
+    Ok(())
+}
+
 kfunc_set! {
     /// With a comment.
     #[allow(dead_code)]
-    pub(crate) static ALL for [Tracing, Lsm, Any] = [deep::bpf_deep, bpf_by_macro, bpf_nothing];
+    pub(crate) static ALL for [Tracing, Lsm, Any] = [deep::bpf_deep, bpf_by_macro, bpf_nothing, bpf_aliases];
 }
 
 kfunc_set! {

@@ -2,7 +2,10 @@
 
 //! What the types of the instruction builder refuse.
 
-use bpf::insn::*;
+use bpf::{
+    insn::*,
+    register::Content, //
+};
 
 /// No instruction writes to the frame pointer.
 fn frame_pointer() -> [Insn; 6] {
@@ -24,7 +27,7 @@ unsafe extern "C" fn follows(pointer: u64, _: u64, _: u64, _: u64, _: u64) -> u6
 }
 
 /// Only `bpf_call!`, which looks at the types, makes one.
-static FOLLOWS: Native = Native::new("follows", follows, &[Kind::Number]); //~ call to unsafe function `bpf::insn::Native::new` is unsafe
+static FOLLOWS: Native = Native::new("follows", follows, &[Content::Scalar]); //~ call to unsafe function `bpf::insn::Native::new` is unsafe
 
 fn any_instruction(prologue: &mut Prologue<'_>) {
     prologue.raw().push(store(DW, R1.arg(0), 0)); //~ call to unsafe function `bpf::insn::Prologue::<'a>::raw` is unsafe

@@ -33,7 +33,7 @@ impl Walk {
         Ok(Self)
     }
 
-    fn next<'a>(&mut self, _reader: &'a RcuReader) -> swap::Option<Rcu<'a, Object<One>>> {
+    fn next<'a>(&mut self, _reader: &'a rcu::Guard) -> swap::Option<Rcu<'a, Object<One>>> {
         None
     }
 }

@@ -60,7 +60,7 @@ fn bpf_impl_trait(value: impl Into<u32>) {} //~ bpf_impl_trait: argument 1 (valu
 
 #[kfunc]
 #[rustfmt::skip]
-fn bpf_many(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8, i: u8, j: u8, k: u8, l: u8, m: u8) {} //~ bpf_many: argument 13 (m): BPF passes 12 arguments at most, and a slice takes two; put some of them into a struct (`In<T>`)
+fn bpf_many(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8, i: u8, j: u8, k: u8, l: u8, m: u8) {} //~ evaluation of constant value failed | bpf_many: argument 13 (m): BPF passes 12 arguments at most, and a slice takes two; put some of them into a struct (`In<T>`)
 
 #[kfunc]
 fn bpf_mutable(number: &mut u32) {} //~ bpf_mutable: argument 1 (number): another CPU or another argument may refer to the same u32; take `&u32`, or `Out<'_, u32>` to fill a struct

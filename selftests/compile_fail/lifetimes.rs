@@ -15,28 +15,28 @@ struct Kept {
 type Always = Rcu<'static, Object<Kept>>;
 
 #[kfunc]
-fn bpf_keep_alias(kept: Always) {} //~ `__bpf_call` does not live long enough
+fn bpf_keep_alias(kept: Always) {} //~ borrowed data escapes outside of closure | only valid in the closure body
 
 #[kfunc]
-fn bpf_keep(kept: Rcu<'static, Object<Kept>>) {} //~ `__bpf_call` does not live long enough
+fn bpf_keep(kept: Rcu<'static, Object<Kept>>) {} //~ borrowed data escapes outside of closure | only valid in the closure body
 
 #[kfunc]
-fn bpf_keep_option(kept: Option<&'static Object<Kept>>) {} //~ `__bpf_call` does not live long enough
+fn bpf_keep_option(kept: Option<&'static Object<Kept>>) {} //~ borrowed data escapes outside of closure | only valid in the closure body
 
 #[kfunc]
-fn bpf_keep_dynptr(data: Dynptr<'static>) {} //~ `__bpf_call` does not live long enough
-
-#[kfunc] //~ `__bpf_call` does not live long enough
-fn bpf_keep_bound<'a: 'static>(mem: &'a Mem) {}
-
-#[kfunc] //~ `__bpf_call` does not live long enough
-fn bpf_keep_reader<'a: 'static>(rcu: &'a RcuReader) {}
-
-#[kfunc] //~ `__bpf_call` does not live long enough
-fn bpf_keep_call<'a: 'static>(call: &'a KfuncCall) {}
+fn bpf_keep_dynptr(data: Dynptr<'static>) {} //~ borrowed data escapes outside of closure | only valid in the closure body
 
 #[kfunc]
-fn bpf_keep_size(size: bpf::LentSize<'static>) {} //~ `__bpf_call` does not live long enough
+fn bpf_keep_bound<'a: 'static>(mem: &'a Mem) {} //~ borrowed data escapes outside of closure | only valid in the closure body
+
+#[kfunc]
+fn bpf_keep_reader<'a: 'static>(rcu: &'a rcu::Guard) {} //~ borrowed data escapes outside of closure | only valid in the closure body
+
+#[kfunc]
+fn bpf_keep_call<'a: 'static>(call: &'a KfuncCall) {} //~ borrowed data escapes outside of closure | only valid in the closure body
+
+#[kfunc]
+fn bpf_keep_size(size: bpf::LentSize<'static>) {} //~ borrowed data escapes outside of closure | only valid in the closure body
 
 use bpf::bpf_call;
 

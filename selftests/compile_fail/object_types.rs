@@ -7,5 +7,5 @@ use kernel::prelude::*;
 
 struct Plain(u64);
 
-#[kfunc]
+#[kfunc] //~ the trait bound `Plain: BtfObject` is not satisfied
 fn bpf_not_an_object(plain: &Object<Plain>) {} //~ the trait bound `Plain: BtfObject` is not satisfied

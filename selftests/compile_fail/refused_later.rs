@@ -32,8 +32,8 @@ fn bpf_arena_on_stack(a: u64, b: &Mem, c: &Mem, d: Arena<'_>) {} //~ evaluation 
 #[kfunc]
 fn bpf_two_constants(one: Const<u32>, two: Const<u64>) {} //~ evaluation of constant value failed | bpf_two_constants: argument 1 (one): the verifier knows the value of one argument only; take one `Const`, and another number as it is
 
-#[kfunc(sleepable)] //~ evaluation of constant value failed | bpf_sleeps_under_rcu: a program that is in an RCU read-side critical section must not sleep; leave `sleepable` away, or return `ARef<Object<T>>` and take no `RcuReader`
-fn bpf_sleeps_under_rcu(rcu: &RcuReader) {}
+#[kfunc(sleepable)] //~ evaluation of constant value failed | bpf_sleeps_under_rcu: a program that is in an RCU read-side critical section must not sleep; leave `sleepable` away, or return `ARef<Object<T>>` and take no `rcu::Guard`
+fn bpf_sleeps_under_rcu(rcu: &rcu::Guard) {}
 
 #[kfunc]
 fn bpf_returns_some() -> impl Copy { //~ bpf_returns_some: return type: a kfunc has one BTF prototype; name the type

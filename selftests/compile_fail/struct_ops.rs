@@ -76,4 +76,5 @@ bpf_call! {
 
 bpf_call! {
     static BYTES = fn(bytes: &[u8]) {}; //~ `&[u8]` cannot be passed by a prologue or an epilogue
+    //~^ `&[u8]` does not fit into a BPF register
 }

@@ -14,11 +14,14 @@
 
 use super::call_imm;
 use crate::{
-    kfunc::Call,
     object::{
         BtfObject,
-        Object,
-        ObjectType, //
+        Object, //
+    },
+    register::{
+        Call,
+        Content,
+        Register, //
     }, //
 };
 use kernel::{
@@ -29,51 +32,15 @@ use kernel::{
 /// The five-register convention of BPF.
 pub type NativeFn = unsafe extern "C" fn(u64, u64, u64, u64, u64) -> u64;
 
-/// What a parameter of a [`Native`], or an argument of a member, is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A number, of which the bits above its size are any.
-    Number,
-    /// An object of this type.
-    Object(&'static ObjectType),
-    /// The same, or null.
-    Nullable(&'static ObjectType),
-    /// A reference of the program. It is an object until the program begins.
-    Reference(&'static ObjectType),
-}
-
-impl Kind {
-    /// Whether what is `self` can be passed as a `param`, before or after the program has run.
-    pub(super) fn can_be(self, param: Kind, program_has_run: bool) -> bool {
-        match (self, param) {
-            (_, Kind::Number) => true,
-            (Kind::Object(have), Kind::Object(want) | Kind::Nullable(want))
-            | (Kind::Nullable(have), Kind::Nullable(want)) => have == want,
-            (Kind::Reference(have), Kind::Object(want) | Kind::Nullable(want)) => {
-                !program_has_run && have == want
-            }
-            _ => false,
-        }
-    }
-
-    /// The type of the object that it is.
-    pub(crate) const fn object(self) -> Option<&'static ObjectType> {
-        match self {
-            Kind::Number => None,
-            Kind::Object(object) | Kind::Nullable(object) | Kind::Reference(object) => Some(object),
-        }
-    }
-}
-
 /// A function that prologues and epilogues can call. Made by [`bpf_call!`](crate::bpf_call).
 ///
 /// # Invariants
 ///
-/// `function` may be called with any numbers where `params` has [`Kind::Number`] or nothing, and
-/// with what the other kinds say elsewhere. It is `proto.func`.
+/// `function` may be called with any numbers where `params` has [`Content::Scalar`] or nothing,
+/// and with what other contents say elsewhere. It is `proto.func`.
 pub struct Native {
     name: &'static str,
-    params: &'static [Kind],
+    params: &'static [Content],
     proto: bindings::bpf_func_proto,
 }
 
@@ -90,7 +57,7 @@ impl Native {
     pub const unsafe fn new(
         name: &'static str,
         function: NativeFn,
-        params: &'static [Kind],
+        params: &'static [Content],
     ) -> Self {
         // SAFETY: All members are integers, pointers and functions that may be absent. The verifier
         // does not see it: a program cannot call a function with such an id.
@@ -109,7 +76,7 @@ impl Native {
         self.name
     }
 
-    pub(super) fn params(&self) -> &'static [Kind] {
+    pub(super) fn params(&self) -> &'static [Content] {
         self.params
     }
 
@@ -141,24 +108,26 @@ impl Native {
 ///
 /// # Safety
 ///
-/// [`from_register`](NativeArg::from_register) must be sound for what `KIND` says.
+/// The instruction builder must be able to tell that a register contains what the type's [`Content`]
+/// says: it compares the content with that of the member's argument.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be passed by a prologue or an epilogue",
     label = "take an integer, `bool`, `&Object<T>` or `Option<&Object<T>>`"
 )]
-pub unsafe trait NativeArg: Sized {
-    /// The same type, lent for `'a`.
-    type Value<'a>;
+pub unsafe trait NativeArg: Register {
+    /// The content that a register must have.
+    const CONTENT: Content = <Self as Register>::CONTENT;
 
-    /// What it is.
-    const KIND: Kind;
-
-    /// Makes a value of a register.
+    /// The value of a register.
     ///
     /// # Safety
     ///
-    /// The register must be what `KIND` says, until the call ends.
-    unsafe fn from_register<'a>(register: u64, call: &'a Call) -> Self::Value<'a>;
+    /// The register must contain what `CONTENT` says, until the call ends.
+    #[inline(always)]
+    unsafe fn receive<'a>(register: u64, call: &'a Call) -> Self::Value<'a> {
+        // SAFETY: By the safety requirements.
+        unsafe { Self::from_register(register, call) }
+    }
 }
 
 /// A type that a [`Native`] can return.
@@ -166,97 +135,35 @@ pub unsafe trait NativeArg: Sized {
     message = "`{Self}` cannot be returned to a prologue or an epilogue",
     label = "return nothing, an integer, `bool` or `Result<()>`"
 )]
-pub trait NativeRet {
-    /// Makes a register of a value.
-    fn into_register(self) -> u64;
+pub trait NativeRet: Register {
+    /// The register that the prologue or epilogue gets.
+    #[inline(always)]
+    fn give(self) -> u64 {
+        self.into_register()
+    }
 }
 
-macro_rules! number {
+macro_rules! scalar {
     ($($ty:ty),*) => {$(
-        // SAFETY: Any number can be cut to the size.
-        unsafe impl NativeArg for $ty {
-            type Value<'a> = $ty;
-            const KIND: Kind = Kind::Number;
+        // SAFETY: Every register contains a scalar.
+        unsafe impl NativeArg for $ty {}
 
-            #[inline(always)]
-            unsafe fn from_register<'a>(register: u64, _: &'a Call) -> $ty {
-                register as $ty
-            }
-        }
-
-        impl NativeRet for $ty {
-            // One line for all sizes and signs, of which some could be said with `From`.
-            #[allow(clippy::cast_lossless)]
-            #[inline(always)]
-            fn into_register(self) -> u64 {
-                self as u64
-            }
-        }
+        impl NativeRet for $ty {}
     )*};
 }
 
-number!(u8, u16, u32, u64, i8, i16, i32, i64);
+scalar!(u8, u16, u32, u64, i8, i16, i32, i64, bool);
 
-// SAFETY: Any number is tested.
-unsafe impl NativeArg for bool {
-    type Value<'a> = bool;
-    const KIND: Kind = Kind::Number;
+impl NativeRet for () {}
 
-    #[inline(always)]
-    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> bool {
-        register as u8 != 0
-    }
-}
+impl NativeRet for Result<()> {}
 
-impl NativeRet for bool {
-    #[inline(always)]
-    fn into_register(self) -> u64 {
-        u64::from(self)
-    }
-}
+// SAFETY: The builder accepts an argument of the member that is such an object, which lives while
+// the member runs.
+unsafe impl<T: BtfObject> NativeArg for &Object<T> {}
 
-impl NativeRet for () {
-    #[inline(always)]
-    fn into_register(self) -> u64 {
-        0
-    }
-}
-
-/// 0, or the error number, which is negative.
-impl NativeRet for Result<()> {
-    #[inline(always)]
-    fn into_register(self) -> u64 {
-        match self {
-            Ok(()) => 0,
-            Err(err) => i64::from(err.to_errno()) as u64,
-        }
-    }
-}
-
-// SAFETY: The register is an argument of the program that is such an object, which lives while the
-// member runs.
-unsafe impl<T: BtfObject> NativeArg for &Object<T> {
-    type Value<'a> = &'a Object<T>;
-    const KIND: Kind = Kind::Object(Object::<T>::TYPE);
-
-    #[inline(always)]
-    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> &'a Object<T> {
-        // SAFETY: By the safety requirements.
-        unsafe { &*(register as *const Object<T>) }
-    }
-}
-
-// SAFETY: As above, and null.
-unsafe impl<T: BtfObject> NativeArg for Option<&Object<T>> {
-    type Value<'a> = Option<&'a Object<T>>;
-    const KIND: Kind = Kind::Nullable(Object::<T>::TYPE);
-
-    #[inline(always)]
-    unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Option<&'a Object<T>> {
-        // SAFETY: By the safety requirements.
-        unsafe { (register as *const Object<T>).as_ref() }
-    }
-}
+// SAFETY: The builder accepts the same, and an argument that may be null.
+unsafe impl<T: BtfObject> NativeArg for Option<&Object<T>> {}
 
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
 #[kernel::macros::kunit_tests(rust_bpf_insn_native)]

@@ -29,10 +29,7 @@ use super::{
     ldx,
     mov32,
     mov64,
-    native::{
-        Kind,
-        Native, //
-    },
+    native::Native,
     Builder,
     Cond,
     Insn,
@@ -60,6 +57,7 @@ use super::{
     FP,
     INSN_BUF_SIZE, //
 };
+use crate::register::Content;
 use kernel::{
     bindings::bpf_insn,
     prelude::*, //
@@ -69,7 +67,7 @@ use kernel::{
 #[derive(Clone, Copy, Debug)]
 pub struct Signature {
     /// Its arguments.
-    pub args: &'static [Kind],
+    pub args: &'static [Content],
     /// Whether it may return any number: not if it returns nothing, or a pointer. Neither if it is
     /// given references, which a program that is stopped before it begins would not give up.
     pub returns_any: bool,
@@ -144,14 +142,14 @@ impl<'a> Code<'a> {
     }
 
     /// Whether this can be passed to such a parameter.
-    fn fits(&self, input: Input, param: Kind) -> bool {
+    fn fits(&self, input: Input, param: Content) -> bool {
         match input {
             Input::Arg(index) => match self.member.args.get(usize::from(index)) {
                 Some(arg) => arg.can_be(param, self.program_has_run),
                 // Loading it is an error by itself.
                 None => true,
             },
-            Input::Const(_) | Input::Value(_) => param == Kind::Number,
+            Input::Const(_) | Input::Value(_) => param == Content::Scalar,
         }
     }
 
@@ -231,7 +229,7 @@ impl<'a> Code<'a> {
 
     fn call_native<const N: usize>(&mut self, native: &Native, inputs: [Input; N]) -> Value {
         let params = native.params();
-        let fit = |(&input, &param): (&Input, &Kind)| self.fits(input, param);
+        let fit = |(&input, &param): (&Input, &Content)| self.fits(input, param);
         if params.len() != N || !inputs.iter().zip(params).all(fit) {
             self.asm.fail(Problem::ArgumentType);
         }
@@ -245,7 +243,11 @@ impl<'a> Code<'a> {
     }
 
     fn call_kfunc<const N: usize>(&mut self, kfunc: &Kfunc, inputs: [Input; N]) -> Value {
-        if kfunc.params() != N || !inputs.iter().all(|&input| self.fits(input, Kind::Number)) {
+        if kfunc.params() != N
+            || !inputs
+                .iter()
+                .all(|&input| self.fits(input, Content::Scalar))
+        {
             self.asm.fail(Problem::ArgumentType);
         }
         match kfunc.id() {
@@ -517,7 +519,7 @@ mod tests {
     }
 
     const MEMBER: Signature = Signature {
-        args: &[Kind::Number; 4],
+        args: &[Content::Scalar; 4],
         returns_any: true,
     };
 
@@ -888,7 +890,7 @@ mod tests {
     #[test]
     fn members_are_what_they_are() {
         let member = Signature {
-            args: &[Kind::Number; 2],
+            args: &[Content::Scalar; 2],
             returns_any: false,
         };
         let call = |prologue: &mut Prologue<'_>, inputs: [Input; 1]| {
@@ -921,26 +923,30 @@ mod tests {
         struct Second;
         const FIRST: &ObjectType = &ObjectType::new::<First>(&[]);
         const SECOND: &ObjectType = &ObjectType::new::<Second>(&[]);
-        const A: Kind = Kind::Object(FIRST);
+        const A: Content = Content::Object(FIRST);
 
-        let can = |have: Kind, want: Kind| (have.can_be(want, false), have.can_be(want, true));
+        let can =
+            |have: Content, want: Content| (have.can_be(want, false), have.can_be(want, true));
         let (yes, no) = ((true, true), (false, false));
         for have in [
             A,
-            Kind::Number,
-            Kind::Nullable(FIRST),
-            Kind::Reference(FIRST),
+            Content::Scalar,
+            Content::ObjectOrNull(FIRST),
+            Content::Reference(FIRST),
         ] {
-            assert_eq!(can(have, Kind::Number), yes);
+            assert_eq!(can(have, Content::Scalar), yes);
         }
         assert_eq!(can(A, A), yes);
-        assert_eq!(can(A, Kind::Nullable(FIRST)), yes);
-        assert_eq!(can(A, Kind::Object(SECOND)), no);
-        assert_eq!(can(Kind::Number, A), no);
-        assert_eq!(can(Kind::Nullable(FIRST), A), no);
-        assert_eq!(can(Kind::Nullable(FIRST), Kind::Nullable(FIRST)), yes);
-        assert_eq!(can(Kind::Reference(FIRST), A), (true, false));
-        assert_eq!(can(Kind::Reference(SECOND), A), no);
+        assert_eq!(can(A, Content::ObjectOrNull(FIRST)), yes);
+        assert_eq!(can(A, Content::Object(SECOND)), no);
+        assert_eq!(can(Content::Scalar, A), no);
+        assert_eq!(can(Content::ObjectOrNull(FIRST), A), no);
+        assert_eq!(
+            can(Content::ObjectOrNull(FIRST), Content::ObjectOrNull(FIRST)),
+            yes
+        );
+        assert_eq!(can(Content::Reference(FIRST), A), (true, false));
+        assert_eq!(can(Content::Reference(SECOND), A), no);
 
         let number = Some(Problem::ArgumentType);
         let error = prologue_error(MEMBER, |prologue| {

@@ -17,8 +17,8 @@ use super::{
     table::{
         member,
         Attached,
-        Kind,
         Member,
+        MemberKind,
         Ops,
         Slot,
         Table, //
@@ -27,14 +27,16 @@ use super::{
 use crate::{
     init,
     insn::{
-        self,
         Epilogue,
         Native,
         Prologue,
         INSN_BUF_SIZE, //
     },
-    kfunc::Call,
     kfunc_set::Prog,
+    register::{
+        Call,
+        Content, //
+    },
     state::KfuncCall, //
 };
 use core::{
@@ -369,7 +371,7 @@ impl<S: Subsystem> StructOps<S> {
         let offset = unsafe { rust_bpf_helper_member_offset(t, btf_member) };
         from_result(|| {
             let member = member::<S::Table>(offset as usize).ok_or(EINVAL)?;
-            if member.kind != Kind::Data {
+            if member.kind != MemberKind::Data {
                 return Ok(0);
             }
             // SAFETY: The member is in both tables, which have the size of the struct, and nobody
@@ -391,7 +393,7 @@ impl<S: Subsystem> StructOps<S> {
     /// To be called by the kernel, with a table that is filled.
     unsafe extern "C" fn validate(kdata: *mut core::ffi::c_void) -> kernel::ffi::c_int {
         for member in S::Table::MEMBERS {
-            if member.kind != Kind::Mandatory {
+            if member.kind != MemberKind::Mandatory {
                 continue;
             }
             // SAFETY: A function is in the table as a pointer, perhaps null, at that offset.
@@ -625,8 +627,8 @@ impl<S: Subsystem> StructOps<S> {
             return EACCES.to_errno();
         };
         // The type in Rust is that of an argument whose type in BTF the register points to.
-        let is_allowed = |member: usize, arg: usize, kind: &insn::Kind| {
-            kind.object().is_some_and(|object| object.may_write(offset, size))
+        let is_allowed = |member: usize, arg: usize, content: &Content| {
+            content.object().is_some_and(|object| object.may_write(offset, size))
                 // SAFETY: Both were set when a program was checked, and this is one.
                 && unsafe {
                     rust_bpf_helper_arg_struct(stubs.btf(), stubs.ty(), member as u32, arg as u32)
@@ -635,7 +637,7 @@ impl<S: Subsystem> StructOps<S> {
         let allowed = btf == stubs.btf()
             && S::Table::MEMBERS.iter().enumerate().any(|(index, member)| {
                 let mut args = member.signature.args.iter().enumerate();
-                args.any(|(arg, kind)| is_allowed(index, arg, kind))
+                args.any(|(arg, content)| is_allowed(index, arg, content))
             });
         if allowed {
             0

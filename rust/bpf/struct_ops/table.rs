@@ -10,10 +10,8 @@
 
 use super::member::MemberRet;
 use crate::{
-    insn::{
-        self,
-        Signature, //
-    },
+    insn::Signature,
+    register::Content,
     types::BtfType, //
 };
 use core::{
@@ -43,7 +41,7 @@ extern "C" {
 
 /// What a member of a table is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MemberKind {
     /// A value, which the program's author gives.
     Data,
     /// A function that every table must implement.
@@ -61,7 +59,7 @@ pub struct Member {
     /// Its size in bytes.
     pub size: usize,
     /// What it is.
-    pub kind: Kind,
+    pub kind: MemberKind,
     /// Whether its program may sleep.
     pub sleepable: bool,
     /// What a function takes and returns, for prologues and epilogues.
@@ -157,11 +155,11 @@ impl<T: BtfType + FromBytes + Copy> Data for T {}
 /// What functions of a member's prologue and epilogue can take and return. For the code that
 /// `#[struct_ops]` generates.
 #[doc(hidden)]
-pub const fn signature<R: MemberRet>(args: &'static [insn::Kind]) -> Signature {
-    let mut returns_any = R::ANY;
+pub const fn signature<R: MemberRet>(args: &'static [Content]) -> Signature {
+    let mut returns_any = matches!(<R as MemberRet>::CONTENT, Content::Scalar);
     let mut rest = args;
     while let [arg, others @ ..] = rest {
-        returns_any &= !matches!(arg, insn::Kind::Reference(_));
+        returns_any &= !matches!(arg, Content::Reference(_));
         rest = others;
     }
     Signature { args, returns_any }
@@ -447,7 +445,6 @@ impl<T: Table> Drop for Slot<T> {
 mod tests {
     use super::*;
     use crate::{
-        insn::Kind as Arg,
         struct_ops,
         struct_ops::subsystem::{
             rust_bpf_helper_arg_struct,
@@ -518,7 +515,7 @@ mod tests {
 
     #[test]
     fn members_are_what_the_trait_says() {
-        use Kind::{
+        use MemberKind::{
             Data,
             Mandatory,
             Optional, //
@@ -537,11 +534,11 @@ mod tests {
         let part = Object::<Part>::TYPE;
         let args = MEMBERS.iter().map(|m| m.signature.args);
         assert!(args.eq([
-            &[] as &[Arg],
-            &[Arg::Number; 3],
+            &[] as &[Content],
+            &[Content::Scalar; 3],
             &[],
-            &[Arg::Object(part), Arg::Nullable(part)],
-            &[Arg::Number, Arg::Reference(part)],
+            &[Content::Object(part), Content::ObjectOrNull(part)],
+            &[Content::Scalar, Content::Reference(part)],
             &[],
         ]));
         let any = MEMBERS.iter().map(|m| m.signature.returns_any);
