@@ -250,7 +250,7 @@ pub const fn broken_rule(
                 struct (`In<T>`)"
     } else if arg.flags & bindings::KF_RELEASE != 0 && leading > 0 {
         "the first argument is the iterator, and the verifier takes a reference away only \
-                if that is the first; take `Rcu<'_, ...>` and call `try_get()`"
+                if that is the first; take `RcuPtr<'_, ...>` and call `try_get()`"
     } else if arg.flags & bindings::KF_RELEASE != 0 && index > 0 {
         "the verifier takes a reference away only if it is the first argument"
     } else if arg.is_implicit() && !after.is_empty() {
@@ -262,13 +262,13 @@ pub const fn broken_rule(
         "the verifier knows the value of one argument only; take one `Const`, and another \
                 number as it is"
     } else if arg.lends && lenders > 1 {
-        "the verifier takes one `LentSize` only"
+        "the verifier takes one `RdonlyBufSize` only"
     } else if arg.lends && pointers > 1 {
         "the verifier ties what is lent to one pointer, and does not take a second; take \
                 one argument that is a pointer"
     } else if arg.is_trusted && flags & bindings::KF_RCU != 0 {
-        "beside an `Rcu` argument the verifier accepts pointers here that are valid only \
-                under RCU; take `Rcu<'_, ...>`"
+        "beside an `RcuPtr` argument the verifier accepts pointers here that are valid only \
+                under RCU; take `RcuPtr<'_, ...>`"
     } else {
         return None;
     })

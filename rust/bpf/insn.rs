@@ -10,7 +10,7 @@
 //! So there are two layers:
 //!
 //! - [`Prologue`] and [`Epilogue`] do what can be done in safe Rust: call functions of the module
-//!   ([`Native`]) with arguments of the program, and functions of the kernel ([`Kfunc`]), look at
+//!   ([`Helper`]) with arguments of the program, and functions of the kernel ([`KernelKfunc`]), look at
 //!   what they return, end the program. Take these.
 //! - [`Builder`] takes any instruction. To make a list of instructions is safe: it is data. To give
 //!   it to the kernel is not; that is what [`Prologue::raw`] and [`Epilogue::raw`] are `unsafe`
@@ -63,10 +63,10 @@
 //! Reference: <https://docs.kernel.org/bpf/standardization/instruction-set.html>
 
 mod builder;
+mod helper;
 pub mod kfunc;
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
 mod kunit;
-mod native;
 mod operand;
 mod prologue;
 
@@ -76,13 +76,13 @@ pub use builder::{
     Label,
     Problem, //
 };
-pub use kfunc::Kfunc;
-pub use native::{
-    Native,
-    NativeArg,
-    NativeFn,
-    NativeRet, //
+pub use helper::{
+    Helper,
+    HelperArg,
+    HelperFn,
+    HelperRet, //
 };
+pub use kfunc::KernelKfunc;
 pub use operand::{
     Alu,
     Atomic,
@@ -428,7 +428,7 @@ pub fn jump32_if(dst: Reg, cond: Cond, src: impl Into<Src>, label: Label) -> Ins
 /// architectures.
 ///
 /// C: `BPF_EMIT_CALL()`.
-pub fn call(function: NativeFn) -> Insn {
+pub fn call(function: HelperFn) -> Insn {
     match call_imm(function as usize) {
         Ok(imm) => Insn::one(bindings::BPF_JMP | bindings::BPF_CALL, 0, 0, 0, imm),
         Err(problem) => Insn::wrong(problem),
@@ -442,7 +442,7 @@ pub(crate) fn call_imm(address: usize) -> Result<i32, Problem> {
     extern "C" {
         fn __bpf_call_base(r1: u64, r2: u64, r3: u64, r4: u64, r5: u64) -> u64;
     }
-    let base = __bpf_call_base as NativeFn as usize;
+    let base = __bpf_call_base as HelperFn as usize;
     // A distance in either direction.
     let distance = address.wrapping_sub(base) as isize;
     i32::try_from(distance).map_err(|_| Problem::CallTooFar)

@@ -24,7 +24,10 @@
 //! }
 //!
 //! kfunc_set! {
-//!     static SET for [Tracing] = [bpf_iter_range_new, bpf_iter_range_next, bpf_iter_range_destroy];
+//!     static SET = {
+//!         prog_types: [Tracing],
+//!         kfuncs: [bpf_iter_range_new, bpf_iter_range_next, bpf_iter_range_destroy],
+//!     };
 //! }
 //! ```
 //!
@@ -43,10 +46,10 @@
 //!
 //! - An integer, a `bool` or an array of them, by value. The program gets a pointer to read it,
 //!   which is valid until `destroy`; `next` changes what it points to.
-//! - An object, as [`Rcu<'a, Object<T>>`](crate::Rcu), if `next` takes `&'a rcu::Guard`. Then the
+//! - An object, as [`RcuPtr<'a, Object<T>>`](crate::RcuPtr), if `next` takes `&'a rcu::Guard`. Then the
 //!   program must be in an RCU read-side critical section from `new` on (`KF_RCU_PROTECTED`), and
 //!   the pointer is valid until its end. To keep the object, it calls a kfunc that makes a
-//!   reference of an `Rcu` argument.
+//!   reference of an `RcuPtr` argument.
 //!
 //! What cannot be an item, and why:
 //!
@@ -70,7 +73,7 @@ use crate::{
     object::{
         BtfObject,
         Object,
-        Rcu, //
+        RcuPtr, //
     },
     types::Pointer, //
 };
@@ -87,7 +90,7 @@ use core::{
 /// from `BTF`: memory of that size until the iterator is destroyed, or an RCU-protected object.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an item of an open-coded iterator",
-    label = "yield an integer, `bool`, an array of them, or `Rcu<'a, Object<T>>`"
+    label = "yield an integer, `bool`, an array of them, or `RcuPtr<'a, Object<T>>`"
 )]
 pub unsafe trait IteratorItem: Sized {
     /// Where an item lies while the program looks at it.
@@ -136,7 +139,7 @@ by_value!(u8, u16, u32, u64, i8, i16, i32, i64, bool);
 
 // SAFETY: `new` of such an iterator has `KF_RCU_PROTECTED`, and the verifier takes the pointer away
 // at the end of the critical section (`MEM_RCU`).
-unsafe impl<T: BtfObject> IteratorItem for Rcu<'_, Object<T>> {
+unsafe impl<T: BtfObject> IteratorItem for RcuPtr<'_, Object<T>> {
     type Slot = ();
     type Kind = Object<T>;
     const BTF: &'static str = Pointer::<Object<T>>::TEXT;
@@ -299,12 +302,12 @@ mod tests {
 
     #[kfunc_iterator(kunit_same)]
     impl Same {
-        fn new(item: Rcu<'_, Object<Item>>) -> Result<Self> {
+        fn new(item: RcuPtr<'_, Object<Item>>) -> Result<Self> {
             Ok(Self(item.try_get().ok_or(ENOENT)?))
         }
 
-        fn next<'a>(&mut self, reader: &'a rcu::Guard) -> Option<Rcu<'a, Object<Item>>> {
-            Some(Rcu::new(&self.0, reader))
+        fn next<'a>(&mut self, reader: &'a rcu::Guard) -> Option<RcuPtr<'a, Object<Item>>> {
+            Some(RcuPtr::new(&self.0, reader))
         }
     }
 
@@ -511,7 +514,7 @@ mod tests {
         assert_eq!(<bool as IteratorItem>::BTF, "*bool");
         assert_eq!(<[u32; 2] as IteratorItem>::BTF, "*[2]u32");
         assert_eq!(
-            <Rcu<'_, Object<Item>> as IteratorItem>::BTF,
+            <RcuPtr<'_, Object<Item>> as IteratorItem>::BTF,
             "*struct bpf_kunit_item"
         );
     }

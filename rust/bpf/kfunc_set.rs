@@ -182,7 +182,8 @@ impl KfuncSet {
 
     /// Lets BPF programs call the kfuncs of the set, once `module` is initialized.
     ///
-    /// Call it from the module's `init`, and keep the result in the module. May sleep.
+    /// Call it from the module's `init`. The kernel forgets the set with the module's BTF, when the
+    /// module is unloaded; there is nothing to undo. May sleep.
     ///
     /// # Errors
     ///
@@ -194,7 +195,7 @@ impl KfuncSet {
     /// - [`EINVAL`]: the set is another module's, or the kernel refuses a kfunc. The kernel log
     ///   names it if another one of that name exists; else the module's BTF does not describe it.
     /// - [`ENOMEM`], [`E2BIG`]: no memory, or over 256 kfuncs for one type of program.
-    pub fn register(&'static self, module: &'static ThisModule) -> Result<Registration> {
+    pub fn register(&'static self, module: &'static ThisModule) -> Result {
         init::check_owner(self, module)?;
         // SAFETY: The entries have the layout of the C struct, and names with a NUL.
         to_result(unsafe {
@@ -212,7 +213,7 @@ impl KfuncSet {
         }
         // SAFETY: This is the `init` of the module whose code this is.
         unsafe { self.register_for(module.as_ptr()) }?;
-        Ok(Registration(()))
+        Ok(())
     }
 
     /// # Safety
@@ -261,13 +262,6 @@ impl KfuncSet {
         }
     }
 }
-
-/// A set of kfuncs that BPF programs can call.
-///
-/// The registration ends when the module is unloaded, not when the value is dropped: see the
-/// [module documentation](self). It is a value so that a module shows in its type what it offers.
-#[must_use = "keep the registration in the module that offers the kfuncs"]
-pub struct Registration(());
 
 /// A BPF program, for the filter of a [`KfuncSet`].
 ///
@@ -343,8 +337,8 @@ pub const fn are_equal(one: &CStr, other: &CStr) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        kfunc, kfunc::Kfunc, kfunc_iterator, kfunc_set, kunit, BtfType, Lent, LentSize, Object,
-        ProgAux, Rcu,
+        kfunc, kfunc::Kfunc, kfunc_iterator, kfunc_set, kunit, BtfType, Object, ProgAux, RcuPtr,
+        RdonlyBuf, RdonlyBufSize,
     };
     use kernel::{
         bindings::{
@@ -410,18 +404,18 @@ mod tests {
     fn bpf_kunit_release(_member: ARef<Object<Member>>) {}
 
     #[kfunc]
-    fn bpf_kunit_rcu(_member: Rcu<'_, Object<Member>>) {}
+    fn bpf_kunit_rcu(_member: RcuPtr<'_, Object<Member>>) {}
 
     #[kfunc]
     fn bpf_kunit_reader(_reader: &rcu::Guard) {}
 
     #[kfunc]
-    fn bpf_kunit_find<'a>(_reader: &'a rcu::Guard) -> Option<Rcu<'a, Object<Member>>> {
+    fn bpf_kunit_find<'a>(_reader: &'a rcu::Guard) -> Option<RcuPtr<'a, Object<Member>>> {
         None
     }
 
     #[kfunc]
-    fn bpf_kunit_lend<'a>(size: LentSize<'a>) -> Option<Lent<'a>> {
+    fn bpf_kunit_lend<'a>(size: RdonlyBufSize<'a>) -> Option<RdonlyBuf<'a>> {
         size.lend(b"lent")
     }
 
@@ -434,11 +428,11 @@ mod tests {
 
     #[kfunc_iterator(kunit_members)]
     impl Members {
-        fn new(_first: Rcu<'_, Object<Member>>) -> Result<Self> {
+        fn new(_first: RcuPtr<'_, Object<Member>>) -> Result<Self> {
             Ok(Self)
         }
 
-        fn next<'a>(&mut self, _reader: &'a rcu::Guard) -> Option<Rcu<'a, Object<Member>>> {
+        fn next<'a>(&mut self, _reader: &'a rcu::Guard) -> Option<RcuPtr<'a, Object<Member>>> {
             None
         }
     }
@@ -490,25 +484,30 @@ mod tests {
             const ALL: &[ProgType] = &[$(ProgType::$prog_type),*];
 
             kfunc_set! {
-                static SET for [$($prog_type),*] = [
-                    bpf_kunit_plain,
-                    bpf_kunit_sleepable,
-                    bpf_kunit_destructive,
-                    bpf_kunit_perfmon,
-                    bpf_kunit_spinlock_safe,
-                    bpf_kunit_options,
-                    bpf_kunit_acquire,
-                    bpf_kunit_new,
-                    bpf_kunit_release,
-                    bpf_kunit_rcu,
-                    bpf_kunit_reader,
-                    bpf_kunit_find,
-                    bpf_kunit_lend,
-                    bpf_kunit_implicit,
-                    bpf_iter_kunit_members_new,
-                    bpf_iter_kunit_members_next,
-                    bpf_iter_kunit_members_destroy,
-                ] with objects [Member] if only_xdp;
+                static SET = {
+                    prog_types: [$($prog_type),*],
+                    kfuncs: [
+                        bpf_kunit_plain,
+                        bpf_kunit_sleepable,
+                        bpf_kunit_destructive,
+                        bpf_kunit_perfmon,
+                        bpf_kunit_spinlock_safe,
+                        bpf_kunit_options,
+                        bpf_kunit_acquire,
+                        bpf_kunit_new,
+                        bpf_kunit_release,
+                        bpf_kunit_rcu,
+                        bpf_kunit_reader,
+                        bpf_kunit_find,
+                        bpf_kunit_lend,
+                        bpf_kunit_implicit,
+                        bpf_iter_kunit_members_new,
+                        bpf_iter_kunit_members_next,
+                        bpf_iter_kunit_members_destroy,
+                    ],
+                    objects: [Member],
+                    filter: only_xdp,
+                };
             }
         };
     }

@@ -27,16 +27,18 @@
 //! }
 //!
 //! kfunc_set! {
-//!     static ZEROES for [Tracing, Syscall] = [bpf_count_zeroes];
+//!     static ZEROES = {
+//!         prog_types: [Tracing, Syscall],
+//!         kfuncs: [bpf_count_zeroes],
+//!     };
 //! }
 //!
-//! struct Zeroes {
-//!     _kfuncs: bpf::Registration,
-//! }
+//! struct Zeroes;
 //!
 //! impl kernel::Module for Zeroes {
 //!     fn init(module: &'static ThisModule) -> Result<Self> {
-//!         Ok(Self { _kfuncs: ZEROES.register(module)? })
+//!         ZEROES.register(module)?;
+//!         Ok(Self)
 //!     }
 //! }
 //! ```
@@ -60,14 +62,14 @@
 //! | `struct t *p` | [`p: &Object<T>`](object) | a trusted pointer |
 //! | `struct t *p__nullable` | `p: Option<&Object<T>>` | the same, or `NULL` |
 //! | `KF_RELEASE`, `struct t *p` | `p: ARef<Object<T>>`, first | a reference, which it has no more |
-//! | `KF_RCU`, `struct t *p` | [`p: Rcu<'_, Object<T>>`](Rcu) | a trusted pointer, or one valid under RCU |
-//! | `KF_RCU`, `struct task_struct *p` | `p: Rcu<'_, Task>` | [the same](task) |
+//! | `KF_RCU`, `struct t *p` | [`p: RcuPtr<'_, Object<T>>`](RcuPtr) | a trusted pointer, or one valid under RCU |
+//! | `KF_RCU`, `struct task_struct *p` | `p: RcuPtr<'_, Task>` | [the same](task) |
 //! | `struct bpf_dynptr *p` | [`p: Dynptr<'_>`](Dynptr) | a dynptr; accesses are checked by the crate |
 //! | `p__arena`, `p__arena__nullable` | [`p: Arena<'_>`](Arena), `Option<Arena<'_>>` | any address of its arena |
 //! | `void *m__map` | [`m: &Map`](Map) | a map |
 //! | `KF_IMPLICIT_ARGS`, `struct bpf_prog_aux *` | [`prog: &ProgAux`](ProgAux), last | nothing: the kernel adds it |
 //! | `KF_RCU_PROTECTED` | `rcu: &rcu::Guard` | nothing; it must be in an RCU read-side critical section |
-//! | a static | [`call: &KfuncCall`](KfuncCall) with [`ModuleState`] | nothing |
+//! | a static | [`module: &ModuleRef`](ModuleRef) with [`ModuleState`] | nothing |
 //! | `rqspinlock_t`, in the static | [`ResSpinLock`](lock) | nothing |
 //! | a hash table under RCU | [`#[btf(object, registry = 64)]`](registry) | nothing |
 //! | returns `void`, `u32`, `bool` | returns `()`, an integer, `bool`, an enum | a scalar of which the verifier knows no bounds |
@@ -75,8 +77,8 @@
 //! | returns `s64`: a value or errno | returns `Result<u32>` | the same |
 //! | `KF_ACQUIRE` | returns `ARef<Object<T>>` | a reference that it must give up |
 //! | `KF_ACQUIRE \| KF_RET_NULL` | returns `Option<ARef<Object<T>>>` | the same; it must test for `NULL` |
-//! | `KF_RCU_PROTECTED \| KF_RET_NULL` | returns `Option<Rcu<'_, Object<T>>>` | a pointer that is valid until it leaves RCU |
-//! | `u64 rdonly_buf_size` | [`LentSize`], returns `Option<Lent<'_>>` | memory of that size to read |
+//! | `KF_RCU_PROTECTED \| KF_RET_NULL` | returns `Option<RcuPtr<'_, Object<T>>>` | a pointer that is valid until it leaves RCU |
+//! | `u64 rdonly_buf_size` | [`RdonlyBufSize`], returns `Option<RdonlyBuf<'_>>` | memory of that size to read |
 //! | `KF_ITER_NEW`, `_NEXT`, `_DESTROY` | [`#[kfunc_iterator(name)]`](iterator) | a loop |
 //! | `KF_SLEEPABLE`, `KF_DESTRUCTIVE`, `KF_PERFMON`, `KF_SPINLOCK_SAFE` | `#[kfunc(sleepable, destructive, perfmon, spinlock_safe)]` | what no type can say |
 //! | `BTF_KFUNCS_START`, `BTF_ID_FLAGS`, `register_btf_kfunc_id_set()` | [`kfunc_set!`] and [`KfuncSet::register`] | |
@@ -147,10 +149,10 @@ pub mod kfunc;
 pub mod kfunc_set;
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
 mod kunit;
-pub mod lent;
 pub mod lock;
 pub mod mem;
 pub mod object;
+pub mod rdonly_buf;
 pub mod register;
 pub mod registry;
 pub mod state;
@@ -161,7 +163,7 @@ pub mod value;
 
 pub use arena::Arena;
 pub use bpf_macros::{
-    bpf_call,
+    bpf_helper,
     kfunc,
     kfunc_iterator,
     kfunc_set,
@@ -173,22 +175,21 @@ pub use dynptr::Dynptr;
 pub use kfunc_set::{
     KfuncSet,
     Prog,
-    ProgType,
-    Registration, //
-};
-pub use lent::{
-    Lent,
-    LentSize, //
+    ProgType, //
 };
 pub use lock::ResSpinLock;
 pub use mem::Mem;
 pub use object::{
     Object,
-    Rcu,
+    RcuPtr,
     Weak, //
 };
+pub use rdonly_buf::{
+    RdonlyBuf,
+    RdonlyBufSize, //
+};
 pub use state::{
-    KfuncCall,
+    ModuleRef,
     ModuleState,
     StateGuard, //
 };
@@ -214,13 +215,13 @@ pub mod prelude {
         Const,
         Dynptr,
         In,
-        KfuncCall,
         Map,
         Mem,
+        ModuleRef,
         ModuleState,
         Object,
         Out,
-        Rcu,
+        RcuPtr,
         ResSpinLock, //
     };
     pub use kernel::sync::{

@@ -13,8 +13,8 @@
 //! static TABLE: ModuleState<ResSpinLock<Table>> = ModuleState::new();
 //!
 //! #[kfunc]
-//! fn bpf_table_len(call: &KfuncCall) -> Result<u32> {
-//!     TABLE.get(call).ok_or(ENODEV)?.with(|table| table.len())
+//! fn bpf_table_len(module: &ModuleRef) -> Result<u32> {
+//!     TABLE.get(module).ok_or(ENODEV)?.with(|table| table.len())
 //! }
 //! ```
 //!

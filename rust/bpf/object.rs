@@ -11,12 +11,12 @@
 //! | `&Object<T>` | a trusted pointer: one that it holds a reference to | |
 //! | `Option<&Object<T>>` | the same, or `NULL` | `__nullable` |
 //! | `ARef<Object<T>>` as the first argument | a reference that it gives up | `KF_RELEASE` |
-//! | [`Rcu<'_, Object<T>>`](Rcu) | a pointer that is valid under RCU, or a trusted one | `KF_RCU` |
+//! | [`RcuPtr<'_, Object<T>>`](RcuPtr) | a pointer that is valid under RCU, or a trusted one | `KF_RCU` |
 //! | returns `ARef<Object<T>>` | a reference that it must give up | `KF_ACQUIRE` |
 //! | returns `Option<ARef<Object<T>>>` | the same, or `NULL`, which it must test for | `KF_ACQUIRE`, `KF_RET_NULL` |
-//! | returns `Option<Rcu<'_, Object<T>>>` | a pointer that is valid until it leaves RCU, or `NULL` | `KF_RCU_PROTECTED`, `KF_RET_NULL` |
+//! | returns `Option<RcuPtr<'_, Object<T>>>` | a pointer that is valid until it leaves RCU, or `NULL` | `KF_RCU_PROTECTED`, `KF_RET_NULL` |
 //!
-//! Of the types of the kernel, there is `Rcu<'_, Task>`; see [`task`](crate::task).
+//! Of the types of the kernel, there is `RcuPtr<'_, Task>`; see [`task`](crate::task).
 //!
 //! `T` derives [`BtfType`] with `#[btf(object)]`. Fields marked `#[btf]` can be
 //! read by programs that have a pointer; the rest of `T` is not in BTF. Those marked
@@ -63,7 +63,7 @@
 //! # What the verifier does not promise
 //!
 //! - A kfunc may return a pointer without a reference. The verifier takes it for valid until the
-//!   program ends, so only [`Rcu`] can be returned so: its use is confined to where RCU protects
+//!   program ends, so only [`RcuPtr`] can be returned so: its use is confined to where RCU protects
 //!   it.
 //! - A pointer to a struct that has only scalars in BTF may be memory that the program made up
 //!   (`__btf_type_is_scalar_struct()`). So every object has a last member that is none,
@@ -542,14 +542,14 @@ unsafe impl<T: BtfObject> Referenced for Object<T> {
 
 /// A pointer that RCU keeps valid, perhaps to an object whose last reference is gone.
 ///
-/// [`try_get`](Rcu::try_get) makes a reference of it if it is not too late. An [`Object`] can be
+/// [`try_get`](RcuPtr::try_get) makes a reference of it if it is not too late. An [`Object`] can be
 /// looked at without one.
-pub struct Rcu<'a, T> {
+pub struct RcuPtr<'a, T> {
     ptr: NonNull<T>,
     _reader: PhantomData<&'a ()>,
 }
 
-impl<T: Referenced> Rcu<'_, T> {
+impl<T: Referenced> RcuPtr<'_, T> {
     /// A reference to the object, or [`None`] if it is about to be freed.
     pub fn try_get(&self) -> Option<T::Held> {
         // SAFETY: RCU keeps the object valid.
@@ -565,7 +565,7 @@ impl<T: Referenced> Rcu<'_, T> {
     }
 }
 
-impl<'a, T: BtfObject> Rcu<'a, Object<T>> {
+impl<'a, T: BtfObject> RcuPtr<'a, Object<T>> {
     /// Makes a pointer that outlives the borrow of `object`, and not the reader.
     pub fn new(object: &Object<T>, _guard: &'a rcu::Guard) -> Self {
         Self {
@@ -575,7 +575,7 @@ impl<'a, T: BtfObject> Rcu<'a, Object<T>> {
     }
 }
 
-impl<T: BtfObject> Deref for Rcu<'_, Object<T>> {
+impl<T: BtfObject> Deref for RcuPtr<'_, Object<T>> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -701,19 +701,19 @@ kfunc_arg!({T: BtfObject} ARef<Object<T>> =>
 // SAFETY: The verifier accepts a pointer that is trusted, or protected by RCU in a program that is
 // in an RCU read-side critical section (`is_rcu_reg()`), which does not end before the call. It does
 // not accept null.
-unsafe impl<T: Referenced> KfuncArg for Rcu<'_, T> {
+unsafe impl<T: Referenced> KfuncArg for RcuPtr<'_, T> {
     const CONTRACT: Contract = Contract::pointer(Pointer::<T>::TEXT).with_flags(bindings::KF_RCU);
-    type Value<'a> = Rcu<'a, T>;
+    type Value<'a> = RcuPtr<'a, T>;
     type Error = Infallible;
 
     #[inline(always)]
     fn receive<R>(
         passed: Passed<Self>,
         _call: &Call,
-        function: impl FnOnce(Rcu<'_, T>) -> R,
+        function: impl FnOnce(RcuPtr<'_, T>) -> R,
         _fail: impl FnOnce(Infallible) -> R,
     ) -> R {
-        function(Rcu {
+        function(RcuPtr {
             // SAFETY: The verifier does not accept null.
             ptr: unsafe { NonNull::new_unchecked(passed.register() as *mut T) },
             _reader: PhantomData,
@@ -730,7 +730,7 @@ kfunc_ret!({T: BtfObject} Option<ARef<Object<T>>> =>
 
 // SAFETY: With `KF_RCU_PROTECTED` the verifier lets only programs call that are in an RCU
 // read-side critical section, and the pointer is not valid after that (`MEM_RCU`).
-unsafe impl<T: BtfObject> KfuncRet for Option<Rcu<'_, Object<T>>> {
+unsafe impl<T: BtfObject> KfuncRet for Option<RcuPtr<'_, Object<T>>> {
     const BTF: &'static str = Pointer::<Object<T>>::TEXT;
     const FLAGS: u32 = bindings::KF_RCU_PROTECTED | bindings::KF_RET_NULL;
     type Abi = *const Object<T>;
@@ -822,8 +822,8 @@ mod tests {
     /// # Safety
     ///
     /// The object must live while it is used.
-    unsafe fn rcu_arg<'a>(pointer: *const Object<Thing>) -> Rcu<'a, Object<Thing>> {
-        Rcu {
+    unsafe fn rcu_arg<'a>(pointer: *const Object<Thing>) -> RcuPtr<'a, Object<Thing>> {
+        RcuPtr {
             // SAFETY: By the safety requirements.
             ptr: unsafe { NonNull::new_unchecked(pointer.cast_mut()) },
             _reader: PhantomData,
@@ -898,7 +898,7 @@ mod tests {
         // No assertion in here: one that fails does not leave the critical section.
         let reader = rcu::read_lock();
         // SAFETY: It is one, and what is made of it does not leave it.
-        let rcu = Rcu::new(&object, unsafe { rcu_guard(&Call) });
+        let rcu = RcuPtr::new(&object, unsafe { rcu_guard(&Call) });
         let held = rcu.try_get();
         let counted = refs(&object);
         drop(held);
@@ -992,9 +992,9 @@ mod tests {
 
         // SAFETY: The object is held as long as by a reader.
         let reader = unsafe { rcu_guard(&Call) };
-        let rcu = Some(Rcu::new(&object, reader)).into_abi();
+        let rcu = Some(RcuPtr::new(&object, reader)).into_abi();
         assert_eq!(rcu, pointer);
-        assert!(None::<Rcu<'_, Object<Thing>>>.into_abi().is_null());
+        assert!(None::<RcuPtr<'_, Object<Thing>>>.into_abi().is_null());
         assert_eq!(refs(&object), 3);
 
         for _ in 0..2 {

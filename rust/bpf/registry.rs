@@ -19,7 +19,7 @@
 //! }
 //!
 //! #[kfunc]
-//! fn bpf_counter_find<'a>(key: u64, rcu: &'a rcu::Guard) -> Option<Rcu<'a, Object<Counter>>> {
+//! fn bpf_counter_find<'a>(key: u64, rcu: &'a rcu::Guard) -> Option<RcuPtr<'a, Object<Counter>>> {
 //!     Object::find(key, rcu)
 //! }
 //! ```
@@ -43,7 +43,7 @@ use crate::{
     object::{
         BtfObject,
         Object,
-        Rcu,
+        RcuPtr,
         Referenced, //
     }, //
 };
@@ -248,10 +248,10 @@ fn try_get<T: BtfObject>(object: &Object<T>) -> Option<ARef<Object<T>>> {
 
 impl<T: Registered> Object<T> {
     /// The object with this key, or [`None`].
-    pub fn find(key: u64, rcu: &rcu::Guard) -> Option<Rcu<'_, Self>> {
+    pub fn find(key: u64, rcu: &rcu::Guard) -> Option<RcuPtr<'_, Self>> {
         // SAFETY: `rcu` says so.
         let object = unsafe { T::registry().find(key) }?;
-        Some(Rcu::new(object, rcu))
+        Some(RcuPtr::new(object, rcu))
     }
 
     /// A reference to the object with this key, or [`None`].
@@ -305,14 +305,14 @@ impl<T: Registered> Object<T> {
     /// then set to the one behind it.
     ///
     /// What comes or goes meanwhile may be seen or not; everything else is seen once.
-    pub fn next<'a>(next: &mut u32, rcu: &'a rcu::Guard) -> Option<Rcu<'a, Self>> {
+    pub fn next<'a>(next: &mut u32, rcu: &'a rcu::Guard) -> Option<RcuPtr<'a, Self>> {
         let places = &T::registry().places;
         let rest = places.get(*next as usize..)?;
         for place in rest {
             *next = next.saturating_add(1);
             // SAFETY: `rcu` says so.
             if let Some(object) = unsafe { Registry::<T>::look(place, None) } {
-                return Some(Rcu::new(object, rcu));
+                return Some(RcuPtr::new(object, rcu));
             }
         }
         None

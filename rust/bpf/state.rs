@@ -9,23 +9,23 @@
 //! static TABLE: ModuleState<ResSpinLock<Table>> = ModuleState::new();
 //!
 //! #[kfunc]
-//! fn bpf_table_len(call: &KfuncCall) -> Result<u32> {
-//!     TABLE.get(call).ok_or(ENODEV)?.with(|table| table.len())
+//! fn bpf_table_len(module: &ModuleRef) -> Result<u32> {
+//!     TABLE.get(module).ok_or(ENODEV)?.with(|table| table.len())
 //! }
 //!
 //! impl kernel::Module for Tables {
 //!     fn init(module: &'static ThisModule) -> Result<Self> {
+//!         KFUNCS.register(module)?;
 //!         Ok(Self {
-//!             _kfuncs: KFUNCS.register(module)?,
 //!             _table: TABLE.init(module, ResSpinLock::new(Table::new()))?,
 //!         })
 //!     }
 //! }
 //! ```
 //!
-//! A [`KfuncCall`] is no argument for a program. It shows that the code runs in a kfunc, so that
+//! A [`ModuleRef`] is no argument for a program. It shows that the code runs in a kfunc, so that
 //! the module stays loaded: the program that calls has a reference to it. A
-//! [`Subsystem`](crate::struct_ops::Subsystem) gets one where the map of a table has the reference.
+//! [`StructOps`](crate::struct_ops::StructOps) gets one where the map of a table has the reference.
 //!
 //! This module does not lock: a value that changes brings its lock, which should be a
 //! [`ResSpinLock`](crate::ResSpinLock). A `SpinLock` hangs the CPU if a program that is attached to
@@ -57,9 +57,9 @@ use kernel::{
 };
 
 /// Shows that the code runs in a kfunc that a BPF program called, or for a struct_ops map.
-pub struct KfuncCall(());
+pub struct ModuleRef(());
 
-impl KfuncCall {
+impl ModuleRef {
     /// # Safety
     ///
     /// For the life of the call, the code must run in a kfunc of its module that a program called,
@@ -71,20 +71,20 @@ impl KfuncCall {
 
 // SAFETY: The program passes nothing. The program that calls the kfunc holds a reference to the
 // module (`add_kfunc_call()`), which lasts longer than the call.
-unsafe impl KfuncArg for &KfuncCall {
+unsafe impl KfuncArg for &ModuleRef {
     const CONTRACT: Contract = Contract::nothing();
-    type Value<'a> = &'a KfuncCall;
+    type Value<'a> = &'a ModuleRef;
     type Error = Infallible;
 
     #[inline(always)]
     fn receive<R>(
         _passed: Passed<Self>,
         call: &Call,
-        function: impl FnOnce(&KfuncCall) -> R,
+        function: impl FnOnce(&ModuleRef) -> R,
         _fail: impl FnOnce(Infallible) -> R,
     ) -> R {
         // SAFETY: The code runs in a kfunc that a program called.
-        function(unsafe { KfuncCall::get(call) })
+        function(unsafe { ModuleRef::get(call) })
     }
 }
 
@@ -153,7 +153,7 @@ impl<T: Send + Sync> ModuleState<T> {
 
     /// The value, or [`None`] if it was not made.
     #[inline]
-    pub fn get<'a>(&'static self, _call: &'a KfuncCall) -> Option<&'a T> {
+    pub fn get<'a>(&'static self, _call: &'a ModuleRef) -> Option<&'a T> {
         if self.status.load(Acquire) != READY {
             return None;
         }
@@ -213,7 +213,7 @@ mod tests {
     /// What a kfunc sees.
     fn seen(state: &'static ModuleState<Value>) -> Option<u32> {
         // SAFETY: The value is not dropped meanwhile.
-        let call = unsafe { KfuncCall::get(&Call) };
+        let call = unsafe { ModuleRef::get(&Call) };
         state.get(call).map(|value| value.0)
     }
 
@@ -282,7 +282,7 @@ mod tests {
         impl Drop for Looks {
             fn drop(&mut self) {
                 // SAFETY: Nothing is done with the value.
-                let call = unsafe { KfuncCall::get(&Call) };
+                let call = unsafe { ModuleRef::get(&Call) };
                 SEEN.store(if STATE.get(call).is_some() { 2 } else { 1 }, Relaxed);
             }
         }

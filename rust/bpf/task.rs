@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tasks in signatures of kfuncs: `Rcu<'_, Task>`.
+//! Tasks in signatures of kfuncs: `RcuPtr<'_, Task>`.
 //!
 //! There is no `&Task`. The verifier accepts trusted pointers for that, and trusts those that a
 //! tracepoint shows, too: the last reference to the task may be gone, and safe code could make a
-//! new one of `&Task`. [`Rcu::try_get`](crate::Rcu::try_get) looks first, and returns a [`TaskRef`].
+//! new one of `&Task`. [`RcuPtr::try_get`](crate::RcuPtr::try_get) looks first, and returns a [`TaskRef`].
 //!
 //! There is no `ARef<Task>` either. It could not be dropped wherever a program runs: the last
 //! reference calls `call_rcu()`, in the middle of which the program may be. As an argument or result,
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
     use crate::{
         kunit::receive,
-        Rcu, //
+        RcuPtr, //
     };
     use kernel::{
         bindings,
@@ -137,7 +137,7 @@ mod tests {
         let register = &raw const **current!() as u64;
         let reader = rcu::read_lock();
         // SAFETY: RCU keeps the task, as does that it runs.
-        let task = unsafe { receive::<Rcu<'_, Task>, _>(register, |task| task.try_get()) };
+        let task = unsafe { receive::<RcuPtr<'_, Task>, _>(register, |task| task.try_get()) };
         drop(reader);
         assert_eq!(task.map(|task| task.pid()), Some(current!().pid()));
     }
@@ -148,13 +148,13 @@ mod tests {
         let mut raw = KBox::init(pin_init::init_zeroed::<bindings::task_struct>(), GFP_KERNEL)?;
         let register = &raw mut *raw as u64;
         // SAFETY: It stays as long as `raw`.
-        let held = unsafe { receive::<Rcu<'_, Task>, _>(register, |task| task.try_get()) };
+        let held = unsafe { receive::<RcuPtr<'_, Task>, _>(register, |task| task.try_get()) };
         assert!(held.is_none());
         assert_eq!(usage(&raw), 0);
 
         raw.usage.refs.counter = 1;
         // SAFETY: As above.
-        let held = unsafe { receive::<Rcu<'_, Task>, _>(register, |task| task.try_get()) };
+        let held = unsafe { receive::<RcuPtr<'_, Task>, _>(register, |task| task.try_get()) };
         assert_eq!(usage(&raw), 2);
         drop(held);
         assert_eq!(usage(&raw), 1);

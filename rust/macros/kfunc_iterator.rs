@@ -334,7 +334,7 @@ fn successor(next: &ImplItemFn) -> Result<ItemFn> {
 fn next_rules(name: &Ident, signature: &Signature) -> TokenStream {
     let text = format!(
         "{name}: the program gives `next` nothing but the iterator; beside it there are \
-         `&rcu::Guard` and `&KfuncCall`"
+         `&rcu::Guard` and `&ModuleRef`"
     );
     let rules = signature.params.iter().map(|param| {
         let ty = &param.ty;

@@ -18,6 +18,7 @@ use quote::{
 };
 use std::fmt::Write as _;
 use syn::{
+    braced,
     bracketed,
     parse::{
         Parse,
@@ -63,7 +64,7 @@ const PROG_TYPES: &[(&str, &str)] = &[
     ("Xdp", "xdp"),
 ];
 
-/// `static NAME for [ProgType, ...] = [kfunc, ...] with objects [type, ...] if filter;`
+/// `static NAME = { prog_types: [...], kfuncs: [...], objects: [...], filter: function };`
 pub(crate) struct KfuncSet {
     attrs: Vec<Attribute>,
     vis: Visibility,
@@ -74,9 +75,65 @@ pub(crate) struct KfuncSet {
     filter: Option<Path>,
 }
 
-mod word {
-    syn::custom_keyword!(with);
-    syn::custom_keyword!(objects);
+/// The fields between the braces.
+#[derive(Default)]
+struct Fields {
+    prog_types: Option<Punctuated<Ident, Token![,]>>,
+    kfuncs: Option<Punctuated<Path, Token![,]>>,
+    objects: Option<Punctuated<Path, Token![,]>>,
+    filter: Option<Path>,
+}
+
+/// `[path, ...]`
+fn paths(input: ParseStream<'_>) -> Result<Punctuated<Path, Token![,]>> {
+    let list;
+    bracketed!(list in input);
+    list.parse_terminated(Path::parse_mod_style, Token![,])
+}
+
+/// `[name, ...]`
+fn names(input: ParseStream<'_>) -> Result<Punctuated<Ident, Token![,]>> {
+    let list;
+    bracketed!(list in input);
+    Punctuated::parse_terminated(&list)
+}
+
+impl Parse for Fields {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut fields = Self::default();
+        while !input.is_empty() {
+            let field: Ident = input.parse()?;
+            input.parse::<Token![:]>()?;
+            let is_second = match field.to_string().as_str() {
+                "prog_types" => fields.prog_types.replace(names(input)?).is_some(),
+                "kfuncs" => fields.kfuncs.replace(paths(input)?).is_some(),
+                "objects" => fields.objects.replace(paths(input)?).is_some(),
+                "filter" => {
+                    let filter = Path::parse_mod_style(input)?;
+                    fields.filter.replace(filter).is_some()
+                }
+                _ => {
+                    return Err(Error::new(
+                        field.span(),
+                        format!(
+                            "a kfunc set has no field `{field}`; there are prog_types, kfuncs, \
+                             objects, filter"
+                        ),
+                    ));
+                }
+            };
+            if is_second {
+                return Err(Error::new(
+                    field.span(),
+                    format!("there is a second field `{field}`; remove one"),
+                ));
+            }
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(fields)
+    }
 }
 
 impl Parse for KfuncSet {
@@ -85,34 +142,19 @@ impl Parse for KfuncSet {
         let vis = input.parse()?;
         input.parse::<Token![static]>()?;
         let name = input.parse()?;
-        input.parse::<Token![for]>()?;
-        let list;
-        bracketed!(list in input);
-        let prog_types = Punctuated::parse_terminated(&list)?;
         input.parse::<Token![=]>()?;
-        let list;
-        bracketed!(list in input);
-        let kfuncs = list.parse_terminated(Path::parse_mod_style, Token![,])?;
-        let mut objects = Punctuated::new();
-        if input.parse::<Option<word::with>>()?.is_some() {
-            input.parse::<word::objects>()?;
-            let list;
-            bracketed!(list in input);
-            objects = list.parse_terminated(Path::parse_mod_style, Token![,])?;
-        }
-        let mut filter = None;
-        if input.parse::<Option<Token![if]>>()?.is_some() {
-            filter = Some(Path::parse_mod_style(input)?);
-        }
+        let content;
+        braced!(content in input);
+        let fields: Fields = content.parse()?;
         input.parse::<Token![;]>()?;
         Ok(Self {
             attrs,
             vis,
             name,
-            prog_types,
-            kfuncs,
-            objects,
-            filter,
+            prog_types: fields.prog_types.unwrap_or_default(),
+            kfuncs: fields.kfuncs.unwrap_or_default(),
+            objects: fields.objects.unwrap_or_default(),
+            filter: fields.filter,
         })
     }
 }

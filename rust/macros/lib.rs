@@ -11,7 +11,7 @@
 //! The macros see tokens, not types. They refuse early what can be recognised by its spelling,
 //! because they can then say what to write instead; everything else is refused by a trait bound.
 
-mod bpf_call;
+mod bpf_helper;
 mod btf_type;
 mod kfunc;
 mod kfunc_iterator;
@@ -100,7 +100,10 @@ pub fn btf_type(input: TokenStream) -> TokenStream {
 /// ```ignore
 /// kfunc_set! {
 ///     /// What tracing programs may call.
-///     static TRACING_KFUNCS for [Tracing, Syscall] = [bpf_count_zeroes];
+///     static TRACING_KFUNCS = {
+///         prog_types: [Tracing, Syscall],
+///         kfuncs: [bpf_count_zeroes],
+///     };
 /// }
 /// ```
 ///
@@ -110,7 +113,12 @@ pub fn btf_type(input: TokenStream) -> TokenStream {
 ///
 /// ```ignore
 /// kfunc_set! {
-///     static COUNTERS for [StructOps] = [bpf_counter_add] with objects [Counter] if may_count;
+///     static COUNTERS = {
+///         prog_types: [StructOps],
+///         kfuncs: [bpf_counter_add],
+///         objects: [Counter],
+///         filter: may_count,
+///     };
 /// }
 /// ```
 #[proc_macro]
@@ -124,7 +132,7 @@ pub fn kfunc_set(input: TokenStream) -> TokenStream {
 /// Makes a function that prologues and epilogues can call: `BPF_CALL_0` to `BPF_CALL_5` of C.
 ///
 /// ```ignore
-/// bpf_call! {
+/// bpf_helper! {
 ///     /// Takes one off what is left of the request's budget.
 ///     static CHARGE = fn(request: &Object<Request>, cost: u64) -> u64 {
 ///         request.charge(cost)
@@ -135,12 +143,12 @@ pub fn kfunc_set(input: TokenStream) -> TokenStream {
 /// let left = prologue.call(&CHARGE, [Input::Arg(0), Input::Const(1)]);
 /// ```
 ///
-/// It defines a `bpf::insn::Native`, which must be in `bpf::struct_ops::Subsystem::NATIVES` of who
+/// It defines a `bpf::insn::Helper`, which must be in `bpf::struct_ops::StructOps::HELPERS` of who
 /// calls it. What it gets is lent for the call.
 #[proc_macro]
-pub fn bpf_call(input: TokenStream) -> TokenStream {
-    let input = parse_macro_input!(input as bpf_call::BpfCall);
-    bpf_call::expand(input)
+pub fn bpf_helper(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as bpf_helper::BpfHelper);
+    bpf_helper::expand(input)
         .unwrap_or_else(syn::Error::into_compile_error)
         .into()
 }

@@ -11,11 +11,11 @@
 //! The policy can be replaced at any time: each request is decided by one policy, whole.
 
 use bpf::{
-    bpf_call,
+    bpf_helper,
     insn::{
         Epilogue,
+        Helper,
         Input,
-        Native,
         Prologue, //
     },
     prelude::*,
@@ -24,7 +24,7 @@ use bpf::{
         MemberProg,
         Slot,
         StructOps,
-        Subsystem, //
+        StructOpsType, //
     }, //
 };
 use kernel::{
@@ -96,14 +96,14 @@ trait AdmissionOps {
     fn admit(&self, request: &Object<Request>) -> u32;
 }
 
-bpf_call! {
+bpf_helper! {
     /// Before a policy: the facts.
     static FACTS = fn(request: &Object<Request>) {
         request.left.store(request.budget.0.load(Relaxed), Relaxed);
     };
 }
 
-bpf_call! {
+bpf_helper! {
     /// After it: grants what the policy says, as far as it was asked for and is there.
     static GRANT = fn(request: &Object<Request>, wanted: u32) -> u32 {
         request.budget.take(wanted.min(request.bytes))
@@ -112,15 +112,15 @@ bpf_call! {
 
 static POLICY: Slot<AdmissionOpsTable> = Slot::new();
 
-static OPS: StructOps<Policy> = StructOps::new();
+static OPS: StructOpsType<Policy> = StructOpsType::new();
 
 struct Policy;
 
-impl Subsystem for Policy {
+impl StructOps for Policy {
     type Table = AdmissionOpsTable;
     type Slot = &'static Slot<Self::Table>;
 
-    const NATIVES: &'static [&'static Native] = &[&FACTS, &GRANT];
+    const HELPERS: &'static [&'static Helper] = &[&FACTS, &GRANT];
 
     fn prologue(_prog: &MemberProg<'_>, code: &mut Prologue<'_>) {
         code.call(&FACTS, [Input::Arg(0)]);
@@ -132,7 +132,7 @@ impl Subsystem for Policy {
         code.set_result(granted);
     }
 
-    fn slot(_table: &Self::Table, _call: &KfuncCall) -> Result<Self::Slot> {
+    fn slot(_table: &Self::Table, _module: &ModuleRef) -> Result<Self::Slot> {
         Ok(&POLICY)
     }
 }

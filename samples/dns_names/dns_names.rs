@@ -87,17 +87,17 @@ fn copy_name(mut question: &[u8], name: &mut [u8]) -> Result<usize> {
 
 kfunc_set! {
     /// Programs that see packets, and those that user space runs.
-    static DNS_NAMES for [SchedCls, Xdp, Syscall] = [bpf_dns_question];
+    static DNS_NAMES = {
+        prog_types: [SchedCls, Xdp, Syscall],
+        kfuncs: [bpf_dns_question],
+    };
 }
 
-struct DnsNames {
-    _kfuncs: bpf::Registration,
-}
+struct DnsNames;
 
 impl kernel::Module for DnsNames {
     fn init(module: &'static ThisModule) -> Result<Self> {
-        Ok(Self {
-            _kfuncs: DNS_NAMES.register(module)?,
-        })
+        DNS_NAMES.register(module)?;
+        Ok(Self)
     }
 }

@@ -57,17 +57,17 @@ fn bpf_exec_name_hash(name: &[u8], key: u64) -> Result<u32> {
 
 kfunc_set! {
     /// Programs that see processes start.
-    static EXEC_NAMES for [Tracing, Syscall] = [bpf_exec_name_base, bpf_exec_name_hash];
+    static EXEC_NAMES = {
+        prog_types: [Tracing, Syscall],
+        kfuncs: [bpf_exec_name_base, bpf_exec_name_hash],
+    };
 }
 
-struct ExecNames {
-    _kfuncs: bpf::Registration,
-}
+struct ExecNames;
 
 impl kernel::Module for ExecNames {
     fn init(module: &'static ThisModule) -> Result<Self> {
-        Ok(Self {
-            _kfuncs: EXEC_NAMES.register(module)?,
-        })
+        EXEC_NAMES.register(module)?;
+        Ok(Self)
     }
 }

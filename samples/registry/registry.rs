@@ -10,8 +10,8 @@
 
 use bpf::{
     prelude::*,
-    Lent,
-    LentSize, //
+    RdonlyBuf,
+    RdonlyBufSize, //
 };
 use kernel::{
     prelude::*,
@@ -76,13 +76,13 @@ fn bpf_counter_open(key: u64) -> Option<ARef<Object<Counter>>> {
 
 /// Returns the counter with @key, without a reference, or `NULL`.
 #[kfunc]
-fn bpf_counter_find<'a>(key: u64, rcu: &'a rcu::Guard) -> Option<Rcu<'a, Object<Counter>>> {
+fn bpf_counter_find<'a>(key: u64, rcu: &'a rcu::Guard) -> Option<RcuPtr<'a, Object<Counter>>> {
     Object::find(key, rcu)
 }
 
 /// Makes a reference of a pointer from under RCU; `NULL` if the counter is about to be freed.
 #[kfunc]
-fn bpf_counter_acquire(counter: Rcu<'_, Object<Counter>>) -> Option<ARef<Object<Counter>>> {
+fn bpf_counter_acquire(counter: RcuPtr<'_, Object<Counter>>) -> Option<ARef<Object<Counter>>> {
     counter.try_get()
 }
 
@@ -106,7 +106,10 @@ fn bpf_counter_value(counter: Option<&Object<Counter>>) -> u64 {
 
 /// Lends the label of @counter, which is 16 bytes long, or `NULL` if the program wants more.
 #[kfunc]
-fn bpf_counter_label<'a>(counter: &'a Object<Counter>, size: LentSize<'a>) -> Option<Lent<'a>> {
+fn bpf_counter_label<'a>(
+    counter: &'a Object<Counter>,
+    size: RdonlyBufSize<'a>,
+) -> Option<RdonlyBuf<'a>> {
     size.lend(&counter.label)
 }
 
@@ -134,37 +137,38 @@ impl Walk {
         Ok(Self { next: first })
     }
 
-    fn next<'a>(&mut self, rcu: &'a rcu::Guard) -> Option<Rcu<'a, Object<Counter>>> {
+    fn next<'a>(&mut self, rcu: &'a rcu::Guard) -> Option<RcuPtr<'a, Object<Counter>>> {
         Object::next(&mut self.next, rcu)
     }
 }
 
 kfunc_set! {
     /// Programs of all types that trace, and those that user space runs.
-    static REGISTRY for [Tracing, Syscall] = [
-        bpf_counter_open,
-        bpf_counter_find,
-        bpf_counter_acquire,
-        bpf_counter_release,
-        bpf_counter_add,
-        bpf_counter_value,
-        bpf_counter_label,
-        bpf_counter_remove,
-        bpf_counters_alive,
-        bpf_iter_counter_new,
-        bpf_iter_counter_next,
-        bpf_iter_counter_destroy,
-    ] with objects [Counter];
+    static REGISTRY = {
+        prog_types: [Tracing, Syscall],
+        kfuncs: [
+            bpf_counter_open,
+            bpf_counter_find,
+            bpf_counter_acquire,
+            bpf_counter_release,
+            bpf_counter_add,
+            bpf_counter_value,
+            bpf_counter_label,
+            bpf_counter_remove,
+            bpf_counters_alive,
+            bpf_iter_counter_new,
+            bpf_iter_counter_next,
+            bpf_iter_counter_destroy,
+        ],
+        objects: [Counter],
+    };
 }
 
-struct Registry {
-    _kfuncs: bpf::Registration,
-}
+struct Registry;
 
 impl kernel::Module for Registry {
     fn init(module: &'static ThisModule) -> Result<Self> {
-        Ok(Self {
-            _kfuncs: REGISTRY.register(module)?,
-        })
+        REGISTRY.register(module)?;
+        Ok(Self)
     }
 }

@@ -60,7 +60,7 @@ BPF_CALL_0(bench_cpus)
 	return nr_cpu_ids;
 }
 
-static const struct bpf_func_proto natives[] = {
+static const struct bpf_func_proto helpers[] = {
 	{ .func = bench_check },
 	{ .func = bench_bound },
 	{ .func = bench_far_bound },
@@ -124,9 +124,9 @@ static const struct bpf_func_proto *get_func_proto(enum bpf_func_id id,
 {
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(natives); i++) {
-		if ((s32)id == BPF_CALL_IMM(natives[i].func))
-			return &natives[i];
+	for (i = 0; i < ARRAY_SIZE(helpers); i++) {
+		if ((s32)id == BPF_CALL_IMM(helpers[i].func))
+			return &helpers[i];
 	}
 	return bpf_base_func_proto(id, prog);
 }

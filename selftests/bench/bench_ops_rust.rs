@@ -4,13 +4,13 @@
 //! order.
 
 use bpf::{
-    bpf_call,
+    bpf_helper,
     insn::{
         kfunc::SCX_BPF_NR_CPU_IDS,
         Cond,
         Epilogue,
+        Helper,
         Input,
-        Native,
         Prologue, //
     },
     prelude::*,
@@ -20,7 +20,7 @@ use bpf::{
         Ops,
         Slot,
         StructOps,
-        Subsystem, //
+        StructOpsType, //
     }, //
 };
 use core::hint::black_box;
@@ -73,7 +73,7 @@ trait Bench {
 
 static SLOT: Slot<BenchTable> = Slot::new();
 
-bpf_call! {
+bpf_helper! {
     /// Whether the program may run.
     static CHECK = fn(value: u64) -> Result<()> {
         if value > BOUND {
@@ -88,14 +88,14 @@ fn bound(result: u64) -> u64 {
     result.min(BOUND)
 }
 
-bpf_call! {
+bpf_helper! {
     /// Does the work.
     static BOUNDED = fn(result: u64) -> u64 {
         bound(result)
     };
 }
 
-bpf_call! {
+bpf_helper! {
     /// Has the work done by another function, which may be anywhere.
     static FAR_BOUNDED = fn(result: u64) -> u64 {
         // The compiler does not know which function it is.
@@ -103,22 +103,22 @@ bpf_call! {
     };
 }
 
-bpf_call! {
+bpf_helper! {
     /// What `scx_bpf_nr_cpu_ids()` does.
     static CPUS = fn() -> u32 {
         nr_cpu_ids()
     };
 }
 
-static OPS: StructOps<Around> = StructOps::new();
+static OPS: StructOpsType<Around> = StructOpsType::new();
 
 struct Around;
 
-impl Subsystem for Around {
+impl StructOps for Around {
     type Table = BenchTable;
     type Slot = &'static Slot<Self::Table>;
 
-    const NATIVES: &'static [&'static Native] = &[&CHECK, &BOUNDED, &FAR_BOUNDED, &CPUS];
+    const HELPERS: &'static [&'static Helper] = &[&CHECK, &BOUNDED, &FAR_BOUNDED, &CPUS];
 
     fn prologue(prog: &MemberProg<'_>, code: &mut Prologue<'_>) {
         if matches!(prog.member().name, "prologue" | "both") {
@@ -144,7 +144,7 @@ impl Subsystem for Around {
         code.set_result(result);
     }
 
-    fn slot(_table: &Self::Table, _call: &KfuncCall) -> Result<Self::Slot> {
+    fn slot(_table: &Self::Table, _module: &ModuleRef) -> Result<Self::Slot> {
         Ok(&SLOT)
     }
 }
@@ -203,27 +203,27 @@ fn bpf_bench_rust_kfunc(value: u64) -> u64 {
 }
 
 kfunc_set! {
-    static KFUNCS for [Syscall] = [
-        bpf_bench_rust_member,
-        bpf_bench_rust_prologue,
-        bpf_bench_rust_epilogue,
-        bpf_bench_rust_both,
-        bpf_bench_rust_outside,
-        bpf_bench_rust_indirect,
-        bpf_bench_rust_native,
-        bpf_bench_rust_kfunc,
-    ];
+    static KFUNCS = {
+        prog_types: [Syscall],
+        kfuncs: [
+            bpf_bench_rust_member,
+            bpf_bench_rust_prologue,
+            bpf_bench_rust_epilogue,
+            bpf_bench_rust_both,
+            bpf_bench_rust_outside,
+            bpf_bench_rust_indirect,
+            bpf_bench_rust_native,
+            bpf_bench_rust_kfunc,
+        ],
+    };
 }
 
-struct BenchOps {
-    _kfuncs: bpf::Registration,
-}
+struct BenchOps;
 
 impl kernel::Module for BenchOps {
     fn init(module: &'static ThisModule) -> Result<Self> {
         OPS.register(module)?;
-        Ok(Self {
-            _kfuncs: KFUNCS.register(module)?,
-        })
+        KFUNCS.register(module)?;
+        Ok(Self)
     }
 }

@@ -103,15 +103,15 @@ static THING: ModuleState<ARef<Object<Thing>>> = ModuleState::new();
 /// Returns the object, without a reference.
 #[kfunc]
 fn bpf_bench_rust_find<'a>(
-    call: &KfuncCall,
+    module: &ModuleRef,
     rcu: &'a rcu::Guard,
-) -> Option<Rcu<'a, Object<Thing>>> {
-    Some(Rcu::new(THING.get(call)?, rcu))
+) -> Option<RcuPtr<'a, Object<Thing>>> {
+    Some(RcuPtr::new(THING.get(module)?, rcu))
 }
 
 /// Makes a reference of a pointer from under RCU.
 #[kfunc]
-fn bpf_bench_rust_acquire(thing: Rcu<'_, Object<Thing>>) -> Option<ARef<Object<Thing>>> {
+fn bpf_bench_rust_acquire(thing: RcuPtr<'_, Object<Thing>>) -> Option<ARef<Object<Thing>>> {
     thing.try_get()
 }
 
@@ -156,36 +156,38 @@ fn bpf_bench_rust_dynptr(data: Dynptr<'_>, offset: u32) -> Result<u32> {
 }
 
 kfunc_set! {
-    static KFUNCS for [Syscall] = [
-        bpf_bench_rust_args0,
-        bpf_bench_rust_args2,
-        bpf_bench_rust_args5,
-        bpf_bench_rust_args10,
-        bpf_bench_rust_slice,
-        bpf_bench_rust_mem,
-        bpf_bench_rust_string,
-        bpf_bench_rust_result,
-        bpf_bench_rust_find,
-        bpf_bench_rust_acquire,
-        bpf_bench_rust_release,
-        bpf_iter_bench_rust_new,
-        bpf_iter_bench_rust_next,
-        bpf_iter_bench_rust_destroy,
-        bpf_bench_rust_dynptr,
-    ];
+    static KFUNCS = {
+        prog_types: [Syscall],
+        kfuncs: [
+            bpf_bench_rust_args0,
+            bpf_bench_rust_args2,
+            bpf_bench_rust_args5,
+            bpf_bench_rust_args10,
+            bpf_bench_rust_slice,
+            bpf_bench_rust_mem,
+            bpf_bench_rust_string,
+            bpf_bench_rust_result,
+            bpf_bench_rust_find,
+            bpf_bench_rust_acquire,
+            bpf_bench_rust_release,
+            bpf_iter_bench_rust_new,
+            bpf_iter_bench_rust_next,
+            bpf_iter_bench_rust_destroy,
+            bpf_bench_rust_dynptr,
+        ],
+    };
 }
 
 struct Bench {
     _thing: bpf::StateGuard<ARef<Object<Thing>>>,
-    _kfuncs: bpf::Registration,
 }
 
 impl kernel::Module for Bench {
     fn init(module: &'static ThisModule) -> Result<Self> {
+        KFUNCS.register(module)?;
         let thing = Object::new(Thing { key: 1 })?;
         Ok(Self {
             _thing: THING.init(module, thing)?,
-            _kfuncs: KFUNCS.register(module)?,
         })
     }
 }

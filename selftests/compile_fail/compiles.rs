@@ -45,9 +45,15 @@ fn bpf_aliases(bytes: Bytes<'_>, more: &mut [Byte], memory: &Memory, rcu: Token<
 kfunc_set! {
     /// With a comment.
     #[allow(dead_code)]
-    pub(crate) static ALL for [Tracing, Lsm, Any] = [deep::bpf_deep, bpf_by_macro, bpf_nothing, bpf_aliases];
+    pub(crate) static ALL = {
+        prog_types: [Tracing, Lsm, Any],
+        kfuncs: [deep::bpf_deep, bpf_by_macro, bpf_nothing, bpf_aliases],
+    };
 }
 
 kfunc_set! {
-    pub static AGAIN for [Xdp] = [bpf_nothing];
+    pub static AGAIN = {
+        prog_types: [Xdp],
+        kfuncs: [bpf_nothing],
+    };
 }

@@ -26,8 +26,8 @@ unsafe extern "C" fn follows(pointer: u64, _: u64, _: u64, _: u64, _: u64) -> u6
     unsafe { *(pointer as *const u64) }
 }
 
-/// Only `bpf_call!`, which looks at the types, makes one.
-static FOLLOWS: Native = Native::new("follows", follows, &[Content::Scalar]); //~ call to unsafe function `bpf::insn::Native::new` is unsafe
+/// Only `bpf_helper!`, which looks at the types, makes one.
+static FOLLOWS: Helper = Helper::new("follows", follows, &[Content::Scalar]); //~ call to unsafe function `bpf::insn::Helper::new` is unsafe
 
 fn any_instruction(prologue: &mut Prologue<'_>) {
     prologue.raw().push(store(DW, R1.arg(0), 0)); //~ call to unsafe function `bpf::insn::Prologue::<'a>::raw` is unsafe

@@ -35,7 +35,7 @@ impl Three {
         Ok(Self)
     }
 
-    fn next(&mut self, more: u32) -> Option<u32> { //~ evaluation of constant value failed | three: the program gives `next` nothing but the iterator; beside it there are `&rcu::Guard` and `&KfuncCall`
+    fn next(&mut self, more: u32) -> Option<u32> { //~ evaluation of constant value failed | three: the program gives `next` nothing but the iterator; beside it there are `&rcu::Guard` and `&ModuleRef`
         None
     }
 }

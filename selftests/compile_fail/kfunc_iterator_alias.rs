@@ -17,8 +17,8 @@ trait Swap {
     type Other;
 }
 
-impl<'a> Swap for Rcu<'a, Object<One>> {
-    type Other = Rcu<'a, Object<Two>>;
+impl<'a> Swap for RcuPtr<'a, Object<One>> {
+    type Other = RcuPtr<'a, Object<Two>>;
 }
 
 mod swap {
@@ -27,13 +27,13 @@ mod swap {
 
 struct Walk;
 
-#[kfunc_iterator(compile_fail_alias)] //~ type mismatch resolving `<Rcu<'_, Object<Two>> as IteratorItem>::Kind == Object<One>`
+#[kfunc_iterator(compile_fail_alias)] //~ type mismatch resolving `<RcuPtr<'_, Object<Two>> as IteratorItem>::Kind == Object<One>`
 impl Walk {
     fn new() -> Result<Self> {
         Ok(Self)
     }
 
-    fn next<'a>(&mut self, _reader: &'a rcu::Guard) -> swap::Option<Rcu<'a, Object<One>>> {
+    fn next<'a>(&mut self, _reader: &'a rcu::Guard) -> swap::Option<RcuPtr<'a, Object<One>>> {
         None
     }
 }

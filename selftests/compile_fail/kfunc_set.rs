@@ -11,21 +11,48 @@ fn bpf_real(value: u32) -> u32 {
 }
 
 kfunc_set! {
-    static UNKNOWN for [Tracing, Tracer] = [bpf_real]; //~ UNKNOWN: `Tracer` is no program type that may call kfuncs; there are Any,
+    static UNKNOWN = {
+        prog_types: [Tracing, Tracer], //~ UNKNOWN: `Tracer` is no program type that may call kfuncs; there are Any,
+        kfuncs: [bpf_real],
+    };
 }
 
 kfunc_set! {
-    static NOBODY for [] = [bpf_real]; //~ NOBODY: no program type is named that may call these kfuncs
+    static NOBODY = { //~ NOBODY: no program type is named that may call these kfuncs
+        prog_types: [],
+        kfuncs: [bpf_real],
+    };
 }
 
 kfunc_set! {
-    static EMPTY for [Tracing] = []; //~ EMPTY: the set is empty
+    static EMPTY = { //~ EMPTY: the set is empty
+        prog_types: [Tracing],
+        kfuncs: [],
+    };
 }
 
 kfunc_set! {
-    static DOUBLE for [Tracing] = [bpf_real, bpf_real]; //~ DOUBLE: `bpf_real` is in the set twice
+    static DOUBLE = {
+        prog_types: [Tracing],
+        kfuncs: [bpf_real, bpf_real], //~ DOUBLE: `bpf_real` is in the set twice
+    };
 }
 
 kfunc_set! {
-    static SYNTAX in [Tracing] = [bpf_real]; //~ expected `for`
+    static SYNTAX = [bpf_real]; //~ expected curly braces
+}
+
+kfunc_set! {
+    static FIELD = {
+        prog_types: [Tracing],
+        kfunc: [bpf_real], //~ a kfunc set has no field `kfunc`; there are prog_types, kfuncs, objects, filter
+    };
+}
+
+kfunc_set! {
+    static TWICE = {
+        prog_types: [Tracing],
+        kfuncs: [bpf_real],
+        prog_types: [Xdp], //~ there is a second field `prog_types`; remove one
+    };
 }

@@ -23,5 +23,8 @@ mod alias {
 }
 
 kfunc_set! {
-    static ALIAS for [Tracing] = [alias::bpf_release]; //~ evaluation of constant value failed | ALIAS: `bpf_release` is another name for a kfunc; write its own
+    static ALIAS = {
+        prog_types: [Tracing],
+        kfuncs: [alias::bpf_release], //~ evaluation of constant value failed | ALIAS: `bpf_release` is another name for a kfunc; write its own
+    };
 }

@@ -10,5 +10,8 @@ fn ordinary(value: u32) -> u32 {
 }
 
 kfunc_set! {
-    static ORDINARY for [Tracing] = [ordinary]; //~ expected type, found function `ordinary`
+    static ORDINARY = {
+        prog_types: [Tracing],
+        kfuncs: [ordinary], //~ expected type, found function `ordinary`
+    };
 }

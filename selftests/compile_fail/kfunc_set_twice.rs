@@ -16,9 +16,15 @@ fn bpf_two(value: u32) -> u32 {
 }
 
 kfunc_set! {
-    pub static ONE for [Tracing, Xdp] = [bpf_one];
+    pub static ONE = {
+        prog_types: [Tracing, Xdp],
+        kfuncs: [bpf_one],
+    };
 }
 
 kfunc_set! {
-    pub static TWO for [Syscall, Lsm] = [bpf_two]; //~ symbol `only_one_kfunc_set_per_module_for_tracing_programs__
+    pub static TWO = {
+        prog_types: [Syscall, Lsm], //~ symbol `only_one_kfunc_set_per_module_for_tracing_programs__
+        kfuncs: [bpf_two],
+    };
 }

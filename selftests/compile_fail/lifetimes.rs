@@ -12,13 +12,13 @@ struct Kept {
     id: u64,
 }
 
-type Always = Rcu<'static, Object<Kept>>;
+type Always = RcuPtr<'static, Object<Kept>>;
 
 #[kfunc]
 fn bpf_keep_alias(kept: Always) {} //~ borrowed data escapes outside of closure | only valid in the closure body
 
 #[kfunc]
-fn bpf_keep(kept: Rcu<'static, Object<Kept>>) {} //~ borrowed data escapes outside of closure | only valid in the closure body
+fn bpf_keep(kept: RcuPtr<'static, Object<Kept>>) {} //~ borrowed data escapes outside of closure | only valid in the closure body
 
 #[kfunc]
 fn bpf_keep_option(kept: Option<&'static Object<Kept>>) {} //~ borrowed data escapes outside of closure | only valid in the closure body
@@ -33,12 +33,12 @@ fn bpf_keep_bound<'a: 'static>(mem: &'a Mem) {} //~ borrowed data escapes outsid
 fn bpf_keep_reader<'a: 'static>(rcu: &'a rcu::Guard) {} //~ borrowed data escapes outside of closure | only valid in the closure body
 
 #[kfunc]
-fn bpf_keep_call<'a: 'static>(call: &'a KfuncCall) {} //~ borrowed data escapes outside of closure | only valid in the closure body
+fn bpf_keep_call<'a: 'static>(module: &'a ModuleRef) {} //~ borrowed data escapes outside of closure | only valid in the closure body
 
 #[kfunc]
-fn bpf_keep_size(size: bpf::LentSize<'static>) {} //~ borrowed data escapes outside of closure | only valid in the closure body
+fn bpf_keep_size(size: bpf::RdonlyBufSize<'static>) {} //~ borrowed data escapes outside of closure | only valid in the closure body
 
-use bpf::bpf_call;
+use bpf::bpf_helper;
 
 #[derive(BtfType)]
 #[btf(object, name = "compile_fail_native_thing")]
@@ -47,7 +47,7 @@ struct NativeThing {
     id: u64,
 }
 
-bpf_call! {
+bpf_helper! {
     static KEEP = fn(thing: &'static Object<NativeThing>) { //~ `call` does not live long enough
     };
 }
@@ -60,5 +60,9 @@ fn keep(_prog: &'static bpf::Prog) -> bool {
 fn bpf_filtered() {}
 
 kfunc_set! {
-    static FILTERED for [Tracing] = [bpf_filtered] if keep; //~ mismatched types
+    static FILTERED = {
+        prog_types: [Tracing],
+        kfuncs: [bpf_filtered],
+        filter: keep, //~ mismatched types
+    };
 }

@@ -33,7 +33,7 @@ struct Readable {
 fn bpf_release_second(id: u64, thing: ARef<Object<Thing>>) {} //~ evaluation of constant value failed | bpf_release_second: argument 2 (thing): the verifier takes a reference away only if it is the first argument
 
 #[kfunc]
-fn bpf_rcu_and_trusted(one: Rcu<'_, Object<Thing>>, other: &Object<Thing>) {} //~ evaluation of constant value failed | bpf_rcu_and_trusted: argument 2 (other): beside an `Rcu` argument the verifier accepts pointers here that are valid only under RCU; take `Rcu<'_, ...>`
+fn bpf_rcu_and_trusted(one: RcuPtr<'_, Object<Thing>>, other: &Object<Thing>) {} //~ evaluation of constant value failed | bpf_rcu_and_trusted: argument 2 (other): beside an `RcuPtr` argument the verifier accepts pointers here that are valid only under RCU; take `RcuPtr<'_, ...>`
 
 #[kfunc]
 fn bpf_prog_first(prog: &ProgAux, id: u64) {} //~ evaluation of constant value failed | bpf_prog_first: argument 1 (prog): the kernel adds this argument: it must be the last

@@ -5,8 +5,8 @@
 use bpf::{
     prelude::*,
     Arena,
-    Lent,
-    LentSize,
+    RdonlyBuf,
+    RdonlyBufSize,
     ProgAux, //
 };
 use kernel::prelude::*;
@@ -19,7 +19,7 @@ struct Thing {
 }
 
 #[kfunc]
-fn bpf_two_lenders<'a>(one: &'a Object<Thing>, two: &'a Object<Thing>, size: LentSize<'a>) -> Option<Lent<'a>> { //~ evaluation of constant value failed | bpf_two_lenders: argument 3 (size): the verifier ties what is lent to one pointer, and does not take a second; take one argument that is a pointer
+fn bpf_two_lenders<'a>(one: &'a Object<Thing>, two: &'a Object<Thing>, size: RdonlyBufSize<'a>) -> Option<RdonlyBuf<'a>> { //~ evaluation of constant value failed | bpf_two_lenders: argument 3 (size): the verifier ties what is lent to one pointer, and does not take a second; take one argument that is a pointer
     None
 }
 
@@ -57,7 +57,7 @@ struct Takes;
 
 #[kfunc_iterator(compile_fail_takes)]
 impl Takes {
-    fn new(thing: ARef<Object<Thing>>) -> Result<Self> { //~ evaluation of constant value failed | bpf_iter_compile_fail_takes_new: argument 1 (thing): the first argument is the iterator, and the verifier takes a reference away only if that is the first; take `Rcu<'_, ...>` and call `try_get()`
+    fn new(thing: ARef<Object<Thing>>) -> Result<Self> { //~ evaluation of constant value failed | bpf_iter_compile_fail_takes_new: argument 1 (thing): the first argument is the iterator, and the verifier takes a reference away only if that is the first; take `RcuPtr<'_, ...>` and call `try_get()`
         Ok(Self)
     }
 

@@ -3,7 +3,7 @@
 //! Tables that cannot be declared, and calls that cannot be made.
 
 use bpf::{
-    bpf_call,
+    bpf_helper,
     struct_ops, //
 };
 use kernel::prelude::*;
@@ -70,11 +70,11 @@ trait Return {
     }
 }
 
-bpf_call! {
+bpf_helper! {
     static SIX = fn(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8) {}; //~ SIX: a function that BPF calls has up to five arguments; put some of them into an object
 }
 
-bpf_call! {
+bpf_helper! {
     static BYTES = fn(bytes: &[u8]) {}; //~ `&[u8]` cannot be passed by a prologue or an epilogue
     //~^ `&[u8]` does not fit into a BPF register
 }

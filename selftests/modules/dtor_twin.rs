@@ -55,21 +55,22 @@ fn bpf_dtor_twin_dropped() -> u32 {
 }
 
 kfunc_set! {
-    static KFUNCS for [Syscall] = [
-        bpf_dtor_twin_new,
-        bpf_dtor_twin_release,
-        bpf_dtor_twin_dropped,
-    ] with objects [Twin];
+    static KFUNCS = {
+        prog_types: [Syscall],
+        kfuncs: [
+            bpf_dtor_twin_new,
+            bpf_dtor_twin_release,
+            bpf_dtor_twin_dropped,
+        ],
+        objects: [Twin],
+    };
 }
 
-struct DtorTwin {
-    _kfuncs: bpf::Registration,
-}
+struct DtorTwin;
 
 impl kernel::Module for DtorTwin {
     fn init(module: &'static ThisModule) -> Result<Self> {
-        Ok(Self {
-            _kfuncs: KFUNCS.register(module)?,
-        })
+        KFUNCS.register(module)?;
+        Ok(Self)
     }
 }

@@ -19,17 +19,17 @@ fn bpf_kfunc_test_u8(value: u8) -> u8 {
 }
 
 kfunc_set! {
-    static KFUNCS for [Syscall] = [bpf_kfunc_test_u8];
+    static KFUNCS = {
+        prog_types: [Syscall],
+        kfuncs: [bpf_kfunc_test_u8],
+    };
 }
 
-struct KfuncClash {
-    _kfuncs: bpf::Registration,
-}
+struct KfuncClash;
 
 impl kernel::Module for KfuncClash {
     fn init(module: &'static ThisModule) -> Result<Self> {
-        Ok(Self {
-            _kfuncs: KFUNCS.register(module)?,
-        })
+        KFUNCS.register(module)?;
+        Ok(Self)
     }
 }

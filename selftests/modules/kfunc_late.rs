@@ -20,7 +20,10 @@ fn bpf_kfunc_late(value: u8) -> u8 {
 }
 
 kfunc_set! {
-    static KFUNCS for [Syscall] = [bpf_kfunc_late];
+    static KFUNCS = {
+        prog_types: [Syscall],
+        kfuncs: [bpf_kfunc_late],
+    };
 }
 
 struct KfuncLate(&'static ThisModule);
@@ -36,7 +39,7 @@ impl Drop for KfuncLate {
         match KFUNCS.register(self.0) {
             Err(err) if err == EBUSY => pr_info!("too late, as expected\n"),
             Err(err) => pr_info!("another error: {:?}\n", err),
-            Ok(_) => pr_info!("the registration was accepted\n"),
+            Ok(()) => pr_info!("the registration was accepted\n"),
         }
     }
 }

@@ -184,42 +184,42 @@ fn bpf_kfunc_test_mem_beyond(data: &Mem) -> u32 {
 }
 
 kfunc_set! {
-    static KFUNCS for [Syscall, Tracing] = [
-        bpf_kfunc_test_u8,
-        bpf_kfunc_test_u16,
-        bpf_kfunc_test_u32,
-        bpf_kfunc_test_u64,
-        bpf_kfunc_test_s8,
-        bpf_kfunc_test_s16,
-        bpf_kfunc_test_s32,
-        bpf_kfunc_test_s64,
-        bpf_kfunc_test_bool,
-        bpf_kfunc_test_square,
-        bpf_kfunc_test_choose,
-        bpf_kfunc_test_five,
-        bpf_kfunc_test_void,
-        bpf_kfunc_test_calls,
-        bpf_kfunc_test_result,
-        bpf_kfunc_test_result_u32,
-        bpf_kfunc_test_sum,
-        bpf_kfunc_test_reverse,
-        bpf_kfunc_test_clear,
-        bpf_kfunc_test_mem_sum,
-        bpf_kfunc_test_mem_count,
-        bpf_kfunc_test_mem_clear,
-        bpf_kfunc_test_mem_is_some,
-        bpf_kfunc_test_mem_beyond,
-    ];
+    static KFUNCS = {
+        prog_types: [Syscall, Tracing],
+        kfuncs: [
+            bpf_kfunc_test_u8,
+            bpf_kfunc_test_u16,
+            bpf_kfunc_test_u32,
+            bpf_kfunc_test_u64,
+            bpf_kfunc_test_s8,
+            bpf_kfunc_test_s16,
+            bpf_kfunc_test_s32,
+            bpf_kfunc_test_s64,
+            bpf_kfunc_test_bool,
+            bpf_kfunc_test_square,
+            bpf_kfunc_test_choose,
+            bpf_kfunc_test_five,
+            bpf_kfunc_test_void,
+            bpf_kfunc_test_calls,
+            bpf_kfunc_test_result,
+            bpf_kfunc_test_result_u32,
+            bpf_kfunc_test_sum,
+            bpf_kfunc_test_reverse,
+            bpf_kfunc_test_clear,
+            bpf_kfunc_test_mem_sum,
+            bpf_kfunc_test_mem_count,
+            bpf_kfunc_test_mem_clear,
+            bpf_kfunc_test_mem_is_some,
+            bpf_kfunc_test_mem_beyond,
+        ],
+    };
 }
 
-struct KfuncTest {
-    _kfuncs: bpf::Registration,
-}
+struct KfuncTest;
 
 impl kernel::Module for KfuncTest {
     fn init(module: &'static ThisModule) -> Result<Self> {
-        Ok(Self {
-            _kfuncs: KFUNCS.register(module)?,
-        })
+        KFUNCS.register(module)?;
+        Ok(Self)
     }
 }

@@ -217,7 +217,7 @@ fn bpf_kfunc_types_perfmon() -> u32 {
 
 /// Returns the number of @task, unless it is gone.
 #[kfunc]
-fn bpf_kfunc_types_task_pid(task: Rcu<'_, Task>) -> i32 {
+fn bpf_kfunc_types_task_pid(task: RcuPtr<'_, Task>) -> i32 {
     task.try_get().map_or(-1, |task| task.pid())
 }
 
@@ -338,63 +338,68 @@ fn bpf_kfunc_types_filtered() -> bool {
 }
 
 kfunc_set! {
-    static KFUNCS for [Tracing] = [
-        bpf_kfunc_types_plain,
-        bpf_kfunc_types_sleepable,
-        bpf_kfunc_types_destructive,
-        bpf_kfunc_types_perfmon,
-        bpf_kfunc_types_spinlock_safe,
-        bpf_kfunc_types_locked,
-    ];
+    static KFUNCS = {
+        prog_types: [Tracing],
+        kfuncs: [
+            bpf_kfunc_types_plain,
+            bpf_kfunc_types_sleepable,
+            bpf_kfunc_types_destructive,
+            bpf_kfunc_types_perfmon,
+            bpf_kfunc_types_spinlock_safe,
+            bpf_kfunc_types_locked,
+        ],
+    };
 }
 
 kfunc_set! {
-    static SYSCALL_KFUNCS for [Syscall] = [
-        bpf_kfunc_types_in,
-        bpf_kfunc_types_out,
-        bpf_kfunc_types_const,
-        bpf_kfunc_types_ignored,
-        bpf_kfunc_types_string,
-        bpf_kfunc_types_map,
-        bpf_kfunc_types_caller,
-        bpf_kfunc_types_color,
-        bpf_kfunc_types_level,
-        bpf_kfunc_types_eight,
-        bpf_kfunc_types_arena,
-        bpf_kfunc_types_arena_nullable,
-        bpf_kfunc_types_dynptr,
-        bpf_kfunc_types_task_pid,
-        bpf_kfunc_types_plain,
-        bpf_kfunc_types_sleepable,
-        bpf_kfunc_types_destructive,
-        bpf_kfunc_types_perfmon,
-        bpf_kfunc_types_spinlock_safe,
-        bpf_kfunc_types_locked,
-        bpf_iter_kfunc_types_numbers_new,
-        bpf_iter_kfunc_types_numbers_next,
-        bpf_iter_kfunc_types_numbers_destroy,
-        bpf_iter_kfunc_types_words_new,
-        bpf_iter_kfunc_types_words_next,
-        bpf_iter_kfunc_types_words_destroy,
-    ];
+    static SYSCALL_KFUNCS = {
+        prog_types: [Syscall],
+        kfuncs: [
+            bpf_kfunc_types_in,
+            bpf_kfunc_types_out,
+            bpf_kfunc_types_const,
+            bpf_kfunc_types_ignored,
+            bpf_kfunc_types_string,
+            bpf_kfunc_types_map,
+            bpf_kfunc_types_caller,
+            bpf_kfunc_types_color,
+            bpf_kfunc_types_level,
+            bpf_kfunc_types_eight,
+            bpf_kfunc_types_arena,
+            bpf_kfunc_types_arena_nullable,
+            bpf_kfunc_types_dynptr,
+            bpf_kfunc_types_task_pid,
+            bpf_kfunc_types_plain,
+            bpf_kfunc_types_sleepable,
+            bpf_kfunc_types_destructive,
+            bpf_kfunc_types_perfmon,
+            bpf_kfunc_types_spinlock_safe,
+            bpf_kfunc_types_locked,
+            bpf_iter_kfunc_types_numbers_new,
+            bpf_iter_kfunc_types_numbers_next,
+            bpf_iter_kfunc_types_numbers_destroy,
+            bpf_iter_kfunc_types_words_new,
+            bpf_iter_kfunc_types_words_next,
+            bpf_iter_kfunc_types_words_destroy,
+        ],
+    };
 }
 
 kfunc_set! {
-    static FILTERED for [Any] = [bpf_kfunc_types_filtered] if only_syscall;
+    static FILTERED = {
+        prog_types: [Any],
+        kfuncs: [bpf_kfunc_types_filtered],
+        filter: only_syscall,
+    };
 }
 
-struct KfuncTypes {
-    _kfuncs: [bpf::Registration; 3],
-}
+struct KfuncTypes;
 
 impl kernel::Module for KfuncTypes {
     fn init(module: &'static ThisModule) -> Result<Self> {
-        Ok(Self {
-            _kfuncs: [
-                KFUNCS.register(module)?,
-                SYSCALL_KFUNCS.register(module)?,
-                FILTERED.register(module)?,
-            ],
-        })
+        KFUNCS.register(module)?;
+        SYSCALL_KFUNCS.register(module)?;
+        FILTERED.register(module)?;
+        Ok(Self)
     }
 }

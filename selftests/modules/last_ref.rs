@@ -10,7 +10,7 @@ use bpf::{
         Attached,
         Slot,
         StructOps,
-        Subsystem, //
+        StructOpsType, //
     },
     task::TaskRef,
     ResSpinLock, //
@@ -38,16 +38,16 @@ struct Last;
 
 static SLOT: Slot<LastOpsTable> = Slot::new();
 
-impl Subsystem for Last {
+impl StructOps for Last {
     type Table = LastOpsTable;
     type Slot = &'static Slot<Self::Table>;
 
-    fn slot(_table: &Self::Table, _call: &KfuncCall) -> Result<Self::Slot> {
+    fn slot(_table: &Self::Table, _module: &ModuleRef) -> Result<Self::Slot> {
         Ok(&SLOT)
     }
 }
 
-static LAST: StructOps<Last> = StructOps::new();
+static LAST: StructOpsType<Last> = StructOpsType::new();
 
 static TABLE: ResSpinLock<Option<Attached<LastOpsTable>>> = ResSpinLock::new(None);
 static TASK: ResSpinLock<Option<TaskRef>> = ResSpinLock::new(None);
@@ -62,7 +62,7 @@ fn bpf_last_hold_table() -> bool {
 
 /// Makes the module hold @task; returns whether it does.
 #[kfunc]
-fn bpf_last_hold_task(task: Rcu<'_, Task>) -> bool {
+fn bpf_last_hold_task(task: RcuPtr<'_, Task>) -> bool {
     let task = task.try_get();
     let is_there = task.is_some();
     TASK.with(|held| *held = task).is_ok() && is_there
@@ -83,23 +83,23 @@ fn bpf_last_drop_task() -> bool {
 }
 
 kfunc_set! {
-    static KFUNCS for [Syscall, Tracing] = [
-        bpf_last_hold_table,
-        bpf_last_hold_task,
-        bpf_last_drop_table,
-        bpf_last_drop_task,
-    ];
+    static KFUNCS = {
+        prog_types: [Syscall, Tracing],
+        kfuncs: [
+            bpf_last_hold_table,
+            bpf_last_hold_task,
+            bpf_last_drop_table,
+            bpf_last_drop_task,
+        ],
+    };
 }
 
-struct LastRef {
-    _kfuncs: bpf::Registration,
-}
+struct LastRef;
 
 impl kernel::Module for LastRef {
     fn init(module: &'static ThisModule) -> Result<Self> {
         LAST.register(module)?;
-        Ok(Self {
-            _kfuncs: KFUNCS.register(module)?,
-        })
+        KFUNCS.register(module)?;
+        Ok(Self)
     }
 }

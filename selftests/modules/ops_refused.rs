@@ -8,7 +8,7 @@ use bpf::{
     struct_ops::{
         Slot,
         StructOps,
-        Subsystem, //
+        StructOpsType, //
     }, //
 };
 use kernel::prelude::*;
@@ -31,11 +31,11 @@ static SLOT: Slot<RefusedOpsTable> = Slot::new();
 
 struct First;
 
-impl Subsystem for First {
+impl StructOps for First {
     type Table = RefusedOpsTable;
     type Slot = &'static Slot<Self::Table>;
 
-    fn slot(_table: &Self::Table, _call: &KfuncCall) -> Result<Self::Slot> {
+    fn slot(_table: &Self::Table, _module: &ModuleRef) -> Result<Self::Slot> {
         Ok(&SLOT)
     }
 }
@@ -43,11 +43,11 @@ impl Subsystem for First {
 /// Has the same table.
 struct Second;
 
-impl Subsystem for Second {
+impl StructOps for Second {
     type Table = RefusedOpsTable;
     type Slot = &'static Slot<Self::Table>;
 
-    fn slot(_table: &Self::Table, _call: &KfuncCall) -> Result<Self::Slot> {
+    fn slot(_table: &Self::Table, _module: &ModuleRef) -> Result<Self::Slot> {
         Ok(&SLOT)
     }
 }
@@ -61,7 +61,7 @@ pub trait UnwantedOps {
 
 struct Unwanted;
 
-impl Subsystem for Unwanted {
+impl StructOps for Unwanted {
     type Table = UnwantedOpsTable;
     type Slot = &'static Slot<Self::Table>;
 
@@ -69,14 +69,14 @@ impl Subsystem for Unwanted {
         Err(ENODEV)
     }
 
-    fn slot(_table: &Self::Table, _call: &KfuncCall) -> Result<Self::Slot> {
+    fn slot(_table: &Self::Table, _module: &ModuleRef) -> Result<Self::Slot> {
         Err(EINVAL)
     }
 }
 
-static FIRST: StructOps<First> = StructOps::new();
-static SECOND: StructOps<Second> = StructOps::new();
-static UNWANTED: StructOps<Unwanted> = StructOps::new();
+static FIRST: StructOpsType<First> = StructOpsType::new();
+static SECOND: StructOpsType<Second> = StructOpsType::new();
+static UNWANTED: StructOpsType<Unwanted> = StructOpsType::new();
 
 struct OpsRefused(&'static ThisModule);
 

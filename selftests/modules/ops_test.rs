@@ -5,7 +5,7 @@
 //! Each table has an id, which picks the slot that it is put into.
 
 use bpf::{
-    bpf_call,
+    bpf_helper,
     insn::{
         kfunc::{
             SCX_BPF_NOW,
@@ -13,8 +13,8 @@ use bpf::{
         },
         Cond,
         Epilogue,
+        Helper,
         Input,
-        Native,
         Prologue, //
     },
     prelude::*,
@@ -25,7 +25,7 @@ use bpf::{
         Ops,
         Slot,
         StructOps,
-        Subsystem, //
+        StructOpsType, //
     },
     Prog,
     ProgType,
@@ -169,11 +169,11 @@ fn slot(id: u32) -> Result<&'static Slot<TestOpsTable>> {
     SLOT.get(id as usize).ok_or(EINVAL)
 }
 
-impl Subsystem for Test {
+impl StructOps for Test {
     type Table = TestOpsTable;
     type Slot = &'static Slot<Self::Table>;
 
-    fn slot(table: &Self::Table, _call: &KfuncCall) -> Result<Self::Slot> {
+    fn slot(table: &Self::Table, _module: &ModuleRef) -> Result<Self::Slot> {
         slot(table.id)
     }
 
@@ -226,7 +226,7 @@ impl Subsystem for Test {
     }
 }
 
-static TEST: StructOps<Test> = StructOps::new();
+static TEST: StructOpsType<Test> = StructOpsType::new();
 
 /// A table that may sleep, and cannot be replaced. It belongs to an object that comes and goes.
 #[struct_ops(bpf_test_sleep_ops)]
@@ -264,8 +264,8 @@ impl Deref for InstanceSlot {
 
 static INSTANCES: ModuleState<Mutex<KVec<Arc<Instance>>>> = ModuleState::new();
 
-fn instance(id: u32, call: &KfuncCall) -> Result<Arc<Instance>> {
-    let instances = INSTANCES.get(call).ok_or(ENODEV)?.lock();
+fn instance(id: u32, module: &ModuleRef) -> Result<Arc<Instance>> {
+    let instances = INSTANCES.get(module).ok_or(ENODEV)?.lock();
     let mut instances = instances.iter();
     let instance = instances.find(|instance| instance.id == id);
     instance.cloned().ok_or(ENODEV)
@@ -273,12 +273,12 @@ fn instance(id: u32, call: &KfuncCall) -> Result<Arc<Instance>> {
 
 struct TestSleep;
 
-impl Subsystem for TestSleep {
+impl StructOps for TestSleep {
     type Table = TestSleepOpsTable;
     type Slot = InstanceSlot;
 
-    fn slot(table: &Self::Table, call: &KfuncCall) -> Result<Self::Slot> {
-        Ok(InstanceSlot(instance(table.id, call)?))
+    fn slot(table: &Self::Table, module: &ModuleRef) -> Result<Self::Slot> {
+        Ok(InstanceSlot(instance(table.id, module)?))
     }
 
     fn update(_new: &Ops<Self::Table>, _old: &Ops<Self::Table>) -> Result {
@@ -286,7 +286,7 @@ impl Subsystem for TestSleep {
     }
 }
 
-static TEST_SLEEP: StructOps<TestSleep> = StructOps::new();
+static TEST_SLEEP: StructOpsType<TestSleep> = StructOpsType::new();
 
 /// A table whose programs run between a prologue and an epilogue.
 #[struct_ops(bpf_test_around_ops)]
@@ -344,7 +344,7 @@ trait TestAroundOps {
 static BEFORE: Atomic<u32> = Atomic::new(0);
 static AFTER: Atomic<u32> = Atomic::new(0);
 
-bpf_call! {
+bpf_helper! {
     /// 0 if the program may run, else what is returned in its place.
     static GATE = fn(item: &Object<Item>, value: u32) -> u32 {
         BEFORE.fetch_add(1, Relaxed);
@@ -352,7 +352,7 @@ bpf_call! {
     };
 }
 
-bpf_call! {
+bpf_helper! {
     /// The result of the program, but not more than the key.
     static BOUND = fn(item: &Object<Item>, value: u32, result: u32) -> u32 {
         let _ = value;
@@ -361,13 +361,13 @@ bpf_call! {
     };
 }
 
-bpf_call! {
+bpf_helper! {
     static COUNT_BEFORE = fn() {
         BEFORE.fetch_add(1, Relaxed);
     };
 }
 
-bpf_call! {
+bpf_helper! {
     static COUNT_AFTER = fn(value: u32) {
         AFTER.fetch_add(value, Relaxed);
     };
@@ -379,19 +379,19 @@ static FICKLE: Atomic<u32> = Atomic::new(0);
 /// What the kernel's clock was in the last prologue.
 static CLOCK: Atomic<u64> = Atomic::new(0);
 
-bpf_call! {
+bpf_helper! {
     static STAMP = fn(now: u64) {
         CLOCK.store(now, Relaxed);
     };
 }
 
-bpf_call! {
+bpf_helper! {
     static SUM = fn(a: u64, b: u64) -> u64 {
         a.wrapping_add(b)
     };
 }
 
-bpf_call! {
+bpf_helper! {
     /// Not in the list of functions that may be called.
     static STRANGER = fn() {};
 }
@@ -400,11 +400,11 @@ struct TestAround;
 
 static AROUND_SLOT: Slot<TestAroundOpsTable> = Slot::new();
 
-impl Subsystem for TestAround {
+impl StructOps for TestAround {
     type Table = TestAroundOpsTable;
     type Slot = &'static Slot<Self::Table>;
 
-    const NATIVES: &'static [&'static Native] =
+    const HELPERS: &'static [&'static Helper] =
         &[&GATE, &BOUND, &COUNT_BEFORE, &COUNT_AFTER, &STAMP, &SUM];
 
     fn prologue(prog: &MemberProg<'_>, code: &mut Prologue<'_>) {
@@ -477,12 +477,12 @@ impl Subsystem for TestAround {
         }
     }
 
-    fn slot(_table: &Self::Table, _call: &KfuncCall) -> Result<Self::Slot> {
+    fn slot(_table: &Self::Table, _module: &ModuleRef) -> Result<Self::Slot> {
         Ok(&AROUND_SLOT)
     }
 }
 
-static TEST_AROUND: StructOps<TestAround> = StructOps::new();
+static TEST_AROUND: StructOpsType<TestAround> = StructOpsType::new();
 
 /// What a kfunc returns if no table is attached.
 const NOBODY: u64 = u64::MAX;
@@ -570,19 +570,19 @@ fn bpf_ops_test_mark(id: u32, key: u64) -> u64 {
 
 /// Makes the object with @id, to which a table can be attached.
 #[kfunc(sleepable)]
-fn bpf_ops_test_open(id: u32, call: &KfuncCall) -> Result<()> {
+fn bpf_ops_test_open(id: u32, module: &ModuleRef) -> Result<()> {
     let slot = Slot::new();
     let instance = Arc::new(Instance { id, slot }, GFP_KERNEL)?;
-    let instances = INSTANCES.get(call).ok_or(ENODEV)?;
+    let instances = INSTANCES.get(module).ok_or(ENODEV)?;
     instances.lock().push(instance, GFP_KERNEL)?;
     Ok(())
 }
 
 /// Gives the object with @id up.
 #[kfunc(sleepable)]
-fn bpf_ops_test_close(id: u32, call: &KfuncCall) -> Result<()> {
+fn bpf_ops_test_close(id: u32, module: &ModuleRef) -> Result<()> {
     let instance = {
-        let mut instances = INSTANCES.get(call).ok_or(ENODEV)?.lock();
+        let mut instances = INSTANCES.get(module).ok_or(ENODEV)?.lock();
         let index = instances.iter().position(|instance| instance.id == id);
         instances.remove(index.ok_or(ENODEV)?)?
     };
@@ -592,8 +592,8 @@ fn bpf_ops_test_close(id: u32, call: &KfuncCall) -> Result<()> {
 
 /// Calls `work` of the object with @id.
 #[kfunc(sleepable)]
-fn bpf_ops_test_work(id: u32, value: u32, call: &KfuncCall) -> u64 {
-    let ops = instance(id, call)
+fn bpf_ops_test_work(id: u32, value: u32, module: &ModuleRef) -> u64 {
+    let ops = instance(id, module)
         .ok()
         .and_then(|instance| instance.slot.get());
     ops.map_or(NOBODY, |ops| u64::from(ops.work(value)))
@@ -671,25 +671,28 @@ fn bpf_ops_item_new(key: u64) -> Option<ARef<Object<Item>>> {
 }
 
 kfunc_set! {
-    static CALLS for [Syscall] = [
-        bpf_ops_test_add,
-        bpf_ops_test_key,
-        bpf_ops_test_key_or,
-        bpf_ops_test_consume,
-        bpf_ops_test_exchange,
-        bpf_ops_test_check,
-        bpf_ops_test_notify,
-        bpf_ops_test_many,
-        bpf_ops_test_mark,
-        bpf_ops_test_open,
-        bpf_ops_test_close,
-        bpf_ops_test_work,
-        bpf_ops_test_registered,
-        bpf_ops_test_clock,
-        bpf_ops_test_around,
-        bpf_ops_test_counts,
-        bpf_ops_test_alive,
-    ];
+    static CALLS = {
+        prog_types: [Syscall],
+        kfuncs: [
+            bpf_ops_test_add,
+            bpf_ops_test_key,
+            bpf_ops_test_key_or,
+            bpf_ops_test_consume,
+            bpf_ops_test_exchange,
+            bpf_ops_test_check,
+            bpf_ops_test_notify,
+            bpf_ops_test_many,
+            bpf_ops_test_mark,
+            bpf_ops_test_open,
+            bpf_ops_test_close,
+            bpf_ops_test_work,
+            bpf_ops_test_registered,
+            bpf_ops_test_clock,
+            bpf_ops_test_around,
+            bpf_ops_test_counts,
+            bpf_ops_test_alive,
+        ],
+    };
 }
 
 /// Calls `add` of the table in the first slot, from a program that implements it.
@@ -701,18 +704,19 @@ fn bpf_ops_add_again(a: u32, b: u64) -> u64 {
 }
 
 kfunc_set! {
-    static ITEMS for [StructOps] = [
-        bpf_ops_item_release,
-        bpf_ops_item_new,
-        bpf_ops_item_replace,
-        bpf_ops_add_again,
-    ];
+    static ITEMS = {
+        prog_types: [StructOps],
+        kfuncs: [
+            bpf_ops_item_release,
+            bpf_ops_item_new,
+            bpf_ops_item_replace,
+            bpf_ops_add_again,
+        ],
+    };
 }
 
 struct OpsTest {
     _instances: StateGuard<Mutex<KVec<Arc<Instance>>>>,
-    _calls: bpf::Registration,
-    _items: bpf::Registration,
 }
 
 impl kernel::Module for OpsTest {
@@ -720,11 +724,11 @@ impl kernel::Module for OpsTest {
         TEST.register(module)?;
         TEST_SLEEP.register(module)?;
         TEST_AROUND.register(module)?;
+        CALLS.register(module)?;
+        ITEMS.register(module)?;
         let instances = new_mutex!(KVec::new());
         Ok(Self {
             _instances: INSTANCES.init(module, instances)?,
-            _calls: CALLS.register(module)?,
-            _items: ITEMS.register(module)?,
         })
     }
 }

@@ -21,19 +21,19 @@ fn read(lock: &SpinLock<u32>) -> u32 {
 }
 
 #[kfunc]
-fn bpf_waits(call: &KfuncCall) -> Result<u32> {
-    Ok(read(WAITS.get(call).ok_or(ENODEV)?))
+fn bpf_waits(module: &ModuleRef) -> Result<u32> {
+    Ok(read(WAITS.get(module).ok_or(ENODEV)?))
 }
 
 #[kfunc(sleepable)]
-fn bpf_waits_directly(call: &KfuncCall) -> Result {
-    *WAITS.get(call).ok_or(ENODEV)?.lock() = 1; //~ a kfunc waits for a spinlock | write: `bpf::ResSpinLock`
+fn bpf_waits_directly(module: &ModuleRef) -> Result {
+    *WAITS.get(module).ok_or(ENODEV)?.lock() = 1; //~ a kfunc waits for a spinlock | write: `bpf::ResSpinLock`
     Ok(())
 }
 
 #[kfunc]
-fn bpf_tries(call: &KfuncCall) -> Result<u32> {
-    let lock = WAITS.get(call).ok_or(ENODEV)?;
+fn bpf_tries(module: &ModuleRef) -> Result<u32> {
+    let lock = WAITS.get(module).ok_or(ENODEV)?;
     let value = *lock.try_lock().ok_or(EBUSY)?;
     Ok(value)
 }

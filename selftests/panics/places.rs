@@ -3,7 +3,7 @@
 //! All the places that a panic can be in, and from where each is reached.
 
 use bpf::{
-    bpf_call,
+    bpf_helper,
     prelude::*,
     struct_ops,
     struct_ops::Slot, //
@@ -80,10 +80,10 @@ impl Drop for Numbers {
     }
 }
 
-bpf_call! {
+bpf_helper! {
     /// A function that a prologue calls.
     pub static NATIVE = fn(number: u64) -> u64 {
-        number + 1 //~ an addition can overflow | native function `places::NATIVE`
+        number + 1 //~ an addition can overflow | helper `places::NATIVE`
     };
 }
 

@@ -20,17 +20,17 @@ fn bpf_refused_add(a: u32, b: u32) -> u32 {
 }
 
 kfunc_set! {
-    static REFUSED for [Syscall] = [bpf_refused_add];
+    static REFUSED = {
+        prog_types: [Syscall],
+        kfuncs: [bpf_refused_add],
+    };
 }
 
-struct Refused {
-    _kfuncs: bpf::Registration,
-}
+struct Refused;
 
 impl kernel::Module for Refused {
     fn init(module: &'static ThisModule) -> Result<Self> {
-        Ok(Self {
-            _kfuncs: REFUSED.register(module)?,
-        })
+        REFUSED.register(module)?;
+        Ok(Self)
     }
 }

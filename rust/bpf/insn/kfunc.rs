@@ -3,12 +3,12 @@
 //! Kfuncs of the kernel that prologues and epilogues call.
 //!
 //! The verifier does not look at such a call: neither at what is passed nor at flags like
-//! `KF_SLEEPABLE`. So a [`Kfunc`] is declared once, by who knows the function, and can be called
+//! `KF_SLEEPABLE`. So a [`KernelKfunc`] is declared once, by who knows the function, and can be called
 //! from safe code then. There are those that take and return numbers, and that may be called
 //! anywhere.
 //!
-//! A call costs as much as that of a [`Native`](super::Native). What a module does itself is better
-//! a native function, which takes objects.
+//! A call costs as much as that of a [`Helper`](super::Helper). What a module does itself is better
+//! a helper, which takes objects.
 //!
 //! What it does not do: kfuncs of modules. The kernel finds those by a number that the loader of
 //! the program chooses (see [`call_kfunc`](super::call_kfunc)).
@@ -43,13 +43,14 @@ extern "C" {
 /// It does not go back as seen from one CPU. C: `scx_bpf_now()` in `kernel/sched/ext/ext.c`, with
 /// `CONFIG_SCHED_CLASS_EXT`.
 // SAFETY: It disables preemption and reads; its documentation allows any context.
-pub static SCX_BPF_NOW: Kfunc = unsafe { Kfunc::new(c"scx_bpf_now", 0, DW) };
+pub static SCX_BPF_NOW: KernelKfunc = unsafe { KernelKfunc::new(c"scx_bpf_now", 0, DW) };
 
 /// Returns the number of possible ids of CPUs.
 ///
 /// C: `scx_bpf_nr_cpu_ids()` in `kernel/sched/ext/ext.c`, with `CONFIG_SCHED_CLASS_EXT`.
 // SAFETY: It reads a number that does not change.
-pub static SCX_BPF_NR_CPU_IDS: Kfunc = unsafe { Kfunc::new(c"scx_bpf_nr_cpu_ids", 0, W) };
+pub static SCX_BPF_NR_CPU_IDS: KernelKfunc =
+    unsafe { KernelKfunc::new(c"scx_bpf_nr_cpu_ids", 0, W) };
 
 /// In place of the id of a kfunc that the kernel does not have.
 const MISSING: u32 = u32::MAX;
@@ -61,14 +62,14 @@ const MISSING: u32 = u32::MAX;
 /// The kfunc may be called with any numbers, wherever programs run. `id` is 0, `MISSING`, or that
 /// of the kfunc in the kernel's BTF, where it takes `params` numbers and returns one of the size
 /// `result`.
-pub struct Kfunc {
+pub struct KernelKfunc {
     name: &'static CStr,
     params: usize,
     result: Size,
     id: Atomic<u32>,
 }
 
-impl Kfunc {
+impl KernelKfunc {
     /// Declares a kfunc that takes `params` numbers and returns one without a sign, of 32 or 64
     /// bits. Whether the kernel has it, and its BTF describes it so, is checked when it is used for
     /// the first time.
@@ -133,7 +134,7 @@ mod tests {
     /// Whether the kernel has a function with this name and prototype.
     fn exists(name: &'static CStr, params: usize, result: Size) -> bool {
         // SAFETY: It is not called.
-        let kfunc = unsafe { Kfunc::new(name, params, result) };
+        let kfunc = unsafe { KernelKfunc::new(name, params, result) };
         let id = kfunc.id();
         assert_eq!(kfunc.id(), id);
         id.is_some()

@@ -515,7 +515,7 @@ mod tests {
 
     #[test]
     fn calls() {
-        let imm = native as NativeFn as usize as i64;
+        let imm = native as HelperFn as usize as i64;
         let args = Args {
             imm,
             ..Default::default()

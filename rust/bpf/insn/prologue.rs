@@ -24,17 +24,17 @@ use super::{
     call,
     call_kfunc,
     exit,
+    helper::Helper,
     jump_if,
     ld_imm64,
     ldx,
     mov32,
     mov64,
-    native::Native,
     Builder,
     Cond,
     Insn,
     InsnError,
-    Kfunc,
+    KernelKfunc,
     Problem,
     Reg::{
         self,
@@ -227,13 +227,13 @@ impl<'a> Code<'a> {
         &mut self.asm
     }
 
-    fn call_native<const N: usize>(&mut self, native: &Native, inputs: [Input; N]) -> Value {
-        let params = native.params();
+    fn call_helper<const N: usize>(&mut self, helper: &Helper, inputs: [Input; N]) -> Value {
+        let params = helper.params();
         let fit = |(&input, &param): (&Input, &Content)| self.fits(input, param);
         if params.len() != N || !inputs.iter().zip(params).all(fit) {
             self.asm.fail(Problem::ArgumentType);
         }
-        match native.function() {
+        match helper.function() {
             Some(function) => self.call(call(function), DW, inputs),
             None => {
                 self.asm.fail(Problem::FunctionId);
@@ -242,7 +242,7 @@ impl<'a> Code<'a> {
         }
     }
 
-    fn call_kfunc<const N: usize>(&mut self, kfunc: &Kfunc, inputs: [Input; N]) -> Value {
+    fn call_kfunc<const N: usize>(&mut self, kfunc: &KernelKfunc, inputs: [Input; N]) -> Value {
         if kfunc.params() != N
             || !inputs
                 .iter()
@@ -313,13 +313,13 @@ impl<'a> Prologue<'a> {
     }
 
     /// Has a function called with these arguments. The results of up to three functions are kept.
-    pub fn call<const N: usize>(&mut self, native: &'static Native, inputs: [Input; N]) -> Value {
+    pub fn call<const N: usize>(&mut self, helper: &'static Helper, inputs: [Input; N]) -> Value {
         self.begin();
-        self.0.call_native(native, inputs)
+        self.0.call_helper(helper, inputs)
     }
 
     /// Has a kfunc of the kernel called with these numbers. Its result counts as one of the three.
-    pub fn call_kfunc<const N: usize>(&mut self, kfunc: &Kfunc, inputs: [Input; N]) -> Value {
+    pub fn call_kfunc<const N: usize>(&mut self, kfunc: &KernelKfunc, inputs: [Input; N]) -> Value {
         self.begin();
         self.0.call_kfunc(kfunc, inputs)
     }
@@ -414,12 +414,12 @@ impl<'a> Epilogue<'a> {
     }
 
     /// Has a function called with these arguments. The results of up to two functions are kept.
-    pub fn call<const N: usize>(&mut self, native: &'static Native, inputs: [Input; N]) -> Value {
-        self.code.call_native(native, inputs)
+    pub fn call<const N: usize>(&mut self, helper: &'static Helper, inputs: [Input; N]) -> Value {
+        self.code.call_helper(helper, inputs)
     }
 
     /// Has a kfunc of the kernel called with these numbers. Its result counts as one of the two.
-    pub fn call_kfunc<const N: usize>(&mut self, kfunc: &Kfunc, inputs: [Input; N]) -> Value {
+    pub fn call_kfunc<const N: usize>(&mut self, kfunc: &KernelKfunc, inputs: [Input; N]) -> Value {
         self.code.call_kfunc(kfunc, inputs)
     }
 
@@ -601,7 +601,7 @@ mod tests {
         epilogue.finish().err().map(|err| err.problem)
     }
 
-    crate::bpf_call! {
+    crate::bpf_helper! {
         static DIGITS = fn(a: u64, b: u64, c: u64, d: u64, e: u64) -> u64 {
             [a, b, c, d, e]
                 .iter()
@@ -609,21 +609,21 @@ mod tests {
         };
     }
 
-    crate::bpf_call! {
+    crate::bpf_helper! {
         static TWO = fn(a: u64, b: u64) -> u64 {
             a * 10 + b
         };
     }
 
-    crate::bpf_call! {
+    crate::bpf_helper! {
         static NOTHING = fn() {};
     }
 
-    fn call_native(native: &Native) -> Insn {
-        native.function().map_or(exit(), call)
+    fn call_helper(helper: &Helper) -> Insn {
+        helper.function().map_or(exit(), call)
     }
 
-    crate::bpf_call! {
+    crate::bpf_helper! {
         static UPPER = fn(a: u64) -> u64 {
             a >> 32
         };
@@ -655,7 +655,7 @@ mod tests {
             .push(mov64(R3, 8))
             .push(mov64(R4, 9))
             .push(mov64(R5, 0))
-            .push(call_native(&DIGITS))
+            .push(call_helper(&DIGITS))
             .push(jump_if(R0, Cond::Eq, 67890, done))
             .push(mov64(R0, 1))
             .push(exit())
@@ -810,7 +810,7 @@ mod tests {
         code.push(mov64(R6, R1))
             .push(ldx(DW, R1, R6.arg(0)))
             .push(ldx(DW, R2, R6.arg(2)))
-            .push(call_native(&TWO))
+            .push(call_helper(&TWO))
             .push(jump_if(R0, Cond::Eq, 0, run))
             .push(exit())
             .bind(run)
@@ -838,7 +838,7 @@ mod tests {
                 ldx(DW, R1, FP.at(-8)),
                 ldx(DW, R1, R1.arg(1)),
                 mov64(R2, R0),
-                call_native(&TWO),
+                call_helper(&TWO),
                 exit(),
             ],
         )?;
@@ -1019,7 +1019,7 @@ mod tests {
     #[test]
     fn kfuncs_are_called_by_their_ids() -> Result {
         // SAFETY: It adds one.
-        let kfunc = unsafe { Kfunc::new(c"bpf_fentry_test1", 1, W) };
+        let kfunc = unsafe { KernelKfunc::new(c"bpf_fentry_test1", 1, W) };
         let id = kfunc.id().ok_or(ENOENT)?;
         let mut buf = buffer();
         // SAFETY: It is not run.
@@ -1045,7 +1045,7 @@ mod tests {
         });
         assert_eq!(error, Some(Problem::ArgumentType));
         // SAFETY: It is not called.
-        let nobody = unsafe { Kfunc::new(c"bpf_kunit_nobody", 0, DW) };
+        let nobody = unsafe { KernelKfunc::new(c"bpf_kunit_nobody", 0, DW) };
         let error = epilogue_error(MEMBER, |epilogue| {
             epilogue.call_kfunc(&nobody, []);
         });

@@ -2,7 +2,7 @@
 
 //! A bound for calls of members inside of each other.
 //!
-//! A program may call a kfunc, or have a native function called, which calls a member of a table
+//! A program may call a kfunc, or have a helper called, which calls a member of a table
 //! again: of the same one, or of one whose program calls back. The kernel does not end that. Here a
 //! member is called only while there is room on the stack, and while no more than eight calls are
 //! inside of programs on the CPU; else it does what it does without a program.

@@ -37,28 +37,28 @@
 //! | returns `void`, `u32`, `bool` | the same | any scalar |
 //! | returns `int`: 0 or errno | returns `Result<()>` | any scalar; what is no error number is `EINVAL` |
 //! | returns `struct t *` | returns `Option<ARef<Object<T>>>` | a reference that it holds, or `NULL` |
-//! | `struct bpf_struct_ops`, `cfi_stubs` | [`StructOps`] and [`Subsystem`] | |
-//! | `.init`, `.reg`, `.unreg`, `.update`, `.validate`, `.init_member`, `.check_member` | methods of [`Subsystem`] | |
+//! | `struct bpf_struct_ops`, `cfi_stubs` | [`StructOpsType`] and [`StructOps`] | |
+//! | `.init`, `.reg`, `.unreg`, `.update`, `.validate`, `.init_member`, `.check_member` | methods of [`StructOps`] | |
 //! | `.btf_struct_access` | `#[btf(write)]` on fields of objects | what it may write |
 //! | RCU and a pointer, or a mutex | [`Slot`] | |
 //!
-//! A subsystem implements [`Subsystem`], and has a static [`StructOps`] that its module registers:
+//! A subsystem implements [`StructOps`], and has a static [`StructOpsType`] that its module registers:
 //!
 //! ```ignore
 //! struct Admission;
 //!
 //! static POLICY: Slot<AdmissionOpsTable> = Slot::new();
 //!
-//! impl Subsystem for Admission {
+//! impl StructOps for Admission {
 //!     type Table = AdmissionOpsTable;
 //!     type Slot = &'static Slot<Self::Table>;
 //!
-//!     fn slot(_table: &Self::Table, _call: &KfuncCall) -> Result<Self::Slot> {
+//!     fn slot(_table: &Self::Table, _module: &ModuleRef) -> Result<Self::Slot> {
 //!         Ok(&POLICY)
 //!     }
 //! }
 //!
-//! static ADMISSION: StructOps<Admission> = StructOps::new();
+//! static ADMISSION: StructOpsType<Admission> = StructOpsType::new();
 //!
 //! // In the module's init: ADMISSION.register(module)?
 //! // Where requests come in: POLICY.with(|policy| policy.admit(&request)).unwrap_or(true)
@@ -83,20 +83,20 @@
 //! # Prologues and epilogues
 //!
 //! A subsystem can have instructions of its own run before each program of a member, and when it
-//! returns: [`Subsystem::prologue`] and [`Subsystem::epilogue`]. They call functions that
-//! [`bpf_call!`](crate::bpf_call) makes, which get the program's arguments and may stop it or change
+//! returns: [`StructOps::prologue`] and [`StructOps::epilogue`]. They call functions that
+//! [`bpf_helper!`](crate::bpf_helper) makes, which get the program's arguments and may stop it or change
 //! what it returned; a program cannot leave them out. See [`insn`](crate::insn).
 //!
 //! ```ignore
-//! bpf_call! {
+//! bpf_helper! {
 //!     /// No request costs more than the bound, whatever the program says.
 //!     static BOUND = fn(request: &Object<Request>, cost: u32) -> u32 {
 //!         cost.min(request.bound())
 //!     };
 //! }
 //!
-//! impl Subsystem for Admission {
-//!     const NATIVES: &'static [&'static Native] = &[&BOUND];
+//! impl StructOps for Admission {
+//!     const HELPERS: &'static [&'static Helper] = &[&BOUND];
 //!
 //!     fn epilogue(prog: &MemberProg<'_>, code: &mut Epilogue<'_>) {
 //!         if prog.member().name == "cost" {
@@ -122,7 +122,7 @@
 //! # What calls cost
 //!
 //! In instructions, on x86-64, of a program that does nothing and is called through a slot: 135 in
-//! all. An epilogue that has a native function bound the result adds 9, a prologue with one adds
+//! all. An epilogue that has a helper bound the result adds 9, a prologue with one adds
 //! 15. The functions are called directly; if one is too far away for that, the table is not
 //! registered. Would the kernel call it through a pointer, it would be 4 more each time.
 //! `selftests/bench/README.md` has the numbers, beside the same in C.
@@ -146,22 +146,22 @@
 //!
 //! C header: [`include/linux/bpf.h`](srctree/include/linux/bpf.h)
 
-mod around;
 mod depth;
 mod member;
+mod pro_epilogue;
 mod subsystem;
 mod table;
 
-pub use around::MemberProg;
 #[doc(hidden)]
 pub use depth::Depth;
 pub use member::{
     MemberArg,
     MemberRet, //
 };
+pub use pro_epilogue::MemberProg;
 pub use subsystem::{
     StructOps,
-    Subsystem, //
+    StructOpsType, //
 };
 pub use table::{
     signature,

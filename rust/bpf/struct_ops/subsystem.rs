@@ -10,7 +10,7 @@
 //! C: `struct bpf_struct_ops` and `__register_bpf_struct_ops()` in `include/linux/bpf.h`.
 
 use super::{
-    around::{
+    pro_epilogue::{
         self,
         MemberProg, //
     },
@@ -28,7 +28,7 @@ use crate::{
     init,
     insn::{
         Epilogue,
-        Native,
+        Helper,
         Prologue,
         INSN_BUF_SIZE, //
     },
@@ -37,7 +37,7 @@ use crate::{
         Call,
         Content, //
     },
-    state::KfuncCall, //
+    state::ModuleRef, //
 };
 use core::{
     cell::UnsafeCell,
@@ -85,7 +85,7 @@ extern "C" {
 /// that are attached by links, `reg` and `update` are called with a mutex held that is of all links
 /// of struct_ops maps. Else the mutex of the map is held. `unreg` may be called with neither. `slot`
 /// is called before each of them, as they are.
-pub trait Subsystem: Sized + 'static {
+pub trait StructOps: Sized + 'static {
     /// The tables.
     type Table: Table;
 
@@ -94,13 +94,13 @@ pub trait Subsystem: Sized + 'static {
     type Slot: Deref<Target = Slot<Self::Table>>;
 
     /// The functions that prologues and epilogues call.
-    const NATIVES: &'static [&'static Native] = &[];
+    const HELPERS: &'static [&'static Helper] = &[];
 
     /// The kernel is about to be told of the table. It is called once.
     ///
     /// # Errors
     ///
-    /// Whatever is returned is what [`StructOps::register`] returns.
+    /// Whatever is returned is what [`StructOpsType::register`] returns.
     fn init() -> Result {
         Ok(())
     }
@@ -129,7 +129,7 @@ pub trait Subsystem: Sized + 'static {
     /// # Errors
     ///
     /// Whatever is returned is what who attaches gets.
-    fn slot(table: &Self::Table, call: &KfuncCall) -> Result<Self::Slot>;
+    fn slot(table: &Self::Table, module: &ModuleRef) -> Result<Self::Slot>;
 
     /// A table is about to be attached: its slot is empty, and it is put there after this. If
     /// somebody else has put one there meanwhile, who attaches gets `EBUSY`, and `unreg` is called.
@@ -196,15 +196,15 @@ pub trait Subsystem: Sized + 'static {
 /// # Invariants
 ///
 /// `raw` is not written to by Rust code after the kernel was told of it.
-pub struct StructOps<S: Subsystem> {
+pub struct StructOpsType<S: StructOps> {
     raw: UnsafeCell<bindings::bpf_struct_ops>,
     _subsystem: PhantomData<fn() -> S>,
 }
 
 // SAFETY: `raw` is written to once, by who has claimed the table.
-unsafe impl<S: Subsystem> Sync for StructOps<S> {}
+unsafe impl<S: StructOps> Sync for StructOpsType<S> {}
 
-impl<S: Subsystem> StructOps<S> {
+impl<S: StructOps> StructOpsType<S> {
     const VERIFIER_OPS: &'static bindings::bpf_verifier_ops = &bindings::bpf_verifier_ops {
         get_func_proto: Some(Self::get_func_proto),
         is_valid_access: Some(Self::is_valid_access),
@@ -267,17 +267,17 @@ impl<S: Subsystem> StructOps<S> {
     ///   tried and failed.
     /// - [`EINVAL`]: the module's BTF does not have the table; the kernel log says what is missing.
     /// - [`ENOMEM`]: no memory.
-    /// - Those of [`Subsystem::init`].
+    /// - Those of [`StructOps::init`].
     /// - [`ERANGE`]: one of the functions that prologues and epilogues call is 2 GiB or more away
     ///   from the kernel, so that an instruction cannot call it.
     pub fn register(&'static self, module: &'static ThisModule) -> Result {
         init::check_owner(self, module)?;
-        for native in S::NATIVES {
-            native.imm().inspect_err(|_| {
+        for helper in S::HELPERS {
+            helper.imm().inspect_err(|_| {
                 pr_err!(
                     "struct {}: {} is too far away for an instruction to call it\n",
                     S::Table::NAME,
-                    native.name()
+                    helper.name()
                 );
             })?;
         }
@@ -352,7 +352,7 @@ impl<S: Subsystem> StructOps<S> {
                 return Err(EINVAL);
             }
             S::check_member(member, prog)?;
-            around::check::<S>(&MemberProg::new(prog, member))?;
+            pro_epilogue::check::<S>(&MemberProg::new(prog, member))?;
             Ok(0)
         })
     }
@@ -430,7 +430,7 @@ impl<S: Subsystem> StructOps<S> {
     /// The caller must have a reference to the table's map.
     unsafe fn slot(ops: &Ops<S::Table>) -> Result<S::Slot> {
         // SAFETY: By the safety requirements. The map keeps the module.
-        S::slot(ops.table(), unsafe { KfuncCall::get(&Call) })
+        S::slot(ops.table(), unsafe { ModuleRef::get(&Call) })
     }
 
     /// A reference to a table that the kernel is about to use.
@@ -534,7 +534,7 @@ impl<S: Subsystem> StructOps<S> {
         prog: *const bindings::bpf_prog,
     ) -> *const bindings::bpf_func_proto {
         // SAFETY: By the safety requirements.
-        unsafe { around::func_proto::<S>(func_id as i32, Prog::from_raw(prog)) }
+        unsafe { pro_epilogue::func_proto::<S>(func_id as i32, Prog::from_raw(prog)) }
     }
 
     /// The member that a program implements.
@@ -571,8 +571,8 @@ impl<S: Subsystem> StructOps<S> {
         // SAFETY: By the safety requirements.
         let len = unsafe { Self::member_prog(prog) }
             .ok_or(EINVAL)
-            .and_then(|prog| around::prologue::<S>(buf, &prog, &first))
-            .unwrap_or_else(|_| around::refuse(buf, Some(&first)));
+            .and_then(|prog| pro_epilogue::prologue::<S>(buf, &prog, &first))
+            .unwrap_or_else(|_| pro_epilogue::refuse(buf, Some(&first)));
         len as kernel::ffi::c_int
     }
 
@@ -589,8 +589,8 @@ impl<S: Subsystem> StructOps<S> {
         // SAFETY: By the safety requirements.
         let len = unsafe { Self::member_prog(prog) }
             .ok_or(EINVAL)
-            .and_then(|prog| around::epilogue::<S>(buf, &prog, ctx_off))
-            .unwrap_or_else(|_| around::refuse(buf, None));
+            .and_then(|prog| pro_epilogue::epilogue::<S>(buf, &prog, ctx_off))
+            .unwrap_or_else(|_| pro_epilogue::refuse(buf, None));
         len as kernel::ffi::c_int
     }
 

@@ -67,7 +67,7 @@ fn own_with_ops() -> Btf {
     btf.member("admit", admit, 0, 0);
     btf.member("closed", closed, 64, 0);
     btf.member("id", 3, 128, 0);
-    btf.func("bpf_call", &[("callback", closed)], 0); // 21, 22
+    btf.func("bpf_helper", &[("callback", closed)], 0); // 21, 22
     btf.func("rate_ops__there", &[("request__ref", request)], 0); // 23, 24
     btf
 }
@@ -273,7 +273,7 @@ fn equal_types_are_taken() {
     let bare = "struct rate_ops 24 { admit 0 *fn(*struct bpf_request, u64) u32, \
                 closed 8 *fn(*struct bpf_request) void, id 16 u32 }";
     let there = [
-        "kfunc bpf_call(callback *fn(a *struct bpf_request) void) void",
+        "kfunc bpf_helper(callback *fn(a *struct bpf_request) void) void",
         "func rate_ops__there(request__ref *struct bpf_request) void",
         REQUEST,
     ];
@@ -354,9 +354,9 @@ fn different_types_are_refused() {
     );
     refused(
         &own,
-        &["kfunc bpf_call(callback *fn(a u32) void) void"],
-        "kfunc bpf_call: described as 'kfunc bpf_call(callback *fn(u32) void) void', but the BTF \
-         of x.ko has it as 'kfunc bpf_call(callback *fn(*struct bpf_request) void) void'; make",
+        &["kfunc bpf_helper(callback *fn(a u32) void) void"],
+        "kfunc bpf_helper: described as 'kfunc bpf_helper(callback *fn(u32) void) void', but the BTF \
+         of x.ko has it as 'kfunc bpf_helper(callback *fn(*struct bpf_request) void) void'; make",
     );
     refused(
         &own,

@@ -285,8 +285,8 @@ pub(crate) fn entry(symbol: &str) -> String {
             None => format!("`{symbol}`"),
         };
     }
-    if let Some(function) = path.strip_suffix("::native") {
-        return format!("native function `{function}`");
+    if let Some(function) = path.strip_suffix("::helper") {
+        return format!("helper `{function}`");
     }
     if let Some(method) = path
         .strip_prefix("<bpf::struct_ops::table::Ops<")

@@ -78,7 +78,7 @@ static const struct {
 	{ "too_long", "attach to unsupported member lengthy",
 	  "the prologue of lengthy cannot be made: instruction 31: the buffer has no room for it" },
 	{ "stranger", "attach to unsupported member broken",
-	  "calls a function that is not in NATIVES" },
+	  "calls a function that is not in HELPERS" },
 	{ "no_argument", "attach to unsupported member broken",
 	  "the prologue of broken cannot be made: instruction 2: there is no such argument" },
 	{ "no_object", "attach to unsupported member broken",

@@ -35,17 +35,18 @@ fn bpf_twin_release(other: ARef<Object<Other>>) {
 }
 
 kfunc_set! {
-    static KFUNCS for [Syscall] = [bpf_twin_release] with objects [Other];
+    static KFUNCS = {
+        prog_types: [Syscall],
+        kfuncs: [bpf_twin_release],
+        objects: [Other],
+    };
 }
 
-struct Twin {
-    _kfuncs: bpf::Registration,
-}
+struct Twin;
 
 impl kernel::Module for Twin {
     fn init(module: &'static ThisModule) -> Result<Self> {
-        Ok(Self {
-            _kfuncs: KFUNCS.register(module)?,
-        })
+        KFUNCS.register(module)?;
+        Ok(Self)
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `bpf_call!`: its syntax, and the code it becomes.
+//! `bpf_helper!`: its syntax, and the code it becomes.
 
 use proc_macro2::TokenStream;
 use quote::{
@@ -31,7 +31,7 @@ use syn::{
 const REGISTERS: [&str; 5] = ["r1", "r2", "r3", "r4", "r5"];
 
 /// `static NAME = fn(argument: type, ...) -> type { ... };`
-pub(crate) struct BpfCall {
+pub(crate) struct BpfHelper {
     attrs: Vec<Attribute>,
     vis: Visibility,
     name: Ident,
@@ -56,7 +56,7 @@ impl Parse for Arg {
     }
 }
 
-impl Parse for BpfCall {
+impl Parse for BpfHelper {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let attrs = input.call(Attribute::parse_outer)?;
         let vis = input.parse()?;
@@ -81,8 +81,8 @@ impl Parse for BpfCall {
     }
 }
 
-pub(crate) fn expand(call: BpfCall) -> Result<TokenStream> {
-    let BpfCall {
+pub(crate) fn expand(call: BpfHelper) -> Result<TokenStream> {
+    let BpfHelper {
         attrs,
         vis,
         name,
@@ -106,16 +106,16 @@ pub(crate) fn expand(call: BpfCall) -> Result<TokenStream> {
     let values = types.iter().zip(&registers).map(|(ty, register)| {
         quote_spanned! { ty.span() => {
             // SAFETY: The builder checked that this register is what the type wants.
-            unsafe { <#ty as ::bpf::insn::NativeArg>::receive(#register, &call) }
+            unsafe { <#ty as ::bpf::insn::HelperArg>::receive(#register, &call) }
         } }
     });
     let kinds = types
         .iter()
-        .map(|ty| quote_spanned! { ty.span() => <#ty as ::bpf::insn::NativeArg>::CONTENT });
+        .map(|ty| quote_spanned! { ty.span() => <#ty as ::bpf::insn::HelperArg>::CONTENT });
 
     Ok(quote! {
         #(#attrs)*
-        #vis static #name: ::bpf::insn::Native = {
+        #vis static #name: ::bpf::insn::Helper = {
             #[inline(always)]
             fn function(#(#names: #types),*) #ret #body
 
@@ -123,15 +123,15 @@ pub(crate) fn expand(call: BpfCall) -> Result<TokenStream> {
             ///
             /// To be called by instructions that a prologue or an epilogue made.
             #[allow(unused_variables)]
-            unsafe extern "C" fn native(#(#registers: u64),*) -> u64 {
+            unsafe extern "C" fn helper(#(#registers: u64),*) -> u64 {
                 // Arguments are lent for as long as this lives.
                 let call = ::bpf::kfunc::Call;
                 let result = function(#(#values),*);
-                ::bpf::insn::NativeRet::give(result)
+                ::bpf::insn::HelperRet::give(result)
             }
 
             // SAFETY: The function takes what the types of its parameters say.
-            unsafe { ::bpf::insn::Native::new(#text, native, &[#(#kinds),*]) }
+            unsafe { ::bpf::insn::Helper::new(#text, helper, &[#(#kinds),*]) }
         };
     })
 }

@@ -2,7 +2,7 @@
 
 //! Functions that prologues and epilogues call, with types.
 //!
-//! [`bpf_call!`](crate::bpf_call) makes a [`Native`] of a Rust function. The instructions call it as
+//! [`bpf_helper!`](crate::bpf_helper) makes a [`Helper`] of a Rust function. The instructions call it as
 //! they call a helper: five registers of 64 bits in, one out, no trampoline. Numbers may come from
 //! anywhere. An object can only come from an argument of the program that is one, which is checked
 //! when the list of instructions is made.
@@ -30,25 +30,25 @@ use kernel::{
 };
 
 /// The five-register convention of BPF.
-pub type NativeFn = unsafe extern "C" fn(u64, u64, u64, u64, u64) -> u64;
+pub type HelperFn = unsafe extern "C" fn(u64, u64, u64, u64, u64) -> u64;
 
-/// A function that prologues and epilogues can call. Made by [`bpf_call!`](crate::bpf_call).
+/// A function that prologues and epilogues can call. Made by [`bpf_helper!`](crate::bpf_helper).
 ///
 /// # Invariants
 ///
 /// `function` may be called with any numbers where `params` has [`Content::Scalar`] or nothing,
 /// and with what other contents say elsewhere. It is `proto.func`.
-pub struct Native {
+pub struct Helper {
     name: &'static str,
     params: &'static [Content],
     proto: bindings::bpf_func_proto,
 }
 
 // SAFETY: Nobody writes to it.
-unsafe impl Sync for Native {}
+unsafe impl Sync for Helper {}
 
-impl Native {
-    /// For the code that `bpf_call!` generates.
+impl Helper {
+    /// For the code that `bpf_helper!` generates.
     ///
     /// # Safety
     ///
@@ -56,7 +56,7 @@ impl Native {
     #[doc(hidden)]
     pub const unsafe fn new(
         name: &'static str,
-        function: NativeFn,
+        function: HelperFn,
         params: &'static [Content],
     ) -> Self {
         // SAFETY: All members are integers, pointers and functions that may be absent. The verifier
@@ -80,7 +80,7 @@ impl Native {
         self.params
     }
 
-    pub(super) fn function(&self) -> Option<NativeFn> {
+    pub(super) fn function(&self) -> Option<HelperFn> {
         self.proto.func
     }
 
@@ -104,7 +104,7 @@ impl Native {
     }
 }
 
-/// A type that a [`Native`] can take.
+/// A type that a [`Helper`] can take.
 ///
 /// # Safety
 ///
@@ -114,7 +114,7 @@ impl Native {
     message = "`{Self}` cannot be passed by a prologue or an epilogue",
     label = "take an integer, `bool`, `&Object<T>` or `Option<&Object<T>>`"
 )]
-pub unsafe trait NativeArg: Register {
+pub unsafe trait HelperArg: Register {
     /// The content that a register must have.
     const CONTENT: Content = <Self as Register>::CONTENT;
 
@@ -130,12 +130,12 @@ pub unsafe trait NativeArg: Register {
     }
 }
 
-/// A type that a [`Native`] can return.
+/// A type that a [`Helper`] can return.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be returned to a prologue or an epilogue",
     label = "return nothing, an integer, `bool` or `Result<()>`"
 )]
-pub trait NativeRet: Register {
+pub trait HelperRet: Register {
     /// The register that the prologue or epilogue gets.
     #[inline(always)]
     fn give(self) -> u64 {
@@ -146,27 +146,27 @@ pub trait NativeRet: Register {
 macro_rules! scalar {
     ($($ty:ty),*) => {$(
         // SAFETY: Every register contains a scalar.
-        unsafe impl NativeArg for $ty {}
+        unsafe impl HelperArg for $ty {}
 
-        impl NativeRet for $ty {}
+        impl HelperRet for $ty {}
     )*};
 }
 
 scalar!(u8, u16, u32, u64, i8, i16, i32, i64, bool);
 
-impl NativeRet for () {}
+impl HelperRet for () {}
 
-impl NativeRet for Result<()> {}
+impl HelperRet for Result<()> {}
 
 // SAFETY: The builder accepts an argument of the member that is such an object, which lives while
 // the member runs.
-unsafe impl<T: BtfObject> NativeArg for &Object<T> {}
+unsafe impl<T: BtfObject> HelperArg for &Object<T> {}
 
 // SAFETY: The builder accepts the same, and an argument that may be null.
-unsafe impl<T: BtfObject> NativeArg for Option<&Object<T>> {}
+unsafe impl<T: BtfObject> HelperArg for Option<&Object<T>> {}
 
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
-#[kernel::macros::kunit_tests(rust_bpf_insn_native)]
+#[kernel::macros::kunit_tests(rust_bpf_insn_helper)]
 mod tests {
     use super::*;
 
@@ -176,12 +176,12 @@ mod tests {
 
     /// The number of a function that is so far behind the one that numbers are counted from.
     fn imm(distance: i64) -> Result<i32> {
-        let base = __bpf_call_base as NativeFn as usize;
+        let base = __bpf_call_base as HelperFn as usize;
         let address = base.wrapping_add(distance as usize);
         // SAFETY: It is not null, and is not called.
         let native = unsafe {
-            let function = core::mem::transmute::<usize, NativeFn>(address);
-            Native::new("nobody", function, &[])
+            let function = core::mem::transmute::<usize, HelperFn>(address);
+            Helper::new("nobody", function, &[])
         };
         native.imm()
     }

@@ -9,7 +9,7 @@
 //! C: `bpf_convert_ctx_accesses()` and `bpf_do_misc_fixups()` in `kernel/bpf/fixups.c`.
 
 use super::{
-    subsystem::Subsystem,
+    subsystem::StructOps,
     table::Member, //
 };
 use crate::{
@@ -71,12 +71,12 @@ fn is_call(insn: &bpf_insn) -> bool {
 }
 
 /// Whether the verifier will find all functions that are called; it does not ask whether it has.
-fn check_calls<S: Subsystem>(insns: &[bpf_insn], prog: &Prog) -> Result {
+fn check_calls<S: StructOps>(insns: &[bpf_insn], prog: &Prog) -> Result {
     for insn in insns.iter().filter(|insn| is_call(insn)) {
         // SAFETY: The program is valid.
         if unsafe { func_proto::<S>(insn.imm, prog) }.is_null() {
             pr_warn!(
-                "struct {}: a prologue or an epilogue calls a function that is not in NATIVES\n",
+                "struct {}: a prologue or an epilogue calls a function that is not in HELPERS\n",
                 <S::Table as super::Table>::NAME
             );
             return Err(EINVAL);
@@ -90,13 +90,13 @@ fn check_calls<S: Subsystem>(insns: &[bpf_insn], prog: &Prog) -> Result {
 /// # Safety
 ///
 /// The program must be valid.
-pub(super) unsafe fn func_proto<S: Subsystem>(
+pub(super) unsafe fn func_proto<S: StructOps>(
     imm: i32,
     prog: &Prog,
 ) -> *const bindings::bpf_func_proto {
-    for native in S::NATIVES {
-        if native.imm() == Ok(imm) {
-            return native.proto();
+    for helper in S::HELPERS {
+        if helper.imm() == Ok(imm) {
+            return helper.proto();
         }
     }
     // The callee of a tail call may be of another table, whose arguments have the same types but
@@ -109,7 +109,7 @@ pub(super) unsafe fn func_proto<S: Subsystem>(
 }
 
 /// Writes the prologue of a program that begins with `first`.
-pub(super) fn prologue<S: Subsystem>(
+pub(super) fn prologue<S: StructOps>(
     buf: &mut [bpf_insn],
     prog: &MemberProg<'_>,
     first: &bpf_insn,
@@ -130,7 +130,7 @@ pub(super) fn prologue<S: Subsystem>(
 }
 
 /// Writes the epilogue of a program whose context is saved at `ctx_off` from the frame pointer.
-pub(super) fn epilogue<S: Subsystem>(
+pub(super) fn epilogue<S: StructOps>(
     buf: &mut [bpf_insn],
     prog: &MemberProg<'_>,
     ctx_off: i16,
@@ -148,7 +148,7 @@ pub(super) fn epilogue<S: Subsystem>(
     Ok(len)
 }
 
-fn explain<S: Subsystem>(prog: &MemberProg<'_>, what: &str, err: &crate::insn::InsnError) {
+fn explain<S: StructOps>(prog: &MemberProg<'_>, what: &str, err: &crate::insn::InsnError) {
     pr_warn!(
         "struct {}: the {} of {} cannot be made: {}\n",
         <S::Table as super::Table>::NAME,
@@ -159,7 +159,7 @@ fn explain<S: Subsystem>(prog: &MemberProg<'_>, what: &str, err: &crate::insn::I
 }
 
 /// Makes both once, to see whether they can be made, and the program have them around it.
-pub(super) fn check<S: Subsystem>(prog: &MemberProg<'_>) -> Result {
+pub(super) fn check<S: StructOps>(prog: &MemberProg<'_>) -> Result {
     let mut buf = [bpf_insn::default(); INSN_BUF_SIZE];
     prologue::<S>(&mut buf, prog, &bpf_insn::default())?;
     epilogue::<S>(&mut buf, prog, -8)?;
@@ -168,7 +168,7 @@ pub(super) fn check<S: Subsystem>(prog: &MemberProg<'_>) -> Result {
 
 /// Whether a program can have something around it. Asked each time, because the subsystem may not
 /// answer the same each time.
-fn check_program<S: Subsystem>(prog: &MemberProg<'_>) -> Result {
+fn check_program<S: StructOps>(prog: &MemberProg<'_>) -> Result {
     if !prog.prog.insns().iter().any(evades) {
         return Ok(());
     }

@@ -3,12 +3,12 @@
 //! Memory that a kfunc lends to the program.
 //!
 //! A program may read what a kfunc returns a pointer to, as far as it said before: one argument,
-//! which the verifier must know ([`LentSize`]), is the size.
+//! which the verifier must know ([`RdonlyBufSize`]), is the size.
 //!
 //! ```ignore
 //! /// Returns the beginning of the label of @thing.
 //! #[kfunc]
-//! fn bpf_thing_label<'a>(thing: &'a Object<Thing>, size: LentSize<'a>) -> Option<Lent<'a>> {
+//! fn bpf_thing_label<'a>(thing: &'a Object<Thing>, size: RdonlyBufSize<'a>) -> Option<RdonlyBuf<'a>> {
 //!     size.lend(&thing.label)
 //! }
 //! ```
@@ -44,18 +44,18 @@ use kernel::bindings;
 /// # Invariants
 ///
 /// It is an argument of the call `'a`.
-pub struct LentSize<'a>(usize, PhantomData<&'a Call>);
+pub struct RdonlyBufSize<'a>(usize, PhantomData<&'a Call>);
 
-impl<'a> LentSize<'a> {
+impl<'a> RdonlyBufSize<'a> {
     /// The number of bytes.
     pub fn get(&self) -> usize {
         self.0
     }
 
     /// Lends the beginning of `bytes`, or returns [`None`] if there are not enough of them.
-    pub fn lend(self, bytes: &'a [u8]) -> Option<Lent<'a>> {
+    pub fn lend(self, bytes: &'a [u8]) -> Option<RdonlyBuf<'a>> {
         let bytes = bytes.get(..self.0)?;
-        Some(Lent {
+        Some(RdonlyBuf {
             data: bytes.as_ptr(),
             _bytes: PhantomData,
         })
@@ -64,32 +64,32 @@ impl<'a> LentSize<'a> {
 
 // SAFETY: For a parameter of this name, the verifier accepts a scalar that it knows
 // (`KF_ARG_CONST_ALLOC_SIZE_OR_ZERO`).
-unsafe impl KfuncArg for LentSize<'_> {
+unsafe impl KfuncArg for RdonlyBufSize<'_> {
     // What is lent of an object under RCU would be readable after RCU: hence `trusted`.
     const CONTRACT: Contract = Contract::value("u64")
         .named("rdonly_buf_size")
         .lends()
         .trusted();
-    type Value<'a> = LentSize<'a>;
+    type Value<'a> = RdonlyBufSize<'a>;
     type Error = Infallible;
 
     #[inline(always)]
     fn receive<R>(
         passed: Passed<Self>,
         _call: &Call,
-        function: impl FnOnce(LentSize<'_>) -> R,
+        function: impl FnOnce(RdonlyBufSize<'_>) -> R,
         _fail: impl FnOnce(Infallible) -> R,
     ) -> R {
-        function(LentSize(passed.register() as usize, PhantomData))
+        function(RdonlyBufSize(passed.register() as usize, PhantomData))
     }
 }
 
-/// Bytes that the program may read, as many as [`LentSize`] says.
+/// Bytes that the program may read, as many as [`RdonlyBufSize`] says.
 ///
 /// # Invariants
 ///
 /// So many bytes at `data` are valid for reads for `'a`.
-pub struct Lent<'a> {
+pub struct RdonlyBuf<'a> {
     data: *const u8,
     _bytes: PhantomData<&'a [u8]>,
 }
@@ -98,7 +98,7 @@ pub struct Lent<'a> {
 // was an argument. Of what is lent to a function for its call, slices come from objects, from maps
 // that do not change, and from the module's state, all of which live so long; not from copies of
 // memory, because a function that takes one must be able to return an error, and this is none.
-unsafe impl KfuncRet for Option<Lent<'_>> {
+unsafe impl KfuncRet for Option<RdonlyBuf<'_>> {
     type Abi = *const u8;
     const BTF: &'static str = "*const u8";
     const FLAGS: u32 = bindings::KF_RET_NULL;
@@ -110,7 +110,7 @@ unsafe impl KfuncRet for Option<Lent<'_>> {
 }
 
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
-#[kernel::macros::kunit_tests(rust_bpf_lent)]
+#[kernel::macros::kunit_tests(rust_bpf_rdonly_buf)]
 mod tests {
     use super::*;
     use crate::kunit::receive;
@@ -119,9 +119,9 @@ mod tests {
     fn lend(size: u64, bytes: &[u8]) -> Option<*const u8> {
         // SAFETY: The verifier accepts any number that it knows.
         unsafe {
-            receive::<LentSize<'_>, _>(size, |size| {
+            receive::<RdonlyBufSize<'_>, _>(size, |size| {
                 // What is lent lives longer than the size.
-                let size = LentSize(size.get(), PhantomData);
+                let size = RdonlyBufSize(size.get(), PhantomData);
                 size.lend(bytes).map(|lent| Some(lent).into_abi())
             })
         }
@@ -144,13 +144,13 @@ mod tests {
     fn the_size_is_the_whole_register() {
         for size in [0, 1, 1 << 32, u64::MAX] {
             // SAFETY: As above.
-            let lent = unsafe { receive::<LentSize<'_>, _>(size, |size| size.get()) };
+            let lent = unsafe { receive::<RdonlyBufSize<'_>, _>(size, |size| size.get()) };
             assert_eq!(lent as u64, size);
         }
     }
 
     #[test]
     fn nothing_is_null() {
-        assert!(None::<Lent<'_>>.into_abi().is_null());
+        assert!(None::<RdonlyBuf<'_>>.into_abi().is_null());
     }
 }

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Lends what is gone after the call.
+
+use bpf::{
+    prelude::*,
+    RdonlyBuf,
+    RdonlyBufSize, //
+};
+
+#[kfunc]
+fn bpf_lend_copy<'a>(data: &'a [u8], size: RdonlyBufSize<'a>) -> Option<RdonlyBuf<'a>> { //~ `Option<RdonlyBuf<'static>>` cannot say that copying a `&[u8]` or `&mut [u8]` argument failed
+    size.lend(data)
+}
