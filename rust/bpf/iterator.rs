@@ -158,14 +158,15 @@ const MAX_ITEMS: u32 = 8 << 20;
 ///
 /// # Invariants
 ///
-/// `value` is [`None`] if `new` failed, or once `next` returned [`None`].
+/// There is a `value` if `left` is not 0.
 #[doc(hidden)]
 #[repr(C)]
 pub struct State<I: Send, S, K = ()> {
     // First, so that a pointer to it is the one that `next` got.
     slot: MaybeUninit<S>,
     value: Option<I>,
-    /// How often `next` may still yield something.
+    /// The number of items that `next` may still yield; 0 if `new` failed, or once `next` returned
+    /// [`None`].
     left: u32,
     /// What BTF says that `next` yields.
     _kind: PhantomData<fn() -> K>,
@@ -196,7 +197,7 @@ impl<I: Send, S, K> State<I, S, K> {
         unsafe {
             state.write(Self {
                 value: None,
-                left: MAX_ITEMS,
+                left: 0,
                 slot: MaybeUninit::uninit(),
                 _kind: PhantomData,
             })
@@ -207,6 +208,8 @@ impl<I: Send, S, K> State<I, S, K> {
     #[inline(always)]
     pub fn set(&mut self, value: I) {
         self.value = Some(value);
+        // INVARIANT: There is a value.
+        self.left = MAX_ITEMS;
     }
 
     /// Yields the next item.
@@ -215,22 +218,26 @@ impl<I: Send, S, K> State<I, S, K> {
         &mut self,
         next: impl FnOnce(&mut I) -> Option<T>,
     ) -> *const core::ffi::c_void {
-        let Some(value) = &mut self.value else {
-            return core::ptr::null();
-        };
         let (left, is_over) = self.left.overflowing_sub(1);
         self.left = left;
         if is_over {
-            self.value = None;
-            return core::ptr::null();
+            return self.end();
         }
+        // SAFETY: By the type invariants, there is a value, because `left` was not 0.
+        let value = unsafe { self.value.as_mut().unwrap_unchecked() };
         match next(value) {
             Some(item) => item.place(&mut self.slot),
-            None => {
-                self.value = None;
-                core::ptr::null()
-            }
+            None => self.end(),
         }
+    }
+
+    /// Yields nothing any more.
+    #[inline(always)]
+    fn end(&mut self) -> *const core::ffi::c_void {
+        // INVARIANT: Nothing is left.
+        self.left = 0;
+        self.value = None;
+        core::ptr::null()
     }
 }
 
@@ -497,8 +504,10 @@ mod tests {
             State::begin(state.as_mut_ptr());
             state.assume_init_mut()
         };
-        assert_eq!(state.left, MAX_ITEMS);
+        // Nothing before `new` has made a value.
+        assert!(state.next(|_| Some(1_u32)).is_null());
         state.set(0);
+        assert_eq!(state.left, MAX_ITEMS);
         state.left = 3;
         let mut items = 0;
         while !state.next(|_| Some(1_u32)).is_null() {
