@@ -20,6 +20,10 @@
 
 use crate::{
     contract::Contract,
+    helpers::{
+        rust_bpf_helper_skb_copy_bits,
+        rust_bpf_helper_xdp_linear, //
+    },
     kfunc::{
         Call,
         KfuncArg,
@@ -27,25 +31,11 @@ use crate::{
     },
     mem::Mem, //
 };
-use core::{
-    convert::Infallible,
-    ffi::c_void, //
-};
+use core::convert::Infallible;
 use kernel::{
     bindings,
     prelude::*, //
 };
-
-extern "C" {
-    // Both in `rust/helpers/net.c`.
-    fn rust_bpf_helper_skb_copy_bits(
-        skb: *const c_void,
-        offset: u32,
-        to: *mut c_void,
-        len: u32,
-    ) -> kernel::ffi::c_int;
-    fn rust_bpf_helper_xdp_linear(xdp: *const c_void, len: *mut u32) -> *mut c_void;
-}
 
 /// What `size` of a `struct bpf_dynptr_kern` holds beside the size.
 const SIZE_MASK: u32 = (1 << 24) - 1;

@@ -8,22 +8,17 @@
 //!
 //! C: `enum module_state` in [`include/linux/module.h`](srctree/include/linux/module.h)
 
+use crate::helpers::{
+    rust_bpf_helper_in_init,
+    rust_bpf_helper_init_lock,
+    rust_bpf_helper_init_unlock,
+    rust_bpf_helper_is_of, //
+};
 use kernel::{
     bindings,
     prelude::*,
     types::NotThreadSafe, //
 };
-
-extern "C" {
-    // In `rust/helpers/init.c`.
-    fn rust_bpf_helper_init_lock();
-    fn rust_bpf_helper_init_unlock();
-    fn rust_bpf_helper_in_init(module: *const core::ffi::c_void) -> bool;
-    fn rust_bpf_helper_is_of(
-        what: *const core::ffi::c_void,
-        module: *const core::ffi::c_void,
-    ) -> bool;
-}
 
 /// Checks that a static is one of `module`.
 ///

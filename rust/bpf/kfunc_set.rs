@@ -11,6 +11,7 @@
 //! C header: [`include/linux/btf.h`](srctree/include/linux/btf.h)
 
 use crate::{
+    helpers::rust_bpf_helper_check_symbols,
     init,
     object::BtfObject, //
 };
@@ -24,11 +25,6 @@ use kernel::{
     },
     types::Opaque, //
 };
-
-extern "C" {
-    // In `rust/helpers/symbol.c`.
-    fn rust_bpf_helper_check_symbols(entries: *const Entry, count: u32) -> kernel::ffi::c_int;
-}
 
 /// The types of BPF programs that can be allowed to call kfuncs.
 ///

@@ -141,6 +141,9 @@ pub mod contract;
 #[doc(hidden)]
 pub mod describe;
 pub mod dynptr;
+#[doc(hidden)]
+pub mod header;
+mod helpers;
 mod init;
 pub mod insn;
 pub mod iterator;

@@ -30,22 +30,16 @@
 //!
 //! C header: [`include/asm-generic/rqspinlock.h`](srctree/include/asm-generic/rqspinlock.h)
 
+use crate::helpers::{
+    rust_bpf_helper_res_spin_lock,
+    rust_bpf_helper_res_spin_unlock, //
+};
 use core::cell::UnsafeCell;
 use kernel::{
     bindings,
     error::to_result,
-    ffi::c_ulong,
     prelude::*, //
 };
-
-extern "C" {
-    // In `rust/helpers/lock.c`.
-    fn rust_bpf_helper_res_spin_lock(
-        lock: *mut bindings::rqspinlock_t,
-        flags: *mut c_ulong,
-    ) -> kernel::ffi::c_int;
-    fn rust_bpf_helper_res_spin_unlock(lock: *mut bindings::rqspinlock_t, flags: c_ulong);
-}
 
 /// A value that one CPU at a time has access to, for the time of a closure.
 ///

@@ -28,6 +28,7 @@
 
 use crate::{
     contract::Contract,
+    helpers::rust_bpf_helper_kmalloc_nolock,
     kfunc::{
         Call,
         KfuncArg,
@@ -38,7 +39,6 @@ use core::{
     arch::asm,
     cell::UnsafeCell,
     convert::Infallible,
-    ffi::c_void,
     mem::MaybeUninit,
     ops::Range,
     ptr::NonNull,
@@ -48,11 +48,6 @@ use kernel::{
     bindings,
     prelude::*, //
 };
-
-extern "C" {
-    // In `rust/helpers/slab.c`.
-    fn rust_bpf_helper_kmalloc_nolock(size: usize) -> *mut c_void;
-}
 
 /// Bytes of a BPF program, which anybody may change at any time.
 ///

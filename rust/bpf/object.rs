@@ -79,6 +79,14 @@
 
 use crate::{
     contract::Contract,
+    header::{
+        Header,
+        Reclaim, //
+    },
+    helpers::{
+        rust_bpf_helper_object_get,
+        rust_bpf_helper_object_put, //
+    },
     kfunc::{
         kfunc_arg,
         kfunc_ret,
@@ -92,7 +100,6 @@ use crate::{
         Content,
         Register, //
     },
-    registry::Place,
     types::{
         BtfType,
         Pointer,
@@ -101,14 +108,10 @@ use crate::{
 };
 use core::{
     any::TypeId,
-    cell::UnsafeCell,
     convert::Infallible,
     ffi::c_void,
     marker::PhantomData,
-    mem::{
-        offset_of,
-        MaybeUninit, //
-    },
+    mem::offset_of,
     ops::Deref,
     ptr::NonNull, //
 };
@@ -121,27 +124,11 @@ use kernel::{
             AlwaysRefCounted, //
         },
         atomic::{
-            Acquire,
-            Atomic,
-            Relaxed, //
+            Acquire, //
         },
-        rcu,
-        Refcount, //
+        rcu, //
     }, //
 };
-
-extern "C" {
-    // In `rust/helpers/free.c`.
-    fn rust_bpf_helper_free(head: *mut bindings::callback_head, frees: *const Frees);
-    fn rust_bpf_helper_free_begins(frees: *const Frees);
-    fn rust_bpf_helper_free_ends(frees: *const Frees, is_chained: bool);
-    fn rust_bpf_helper_may_make() -> bool;
-    // In `rust/helpers/slab.c`.
-    fn rust_bpf_helper_kfree_rcu(head: *mut bindings::callback_head, memory: *mut c_void);
-    fn rust_bpf_helper_kmalloc_nolock(size: usize) -> *mut c_void;
-    // In `rust/helpers/refcount.c`.
-    fn rust_bpf_helper_refcount_inc_not_zero(refs: *const Refcount) -> bool;
-}
 
 /// What can be the content of an [`Object`]. Implemented by `#[derive(BtfType)]`.
 ///
@@ -149,7 +136,7 @@ extern "C" {
 ///
 /// The declaration of the type must name none but scalar fields, and have a member that is none.
 /// `DTOR` must lead to the ids of the struct and of a function that drops a reference to an
-/// `Object<Self>`. `WRITABLE` must name fields of it. `frees` must lead to a static of the module
+/// `Object<Self>`. `WRITABLE` must name fields of it. `reclaim` must return a static of the module
 /// that has the code of the type, made for it.
 pub unsafe trait BtfObject: BtfType + Send + Sync + 'static {
     /// For the kernel, to drop references that maps hold.
@@ -159,37 +146,7 @@ pub unsafe trait BtfObject: BtfType + Send + Sync + 'static {
     const WRITABLE: &'static [Field];
 
     /// How objects of the type are freed.
-    fn frees() -> &'static Frees;
-}
-
-/// How objects of a type are freed, and how many of them by callbacks in which others were. C code
-/// has it as `struct rust_bpf_frees`.
-#[doc(hidden)]
-#[repr(C)]
-pub struct Frees {
-    free: unsafe extern "C" fn(*mut bindings::callback_head),
-    free_chained: unsafe extern "C" fn(*mut bindings::callback_head),
-    size: usize,
-    node: UnsafeCell<*mut c_void>,
-    is_listed: UnsafeCell<i32>,
-    chained: UnsafeCell<i32>,
-}
-
-// SAFETY: What changes is changed by C code, which uses atomic operations.
-unsafe impl Sync for Frees {}
-
-impl Frees {
-    /// For the code that `#[derive(BtfType)]` generates.
-    pub const fn new<T: BtfObject>() -> Self {
-        Self {
-            free: Object::<T>::free::<false>,
-            free_chained: Object::<T>::free::<true>,
-            size: size_of::<Object<T>>(),
-            node: UnsafeCell::new(core::ptr::null_mut()),
-            is_listed: UnsafeCell::new(0),
-            chained: UnsafeCell::new(0),
-        }
-    }
+    fn reclaim() -> &'static Reclaim;
 }
 
 /// A field of an object that programs may write.
@@ -253,32 +210,24 @@ impl PartialEq for ObjectType {
 impl Eq for ObjectType {}
 
 /// A counted `T`.
-///
-/// # Invariants
-///
-/// `refs` is the number of references, and 0 once the last is gone; then nobody but RCU readers,
-/// and later the callback in `rcu`, has access to `data`. `weak` is the number of [`Weak`]
-/// references, and one more until the callback has dropped `data`; the last frees the memory, which
-/// `kmalloc_nolock()` made. `place` is null, or was once in a registry, where RCU readers may have
-/// found the object until it was dropped.
 #[repr(C)]
 pub struct Object<T> {
     // First, so that a pointer to the object is one to the struct that BPF programs know.
     data: T,
-    refs: Refcount,
-    weak: Refcount,
-    pub(crate) place: Atomic<*mut Place>,
-    rcu: UnsafeCell<MaybeUninit<bindings::callback_head>>,
+    pub(crate) header: Header,
 }
 
-// SAFETY: `T` is what a reference gives access to; the counts and `place` are atomic and `rcu` is
-// touched by nobody but who drops the last reference.
+// SAFETY: `T` is what a reference gives access to; everything in the header that changes is atomic,
+// but for `rcu`, which nobody touches but who drops the last reference.
 unsafe impl<T: Sync> Sync for Object<T> {}
 
 // SAFETY: The object is dropped on whichever CPU runs the callback.
 unsafe impl<T: Send> Send for Object<T> {}
 
 impl<T: BtfObject> Object<T> {
+    /// The offset of the header in bytes.
+    pub(crate) const HEADER: usize = offset_of!(Self, header);
+
     /// This type.
     pub(crate) const TYPE: &'static ObjectType = &ObjectType::new::<T>(T::WRITABLE);
 
@@ -306,7 +255,7 @@ impl<T: BtfObject> Object<T> {
     {
         const {
             assert!(
-                offset_of!(Self, rcu) < 4096,
+                size_of::<Self>() <= 4096 + size_of::<Header>(),
                 "an object has at most 4 KiB; put what is larger into a box"
             );
             assert!(
@@ -314,26 +263,15 @@ impl<T: BtfObject> Object<T> {
                 "an object is aligned to 8 bytes; put what needs more into a box"
             );
         }
-        // SAFETY: The function may be called in any context.
-        if !unsafe { rust_bpf_helper_may_make() } {
-            return Err(ENOMEM);
-        }
-        // SAFETY: As above.
-        let memory = unsafe { rust_bpf_helper_kmalloc_nolock(size_of::<Self>()) };
-        let object = NonNull::new(memory.cast::<Self>()).ok_or(ENOMEM)?;
-        let place = object.as_ptr();
+        let header = Header::allocate(T::reclaim()).ok_or(ENOMEM)?;
+        // SAFETY: The header is at this place in the memory of an object.
+        let object = unsafe { header.byte_sub(Self::HEADER) }.cast::<Self>();
         // SAFETY: There is room for a `T`, which does not move from there.
-        if let Err(err) = unsafe { pin_init::raw_try_init(&raw mut (*place).data, init) } {
+        if let Err(err) = unsafe { pin_init::raw_try_init(&raw mut (*object.as_ptr()).data, init) }
+        {
             // SAFETY: The memory was just made, and nothing is in it.
-            unsafe { bindings::kfree_nolock(memory) };
+            unsafe { Header::free_unused(header) };
             return Err(err.into());
-        }
-        // INVARIANT: The reference that is returned, and what all references hold of the memory.
-        // SAFETY: There is room for the rest, too.
-        unsafe {
-            (&raw mut (*place).refs).write(Refcount::new(1));
-            (&raw mut (*place).weak).write(Refcount::new(1));
-            (&raw mut (*place).place).write(Atomic::new(core::ptr::null_mut()));
         }
         // SAFETY: The first reference is taken over.
         Ok(unsafe { ARef::from_raw(object) })
@@ -341,49 +279,19 @@ impl<T: BtfObject> Object<T> {
 
     /// Whether there still are references.
     pub(crate) fn is_alive(&self) -> bool {
-        self.refs.as_atomic().load(Acquire) != 0
+        self.header.refs.as_atomic().load(Acquire) != 0
     }
 
-    /// Drops what is in the object, after all RCU readers that can see it.
+    /// Adds a reference if there still is one.
     ///
     /// # Safety
     ///
-    /// `head` must be the `rcu` of an object whose last reference is gone, and this the only call.
-    unsafe extern "C" fn free<const CHAINED: bool>(head: *mut bindings::callback_head) {
-        let frees = T::frees();
-        // SAFETY: By the safety requirements.
-        let object = unsafe { head.byte_sub(offset_of!(Self, rcu)) }.cast::<Self>();
-        // SAFETY: This is the callback.
-        unsafe { rust_bpf_helper_free_begins(frees) };
-        // SAFETY: The object is valid until its memory is put below. Nobody has access to `data`.
-        unsafe {
-            Place::leave(&(*object).place, object.cast());
-            (&raw mut (*object).data).drop_in_place();
-            Self::put_memory(NonNull::new_unchecked(object));
-        }
-        // SAFETY: As above.
-        unsafe { rust_bpf_helper_free_ends(frees, CHAINED) };
-    }
-
-    /// Gives up one of the counts of the memory, of which the last frees it.
-    ///
-    /// # Safety
-    ///
-    /// The caller must have one.
-    unsafe fn put_memory(object: NonNull<Self>) {
-        // SAFETY: By the safety requirements, the memory is there, and the counts in it.
-        let this = unsafe { object.as_ref() };
-        if !this.weak.dec_and_test() {
-            return;
-        }
-        let memory = object.as_ptr().cast();
-        if this.place.load(Relaxed).is_null() {
-            // SAFETY: The memory was made by `kmalloc_nolock()`, and nobody refers to it.
-            unsafe { bindings::kfree_nolock(memory) };
-        } else {
-            // SAFETY: The same, but for RCU readers of the registry; nobody else uses `rcu` now.
-            unsafe { rust_bpf_helper_kfree_rcu(this.rcu.get().cast(), memory) };
-        }
+    /// RCU, or a count of the memory, must keep the memory of the object.
+    pub(crate) unsafe fn try_get(object: NonNull<Self>) -> Option<ARef<Self>> {
+        // SAFETY: The caller keeps the memory of the object, in which the header is at this place.
+        let object = unsafe { rust_bpf_helper_object_get(object.as_ptr().cast(), Self::HEADER) };
+        // SAFETY: The reference that was just added, if it was, is taken over.
+        NonNull::new(object.cast::<Self>()).map(|object| unsafe { ARef::from_raw(object) })
     }
 }
 
@@ -398,19 +306,14 @@ impl<T> Deref for Object<T> {
 // SAFETY: The count keeps the object alive, and it begins with 1.
 unsafe impl<T: BtfObject> AlwaysRefCounted for Object<T> {
     fn inc_ref(&self) {
-        self.refs.inc();
+        self.header.refs.inc();
     }
 
     unsafe fn dec_ref(object: NonNull<Self>) {
-        // SAFETY: The caller has a reference.
-        let this = unsafe { object.as_ref() };
-        if this.refs.dec_and_test() {
-            // SAFETY: This was the last reference, so nobody else uses `rcu`, and the object stays
-            // until the callback runs, which is the one for this type. The function may be called
-            // in any context. The code of the callback may be a module's: the notifier in
-            // `rust/helpers/free.c` keeps it until all that has begun here has ended.
-            unsafe { rust_bpf_helper_free(this.rcu.get().cast(), T::frees()) };
-        }
+        // SAFETY: The caller has a reference, which is given up. The last one leaves the object to
+        // RCU. The function may be called in any context. The value is dropped by code of a module:
+        // the notifier in `rust/helpers/free.c` keeps it until all that has begun here has ended.
+        unsafe { rust_bpf_helper_object_put(&raw const (*object.as_ptr()).header) };
     }
 }
 
@@ -433,18 +336,14 @@ unsafe impl<T: BtfObject> Sync for Weak<T> {}
 impl<T: BtfObject> Weak<T> {
     /// A reference to the object, or [`None`] if its last one is gone.
     pub fn upgrade(&self) -> Option<ARef<Object<T>>> {
-        // SAFETY: By the type invariants, the memory with the count is there.
-        if !unsafe { Object::<T>::inc_not_zero(self.0) } {
-            return None;
-        }
-        // SAFETY: The reference that was just added is taken over.
-        Some(unsafe { ARef::from_raw(self.0) })
+        // SAFETY: By the type invariants, there is a count of the memory.
+        unsafe { Object::try_get(self.0) }
     }
 }
 
 impl<T: BtfObject> From<&Object<T>> for Weak<T> {
     fn from(object: &Object<T>) -> Self {
-        object.weak.inc();
+        object.header.get_memory();
         // INVARIANT: The count was just added.
         Self(NonNull::from(object))
     }
@@ -453,7 +352,7 @@ impl<T: BtfObject> From<&Object<T>> for Weak<T> {
 impl<T: BtfObject> Clone for Weak<T> {
     fn clone(&self) -> Self {
         // SAFETY: By the type invariants, the memory with the count is there.
-        unsafe { (*self.0.as_ptr()).weak.inc() };
+        unsafe { (*self.0.as_ptr()).header.get_memory() };
         // INVARIANT: The count was just added.
         Self(self.0)
     }
@@ -461,8 +360,11 @@ impl<T: BtfObject> Clone for Weak<T> {
 
 impl<T: BtfObject> Drop for Weak<T> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants.
-        unsafe { Object::put_memory(self.0) };
+        // SAFETY: By the type invariants, there is a count to give up, and the header with it.
+        unsafe {
+            let header = NonNull::new_unchecked(&raw mut (*self.0.as_ptr()).header);
+            Header::put_memory(header);
+        }
     }
 }
 
@@ -505,38 +407,26 @@ pub(crate) unsafe fn rcu_guard(_: &Call) -> &rcu::Guard {
 /// # Safety
 ///
 /// An object must stay valid memory for as long as RCU readers can see it, even after the last
-/// reference is gone, and `inc_not_zero` must tell whether it is.
+/// reference is gone, and `try_get` must return a reference only if there is one.
 pub unsafe trait Referenced: BtfType {
     /// What holds a reference, and can be dropped in any context.
     type Held;
-
-    /// Takes over a reference.
-    ///
-    /// # Safety
-    ///
-    /// There must be one, which nobody else has.
-    unsafe fn from_raw(object: NonNull<Self>) -> Self::Held;
 
     /// Adds a reference if there still is one.
     ///
     /// # Safety
     ///
-    /// `object` must be an object that RCU keeps valid.
-    unsafe fn inc_not_zero(object: NonNull<Self>) -> bool;
+    /// RCU must keep the memory of the object.
+    unsafe fn try_get(object: NonNull<Self>) -> Option<Self::Held>;
 }
 
-// SAFETY: `dec_ref` frees after RCU readers.
+// SAFETY: The memory is freed after RCU readers.
 unsafe impl<T: BtfObject> Referenced for Object<T> {
     type Held = ARef<Self>;
 
-    unsafe fn from_raw(object: NonNull<Self>) -> ARef<Self> {
-        // SAFETY: By the safety requirements.
-        unsafe { ARef::from_raw(object) }
-    }
-
-    unsafe fn inc_not_zero(object: NonNull<Self>) -> bool {
-        // SAFETY: By the safety requirements, this is an object, and its count a `refcount_t`.
-        unsafe { rust_bpf_helper_refcount_inc_not_zero(&raw const (*object.as_ptr()).refs) }
+    unsafe fn try_get(object: NonNull<Self>) -> Option<ARef<Self>> {
+        // SAFETY: RCU keeps the memory.
+        unsafe { Object::try_get(object) }
     }
 }
 
@@ -553,11 +443,7 @@ impl<T: Referenced> RcuPtr<'_, T> {
     /// A reference to the object, or [`None`] if it is about to be freed.
     pub fn try_get(&self) -> Option<T::Held> {
         // SAFETY: RCU keeps the object valid.
-        if !unsafe { T::inc_not_zero(self.ptr) } {
-            return None;
-        }
-        // SAFETY: The reference that was just added is taken over.
-        Some(unsafe { T::from_raw(self.ptr) })
+        unsafe { T::try_get(self.ptr) }
     }
 
     pub(crate) fn as_ptr(&self) -> *const T {
@@ -798,7 +684,7 @@ mod tests {
     }
 
     fn refs(object: &Object<Thing>) -> i32 {
-        object.refs.as_atomic().load(Relaxed)
+        object.header.refs.as_atomic().load(Relaxed)
     }
 
     /// How many things were dropped, once all callbacks of RCU have run.
@@ -919,7 +805,7 @@ mod tests {
         let object = thing()?;
         // SAFETY: The object is held.
         let rcu = unsafe { rcu_arg(&*object) };
-        let count = object.refs.as_atomic();
+        let count = object.header.refs.as_atomic();
 
         for before in [1, 2, i32::MAX - 1] {
             count.store(before, Relaxed);
@@ -1067,9 +953,7 @@ mod tests {
     #[test]
     fn what_callbacks_free_is_counted() -> Result {
         fn waits() -> bool {
-            let chained = Chain::frees().chained.get().cast::<Atomic<i32>>();
-            // SAFETY: It is an `atomic_t`.
-            unsafe { (*chained).load(Relaxed) != 0 }
+            Chain::reclaim().chained() != 0
         }
 
         DROPS.store(0, Relaxed);

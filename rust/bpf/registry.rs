@@ -43,8 +43,7 @@ use crate::{
     object::{
         BtfObject,
         Object,
-        RcuPtr,
-        Referenced, //
+        RcuPtr, //
     }, //
 };
 use core::{
@@ -218,7 +217,11 @@ impl<T: Registered> Registry<T> {
             let place = self.from(home, self.places.len()).nth(free).ok_or(ENOSPC)?;
             let null = core::ptr::null_mut();
             let this = core::ptr::from_ref(place).cast_mut();
-            object.place.cmpxchg(null, this, Full).map_err(|_| EBUSY)?;
+            object
+                .header
+                .place
+                .cmpxchg(null, this, Full)
+                .map_err(|_| EBUSY)?;
             // Whoever sees the object sees its key. What was there before, perhaps an object
             // without references, leaves the place alone.
             // INVARIANT: The place is the object's, which empties it when it is dropped.
@@ -237,13 +240,8 @@ impl<T: Registered> Registry<T> {
 
 /// A reference to what was found, if there still is one.
 fn try_get<T: BtfObject>(object: &Object<T>) -> Option<ARef<Object<T>>> {
-    let object = NonNull::from(object);
     // SAFETY: RCU keeps the object.
-    if !unsafe { Object::<T>::inc_not_zero(object) } {
-        return None;
-    }
-    // SAFETY: The reference that was just added is taken over.
-    Some(unsafe { ARef::from_raw(object) })
+    unsafe { Object::try_get(NonNull::from(object)) }
 }
 
 impl<T: Registered> Object<T> {
@@ -298,7 +296,7 @@ impl<T: Registered> Object<T> {
     pub fn leave(&self) -> bool {
         let this = core::ptr::from_ref(self).cast_mut();
         // SAFETY: By the safety requirements of `Registered`.
-        unsafe { Place::leave(&self.place, this.cast()) }
+        unsafe { Place::leave(&self.header.place, this.cast()) }
     }
 
     /// Walks over all objects that can be found: the next one at or after the place `next`, which is

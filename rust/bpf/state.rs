@@ -51,7 +51,6 @@ use kernel::{
         Acquire,
         Atomic,
         Full,
-        Relaxed,
         Release, //
     }, //
 };
@@ -95,13 +94,52 @@ const BUSY: u32 = 1;
 /// There is a value.
 const READY: u32 = 2;
 
+/// Whether there is a value. What does not depend on the type of the value is here, so that a module
+/// has no copy of it for each type.
+struct Status(Atomic<u32>);
+
+impl Status {
+    /// Whether there is a value, which does not go before the module does.
+    #[inline(always)]
+    fn is_ready(&self) -> bool {
+        self.0.load(Acquire) == READY
+    }
+
+    /// Reserves the place for a value; [`EBUSY`] if there is one.
+    fn reserve(&self) -> Result {
+        match self.0.cmpxchg(EMPTY, BUSY, Full) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(EBUSY),
+        }
+    }
+
+    /// A value is made, or dropped.
+    fn set(&self, status: u32) {
+        self.0.store(status, Release);
+    }
+
+    /// Takes the value out of sight; returns whether nobody can use it any more. If kfuncs can, the
+    /// value is leaked.
+    fn hide(&self, module: &ThisModule) -> bool {
+        // A kfunc can be called from when the module is live until it begins to go. The lock keeps
+        // it from becoming live before the value is out of sight.
+        let lock = init::Lock::new();
+        if lock.is_live(module) {
+            pr_err!("a ModuleState is dropped while kfuncs can use it; its value is leaked\n");
+            return false;
+        }
+        self.set(BUSY);
+        true
+    }
+}
+
 /// A static whose value lives as long as the module is loaded.
 ///
 /// # Invariants
 ///
 /// `value` is initialized while `status` is `READY`.
 pub struct ModuleState<T> {
-    status: Atomic<u32>,
+    status: Status,
     value: UnsafeCell<MaybeUninit<T>>,
 }
 
@@ -114,7 +152,7 @@ impl<T: Send + Sync> ModuleState<T> {
     pub const fn new() -> Self {
         // INVARIANT: Not `READY`.
         Self {
-            status: Atomic::new(EMPTY),
+            status: Status(Atomic::new(EMPTY)),
             value: UnsafeCell::new(MaybeUninit::uninit()),
         }
     }
@@ -135,16 +173,14 @@ impl<T: Send + Sync> ModuleState<T> {
         Error: From<E>,
     {
         init::check_owner(self, module)?;
-        if self.status.cmpxchg(EMPTY, BUSY, Full).is_err() {
-            return Err(EBUSY);
-        }
+        self.status.reserve()?;
         // SAFETY: The place is valid for writes, does not move, and is ours by `BUSY`.
         if let Err(err) = unsafe { pin_init::raw_try_init(self.value.get().cast::<T>(), init) } {
-            self.status.store(EMPTY, Relaxed);
+            self.status.set(EMPTY);
             return Err(err.into());
         }
         // INVARIANT: The value was just made.
-        self.status.store(READY, Release);
+        self.status.set(READY);
         Ok(StateGuard {
             state: self,
             module,
@@ -154,7 +190,7 @@ impl<T: Send + Sync> ModuleState<T> {
     /// The value, or [`None`] if it was not made.
     #[inline]
     pub fn get<'a>(&'static self, _call: &'a ModuleRef) -> Option<&'a T> {
-        if self.status.load(Acquire) != READY {
+        if !self.status.is_ready() {
             return None;
         }
         // SAFETY: By the type invariants, the value is initialized. It is not dropped during the
@@ -172,25 +208,13 @@ pub struct StateGuard<T: Send + Sync + 'static> {
 
 impl<T: Send + Sync> Drop for StateGuard<T> {
     fn drop(&mut self) {
-        // A kfunc can be called from when the module is live until it begins to go. The lock keeps
-        // it from becoming live before the value is out of sight.
-        let lock = init::Lock::new();
-        if lock.is_live(self.module) {
-            leaked();
+        if !self.state.status.hide(self.module) {
             return;
         }
-        self.state.status.store(BUSY, Release);
-        drop(lock);
         // SAFETY: The guard exists, so the value does, and nobody uses it: no program can call.
         unsafe { self.state.value.get().cast::<T>().drop_in_place() };
-        self.state.status.store(EMPTY, Release);
+        self.state.status.set(EMPTY);
     }
-}
-
-/// Apart from `drop`, so that a module has no copy of it for each type.
-#[cold]
-fn leaked() {
-    pr_err!("a ModuleState is dropped while kfuncs can use it; its value is leaked\n");
 }
 
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
@@ -198,6 +222,7 @@ fn leaked() {
 mod tests {
     use super::*;
     use crate::kunit;
+    use kernel::sync::atomic::Relaxed;
 
     /// How many values were dropped.
     static DROPS: Atomic<u32> = Atomic::new(0);

@@ -23,18 +23,15 @@ use crate::{
         self,
         Number, //
     },
+    helpers::{
+        rust_bpf_helper_put_task,
+        rust_bpf_helper_task_inc_not_zero, //
+    },
     object::Referenced,
     types::BtfType, //
 };
 use core::ptr::NonNull;
 use kernel::task::Task;
-
-extern "C" {
-    // In `rust/helpers/task.c`.
-    fn rust_bpf_helper_task_inc_not_zero(task: *mut core::ffi::c_void) -> bool;
-    // In `rust/helpers/free.c`.
-    fn rust_bpf_helper_put_task(task: *mut core::ffi::c_void);
-}
 
 /// A reference to a task, which can be dropped in any context.
 ///
@@ -96,14 +93,11 @@ const _: () = {
 unsafe impl Referenced for Task {
     type Held = TaskRef;
 
-    unsafe fn from_raw(object: NonNull<Self>) -> TaskRef {
-        // INVARIANT: By the safety requirements.
-        TaskRef(object)
-    }
-
-    unsafe fn inc_not_zero(object: NonNull<Self>) -> bool {
-        // SAFETY: By the safety requirements; the function only looks at the count.
-        unsafe { rust_bpf_helper_task_inc_not_zero(object.as_ptr().cast()) }
+    unsafe fn try_get(task: NonNull<Self>) -> Option<TaskRef> {
+        // SAFETY: RCU keeps the memory of the task; the function only looks at the count.
+        let has_count = unsafe { rust_bpf_helper_task_inc_not_zero(task.as_ptr().cast()) };
+        // INVARIANT: The count was just added.
+        has_count.then(|| TaskRef(task))
     }
 }
 

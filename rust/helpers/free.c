@@ -81,23 +81,42 @@ static void defer(struct callback_head *head, rcu_callback_t func)
 	irq_work_queue(this_cpu_ptr(&deferred.work));
 }
 
-/* May be called in any context. */
-void rust_bpf_helper_free(struct callback_head *head, struct rust_bpf_frees *frees)
+static noinline void free_object(struct rust_bpf_header *header)
 {
-	rcu_callback_t func = frees->free;
+	struct rust_bpf_reclaim *reclaim = header->reclaim;
+	rcu_callback_t func = reclaim->free;
 
-	if (!atomic_read(&frees->is_listed) && !atomic_xchg(&frees->is_listed, 1))
-		llist_add(&frees->node, &users);
+	if (!atomic_read(&reclaim->is_listed) && !atomic_xchg(&reclaim->is_listed, 1))
+		llist_add(&reclaim->node, &users);
 	if (this_cpu_read(freeing)) {
-		atomic_inc(&frees->chained);
-		func = frees->free_chained;
+		atomic_inc(&reclaim->chained);
+		func = reclaim->free_chained;
 	}
-	this_cpu_add(waiting, frees->size);
+	this_cpu_add(waiting, reclaim->size);
 
 	if (must_defer())
-		defer(head, func);
+		defer(&header->rcu, func);
 	else
-		call_rcu(head, func);
+		call_rcu(&header->rcu, func);
+}
+
+/*
+ * Returns the object, with a reference more, or NULL if it had none. Its header
+ * is so many bytes behind its beginning. May be called in any context. Not traced,
+ * as Rust code is not: both functions are a part of kfuncs that count.
+ */
+notrace void *rust_bpf_helper_object_get(void *object, size_t header)
+{
+	struct rust_bpf_header *counted = object + header;
+
+	return refcount_inc_not_zero(&counted->refs) ? object : NULL;
+}
+
+/* The last reference frees the object. May be called in any context. */
+notrace void rust_bpf_helper_object_put(struct rust_bpf_header *header)
+{
+	if (refcount_dec_and_test(&header->refs))
+		free_object(header);
 }
 
 /* A reference that is given up later. */
@@ -161,17 +180,17 @@ void rust_bpf_helper_put_task(void *task)
 }
 
 /* Around the end of an object, in its callback. */
-void rust_bpf_helper_free_begins(struct rust_bpf_frees *frees)
+void rust_bpf_helper_free_begins(struct rust_bpf_reclaim *reclaim)
 {
-	this_cpu_sub(waiting, frees->size);
+	this_cpu_sub(waiting, reclaim->size);
 	this_cpu_inc(freeing);
 }
 
-void rust_bpf_helper_free_ends(struct rust_bpf_frees *frees, bool is_chained)
+void rust_bpf_helper_free_ends(struct rust_bpf_reclaim *reclaim, bool is_chained)
 {
 	this_cpu_dec(freeing);
 	if (is_chained)
-		atomic_dec(&frees->chained);
+		atomic_dec(&reclaim->chained);
 }
 
 /* Whether more objects may be made, of which each may soon wait for RCU readers. */
@@ -201,23 +220,23 @@ static void wait_for_callbacks(void)
 /* Moves a module's types from the list of all to one of its own. */
 static void take_types(struct module *module, struct llist_head *types)
 {
-	struct rust_bpf_frees *frees, *next;
+	struct rust_bpf_reclaim *reclaim, *next;
 
 	guard(mutex)(&users_mutex);
-	llist_for_each_entry_safe(frees, next, llist_del_all(&users), node) {
-		if (within_module((unsigned long)frees, module))
-			llist_add(&frees->node, types);
+	llist_for_each_entry_safe(reclaim, next, llist_del_all(&users), node) {
+		if (within_module((unsigned long)reclaim, module))
+			llist_add(&reclaim->node, types);
 		else
-			llist_add(&frees->node, &users);
+			llist_add(&reclaim->node, &users);
 	}
 }
 
 static bool is_waiting(const struct llist_head *types)
 {
-	const struct rust_bpf_frees *frees;
+	const struct rust_bpf_reclaim *reclaim;
 
-	llist_for_each_entry(frees, types->first, node)
-		if (atomic_read(&frees->chained) > 0)
+	llist_for_each_entry(reclaim, types->first, node)
+		if (atomic_read(&reclaim->chained) > 0)
 			return true;
 	return false;
 }

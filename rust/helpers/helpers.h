@@ -25,8 +25,8 @@ struct rust_bpf_symbol {
 	const void *function;
 };
 
-/* How objects of a type are freed: the same in rust/bpf/object.rs. */
-struct rust_bpf_frees {
+/* How objects of a type are freed: the same in rust/bpf/header.rs, which has more. */
+struct rust_bpf_reclaim {
 	rcu_callback_t free;
 	/* For one that another one had the last reference to. */
 	rcu_callback_t free_chained;
@@ -38,12 +38,19 @@ struct rust_bpf_frees {
 	atomic_t chained;
 };
 
+/* A part of every object: the same in rust/bpf/header.rs, which has more. */
+struct rust_bpf_header {
+	refcount_t refs;
+	refcount_t weak;
+	struct rust_bpf_reclaim *reclaim;
+	struct callback_head rcu;
+};
+
 u32 rust_bpf_helper_arg_struct(const struct btf *btf, const struct btf_type *t, u32 member,
 			       u32 arg);
 int rust_bpf_helper_check_symbols(const struct rust_bpf_symbol *symbols, u32 count);
-void rust_bpf_helper_free(struct callback_head *head, struct rust_bpf_frees *frees);
-void rust_bpf_helper_free_begins(struct rust_bpf_frees *frees);
-void rust_bpf_helper_free_ends(struct rust_bpf_frees *frees, bool is_chained);
+void rust_bpf_helper_free_begins(struct rust_bpf_reclaim *reclaim);
+void rust_bpf_helper_free_ends(struct rust_bpf_reclaim *reclaim, bool is_chained);
 bool rust_bpf_helper_in_init(const struct module *module);
 void rust_bpf_helper_init_ends(void);
 bool rust_bpf_helper_in_program(void);
@@ -60,9 +67,10 @@ bool rust_bpf_helper_member_begins(void);
 void rust_bpf_helper_member_ends(void);
 u32 rust_bpf_helper_member_offset(const struct btf_type *t, const struct btf_member *member);
 bool rust_bpf_helper_may_make(void);
+void *rust_bpf_helper_object_get(void *object, size_t header);
+void rust_bpf_helper_object_put(struct rust_bpf_header *header);
 void rust_bpf_helper_put_table(void *ops);
 void rust_bpf_helper_put_task(void *task);
-bool rust_bpf_helper_refcount_inc_not_zero(refcount_t *refs);
 u32 rust_bpf_helper_reg_struct(const struct bpf_reg_state *reg, const struct btf **btf);
 int rust_bpf_helper_res_spin_lock(rqspinlock_t *lock, unsigned long *flags);
 void rust_bpf_helper_res_spin_unlock(rqspinlock_t *lock, unsigned long flags);

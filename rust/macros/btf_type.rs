@@ -413,9 +413,9 @@ fn object(
                 ::core::ptr::addr_of!(#module::IDS);
             const WRITABLE: &'static [::bpf::object::Field] = &[#(#writable),*];
 
-            fn frees() -> &'static ::bpf::object::Frees {
-                static FREES: ::bpf::object::Frees = ::bpf::object::Frees::new::<#name>();
-                &FREES
+            fn reclaim() -> &'static ::bpf::header::Reclaim {
+                static RECLAIM: ::bpf::header::Reclaim = ::bpf::header::Reclaim::new::<#name>();
+                &RECLAIM
             }
         }
 

@@ -9,17 +9,18 @@
 //!
 //! C: `rust/helpers/stack.c`.
 
+#[cfg(not(target_arch = "x86_64"))]
+use crate::helpers::rust_bpf_helper_in_program;
+use crate::helpers::{
+    rust_bpf_helper_member_begins,
+    rust_bpf_helper_member_ends, //
+};
 #[cfg(target_arch = "x86_64")]
 use kernel::bindings;
 
+#[cfg(target_arch = "x86_64")]
 extern "C" {
-    // In `rust/helpers/stack.c`.
-    #[cfg(not(target_arch = "x86_64"))]
-    fn rust_bpf_helper_in_program() -> bool;
-    fn rust_bpf_helper_member_begins() -> bool;
-    fn rust_bpf_helper_member_ends();
     // `current`, in `arch/x86/include/asm/current.h`.
-    #[cfg(target_arch = "x86_64")]
     static const_current_task: *const core::ffi::c_void;
 }
 

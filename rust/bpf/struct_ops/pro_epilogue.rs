@@ -13,6 +13,7 @@ use super::{
     table::Member, //
 };
 use crate::{
+    helpers::rust_bpf_helper_throw_id,
     insn::{
         exit,
         mov64,
@@ -32,11 +33,6 @@ use kernel::{
     prelude::*,
     str::CStr, //
 };
-
-extern "C" {
-    // In `rust/helpers/struct_ops.c`.
-    fn rust_bpf_helper_throw_id() -> u32;
-}
 
 /// A program that implements a member.
 pub struct MemberProg<'a> {

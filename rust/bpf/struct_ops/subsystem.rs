@@ -25,6 +25,12 @@ use super::{
     }, //
 };
 use crate::{
+    helpers::{
+        rust_bpf_helper_arg_struct,
+        rust_bpf_helper_is_valid_access,
+        rust_bpf_helper_member_offset,
+        rust_bpf_helper_reg_struct, //
+    },
     init,
     insn::{
         Epilogue,
@@ -53,31 +59,6 @@ use kernel::{
     },
     prelude::*, //
 };
-
-extern "C" {
-    // In `rust/helpers/struct_ops.c`.
-    pub(super) fn rust_bpf_helper_member_offset(
-        t: *const bindings::btf_type,
-        member: *const bindings::btf_member,
-    ) -> u32;
-    pub(super) fn rust_bpf_helper_arg_struct(
-        btf: *const bindings::btf,
-        t: *const bindings::btf_type,
-        member: u32,
-        arg: u32,
-    ) -> u32;
-    fn rust_bpf_helper_reg_struct(
-        reg: *const bindings::bpf_reg_state,
-        btf: *mut *const bindings::btf,
-    ) -> u32;
-    fn rust_bpf_helper_is_valid_access(
-        off: kernel::ffi::c_int,
-        size: kernel::ffi::c_int,
-        access: bindings::bpf_access_type,
-        prog: *const core::ffi::c_void,
-        info: *mut core::ffi::c_void,
-    ) -> bool;
-}
 
 /// A part of the kernel that calls tables.
 ///

@@ -10,6 +10,7 @@
 
 use super::member::MemberRet;
 use crate::{
+    helpers::rust_bpf_helper_put_table,
     insn::Signature,
     register::Content,
     types::BtfType, //
@@ -33,11 +34,6 @@ use kernel::{
         rcu, //
     },
 };
-
-extern "C" {
-    // In `rust/helpers/free.c`.
-    fn rust_bpf_helper_put_table(ops: *mut core::ffi::c_void);
-}
 
 /// What a member of a table is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -445,11 +441,11 @@ impl<T: Table> Drop for Slot<T> {
 mod tests {
     use super::*;
     use crate::{
-        struct_ops,
-        struct_ops::subsystem::{
+        helpers::{
             rust_bpf_helper_arg_struct,
             rust_bpf_helper_member_offset, //
         },
+        struct_ops,
         BtfType,
         Object, //
     };
