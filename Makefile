@@ -21,20 +21,20 @@ help:
 	@echo '  make distclean    remove the tools and the kernel as well'
 	@echo
 	@echo 'demo, test, fuzz and shell take KERNEL=stock, test or debug: Debian'"'"'s own kernel, one'
-	@echo 'with this tree built in, or the same with all checks (scripts/configs). test, shell'
-	@echo 'and kernel take KERNEL=arm64 as well: the test kernel for that machine, emulated.'
+	@echo 'with this tree built in, or the same with all checks (scripts/harness/configs). test,'
+	@echo 'shell and kernel take KERNEL=arm64 as well: the test kernel for that machine, emulated.'
 	@echo
 	@echo 'Everything goes to $${XDG_CACHE_HOME:-~/.cache}/bpf-rust (9 GB).'
 	@echo 'Needs a Debian-based system with make, mmdebstrap and bubblewrap.'
 
 demo test bench upstream shell doc clean distclean:
-	@scripts/$@
+	@scripts/harness/$@
 
 # Bash has a variable of that name.
 fuzz:
-	@env -u SECONDS scripts/fuzz $(or $(SECONDS),600) $(SEED)
+	@env -u SECONDS scripts/harness/fuzz $(or $(SECONDS),600) $(SEED)
 
 kernel:
-	@KERNEL=$(or $(KERNEL),test) bash scripts/setup.sh
+	@KERNEL=$(or $(KERNEL),test) bash scripts/harness/setup.sh
 
 .PHONY: help kernel fuzz demo test bench upstream shell doc clean distclean

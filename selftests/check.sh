@@ -2,7 +2,7 @@
 #
 # Counts checks for tests written in shell. To be sourced.
 
-. "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../scripts/harness/lib.sh"
 
 # Tests see failures themselves.
 set +e

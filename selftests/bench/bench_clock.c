@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The benchmark's clock for BPF programs. With scripts/vm --icount it counts
+ * The benchmark's clock for BPF programs. With scripts/harness/vm --icount it counts
  * instructions; bpf_ktime_get_ns() does not quite, because the kernel measures
  * how fast the counter is and rounds.
  */

@@ -2,7 +2,7 @@
 /*
  * bench [--real-time]: prints for each path what a call of the Rust function
  * and one of the C function take, one line for each, separated by tabs. In
- * instructions, if the machine counts them (scripts/vm --icount), or with
+ * instructions, if the machine counts them (scripts/harness/vm --icount), or with
  * --real-time in nanoseconds.
  */
 
@@ -143,7 +143,7 @@ int main(int argc, char **argv)
 		/* There, most runs are disturbed. */
 		repeats = 1000;
 	} else if (took("clock", "ten") - took("args0", "none") != 10 * CALLS) {
-		die("10 instructions are not 10 units; run it with scripts/vm --icount", "clock");
+		die("10 instructions are not 10 units; run it with \"vm --icount\"", "clock");
 	}
 	for (i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
 		const struct path *path = &paths[i];

@@ -6,10 +6,11 @@
 set -euo pipefail
 
 # The series of kernels this tree is written for. Which of them is used is
-# decided once, by what the mirror has (scripts/kernel).
+# decided once, by what the mirror has (fetch-kernel).
 KERNEL_SERIES=${KERNEL_SERIES:-7.3}
 
-TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+HARNESS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+TOP=${HARNESS%/scripts/harness}
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/bpf-rust
 case $CACHE in
 /*) ;;
@@ -23,7 +24,7 @@ TREE=$KERNELS/unpacked/tree
 BUILD=$CACHE/build/$(printf %s "$TOP" | cksum | cut -d' ' -f1)
 
 # The kernel that is booted: the distribution's own (stock), with the modules of
-# an external build, or one that scripts/test-kernel built with this tree in it.
+# an external build, or one that build-kernel built with this tree in it.
 KERNEL=${KERNEL:-stock}
 ARCH=x86
 BOOT=arch/x86/boot/bzImage
@@ -120,13 +121,13 @@ need_space()
 			"Make room, or set XDG_CACHE_HOME to a folder on another disk."
 }
 
-# vm ARGUMENT...: scripts/vm on the kernel that was chosen.
+# vm ARGUMENT...: the script "vm" on the kernel that was chosen.
 vm()
 {
 	local memory=1G
 
 	# KASAN and kmemleak keep books.
 	[ "$KERNEL" != debug ] || memory=3G
-	"$TOP/scripts/run" "$TOP/scripts/vm" --kernel "$IMAGE" --memory "$memory" \
+	"$HARNESS/run" "$HARNESS/vm" --kernel "$IMAGE" --memory "$memory" \
 		${SYSROOT:+--sysroot "$SYSROOT"} "$@"
 }

@@ -17,8 +17,8 @@ if [ -z "${BPF_RUST_LOCKED:-}" ]; then
 	export BPF_RUST_LOCKED=1
 fi
 
-"$TOP/scripts/root"
-"$TOP/scripts/kernel"
-[ -z "$SYSROOT" ] || "$TOP/scripts/sysroot"
+"$HARNESS/root"
+"$HARNESS/fetch-kernel"
+[ -z "$SYSROOT" ] || "$HARNESS/sysroot"
 
-[ "$KERNEL" = stock ] || "$TOP/scripts/test-kernel"
+[ "$KERNEL" = stock ] || "$HARNESS/build-kernel"
