@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
 #
-# Counts checks for tests written in shell. To be sourced.
+# Tests written in shell: each check is one KTAP test, the kernel's format for
+# test results (Documentation/dev-tools/ktap.rst of the kernel). To be sourced.
 
 . "$(dirname "${BASH_SOURCE[0]}")/../scripts/harness/lib.sh"
 
-# Tests see failures themselves.
+# A check that fails must not end the script.
 set +e
 
 passed=0
 failed=0
+echo "KTAP version 1"
 
 # check NAME COMMAND...: runs the command, which must succeed.
 check()
@@ -17,12 +20,12 @@ check()
 	shift
 
 	if output=$("$@" 2>&1); then
-		echo "ok    $name"
 		passed=$((passed + 1))
+		echo "ok $((passed + failed)) $name"
 	else
-		echo "FAIL  $name"
-		printf '%s\n' "$output" | tail -n 40 | sed 's/^/      /'
 		failed=$((failed + 1))
+		printf '%s\n' "$output" | tail -n 40 | sed 's/^/# /'
+		echo "not ok $((passed + failed)) $name"
 	fi
 }
 
@@ -50,9 +53,9 @@ says()
 	done
 }
 
-# The last line of a test.
+# The last line of a test; the script's exit status.
 summary()
 {
-	echo "$passed passed, $failed failed"
+	echo "# Totals: pass:$passed fail:$failed xfail:0 xpass:0 skip:0 error:0"
 	[ "$failed" -eq 0 ]
 }

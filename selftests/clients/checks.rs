@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the clients share: a line for each check, and the record of `progs/exec_name.h`.
+//! The clients share the printing of checks, which are KTAP subtests, and the record of
+//! `progs/exec_name.h`.
 
 use std::{
     error::Error,
@@ -13,9 +14,9 @@ pub type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 /// The name of a file and its hash, or an errno.
 pub type Parsed = std::result::Result<(String, u32), i64>;
 
-/// Prints how each check of a client went.
+/// Prints the result of each check of a client.
 pub struct Checks {
-    client: &'static str,
+    number: u32,
     failed: bool,
 }
 
@@ -23,12 +24,14 @@ impl Checks {
     /// Runs the checks of @client; an error ends them and counts as one that failed.
     pub fn run(client: &'static str, checks: fn(&mut Checks) -> Result) -> ExitCode {
         let mut this = Self {
-            client,
+            number: 0,
             failed: false,
         };
+        println!("  KTAP version 1");
+        println!("  # Subtest: {client}");
         if let Err(err) = checks(&mut this) {
-            println!("FAIL  {client}: {err}");
-            this.failed = true;
+            println!("  # {err}");
+            this.result("the client ends well", false);
         }
         if this.failed {
             return ExitCode::FAILURE;
@@ -36,15 +39,23 @@ impl Checks {
         ExitCode::SUCCESS
     }
 
+    /// Prints the result of the check @name.
+    fn result(&mut self, name: &str, ok: bool) {
+        self.number += 1;
+        self.failed |= !ok;
+        println!(
+            "  {} {} {name}",
+            if ok { "ok" } else { "not ok" },
+            self.number
+        );
+    }
+
     /// @got must be @want.
     pub fn equal<T: PartialEq + Debug>(&mut self, name: &str, got: T, want: T) {
-        if got == want {
-            println!("ok    {}: {name}", self.client);
-        } else {
-            println!("FAIL  {}: {name}", self.client);
-            println!("      {got:?}, not {want:?}");
-            self.failed = true;
+        if got != want {
+            println!("  # {got:?}, not {want:?}");
         }
+        self.result(name, got == want);
     }
 }
 

@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs in the virtual machine, with the clients beside it. Each check is a line
-# that starts with "ok" or "FAIL".
+# Runs in the virtual machine, with the clients beside it, and prints KTAP.
 
 cd "$(dirname "$0")" || exit 1
 for module in rust_bpf exec_names kfunc_test; do
@@ -10,29 +9,43 @@ for module in rust_bpf exec_names kfunc_test; do
 done
 export BPFTRACE_COLOR=never
 
-# client NAME ARGUMENT...: one that prints its checks itself, and returns 1 if it
-# said which failed.
-client()
-{
-	local name=$1 rc=0
-	shift
+number=0
+echo "KTAP version 1"
+echo "1..5"
 
-	"./client-$name" "$@" || rc=$?
-	[ "$rc" -le 1 ] || echo "FAIL  $name: exit code $rc"
+# result STATUS NAME: the result line of one test.
+result()
+{
+	number=$((number + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $number $2"
+	else
+		echo "not ok $number $2"
+	fi
 }
 
-# says CHECK TEXT COMMAND...: the command prints a line with the text.
+# client NAME ARGUMENT...: a client that prints its checks itself, as subtests.
+client()
+{
+	local name="$1"
+	shift
+
+	"./client-$name" "$@"
+	result "$?" "$name"
+}
+
+# says NAME TEXT COMMAND...: the command must print a line with the text.
 says()
 {
-	local check=$1 text=$2
+	local name="$1" text="$2"
 	shift 2
 
 	"$@" > /tmp/output 2>&1
 	if grep -qF "$text" /tmp/output; then
-		echo "ok    $check"
+		result 0 "$name"
 	else
-		echo "FAIL  $check"
-		sed 's/^/      /' /tmp/output
+		sed 's/^/# /' /tmp/output
+		result 1 "$name"
 	fi
 }
 
@@ -41,8 +54,8 @@ client libbpf-rs .
 bpftool prog loadall execve.bpf.o /sys/fs/bpf/clients pinmaps /sys/fs/bpf/clients
 client aya execve.bpf.o /sys/fs/bpf/clients
 
-# What bpftrace cannot do. When one of these fails, it may have learned to: see
-# README.md.
+# README.md lists the features that bpftrace lacks. A failure here may mean that a
+# new version of bpftrace has them.
 says "bpftrace: cannot call a kfunc" "Unknown function: bpf_exec_name_hash" \
 	bpftrace -e 'BEGIN { print(bpf_exec_name_hash("abc", 3, 7)); exit() }'
 says "bpftrace: cannot attach fentry" \

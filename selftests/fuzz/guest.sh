@@ -10,6 +10,7 @@ load rust_bpf "$@" || exit 1
 # The NMIs are those of sysrq, which prints stack traces; these have a low
 # priority, as have the kernel's warnings.
 dmesg -n 4
+# The options are words.
 # shellcheck disable=SC2086
 fuzz $options "$@"
 rc=$?
