@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
 #
 # Packages of one Debian release, by this machine's apt, whatever release the
 # machine itself runs. The mirror, proxy, authentication and certificates are

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
 #
 # What the shell scripts here share: where things are, and how to say what
 # happens. To be sourced; it does nothing by itself.

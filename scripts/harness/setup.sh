@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
 #
 # Gets what is missing, in the order in which it is needed, and says so. To be
 # sourced by the scripts that "make" calls.
