@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# What a person types. The kernel's build system does not read this file but
-# Kbuild, beside it.
+# The commands for users of this tree; scripts/harness/ has a script for each. The
+# kernel's build system reads Kbuild and not this file.
 
 export T KERNEL
 
@@ -12,7 +12,7 @@ help:
 	@echo '  make test         run all tests'
 	@echo '  make test T=name  run ./test_progs -t name'
 	@echo '  make fuzz         random BPF programs that call the kfuncs; SECONDS=600 SEED=number'
-	@echo '  make bench        count instructions of Rust kfuncs, beside C'
+	@echo '  make bench        count instructions of Rust kfuncs and of the same in C'
 	@echo '  make upstream     the kernel'"'"'s own BPF tests, with and without the patches'
 	@echo '  make shell        a shell in the virtual machine, everything loaded'
 	@echo '  make kernel       build the test kernel, with this tree in it'
@@ -30,7 +30,7 @@ help:
 demo test bench upstream shell doc clean distclean:
 	@scripts/harness/$@
 
-# Bash has a variable of that name.
+# SECONDS is a special variable of Bash, so the script gets it as an argument.
 fuzz:
 	@env -u SECONDS scripts/harness/fuzz $(or $(SECONDS),600) $(SEED)
 

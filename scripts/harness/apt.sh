@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# Packages of one Debian release, by this machine's apt, whatever release the
-# machine itself runs. The mirror, proxy, authentication and certificates are
-# those of the machine's own configuration; lists and downloads lie in the
-# cache. To be sourced.
+# Functions that fetch packages of one Debian release with this machine's apt; the
+# machine may run another release. The mirror, proxy, authentication and
+# certificates come from the machine's own configuration; lists and downloads lie
+# in the cache. To be sourced.
 
 DEBIAN_RELEASE=trixie
 APT=$CACHE/apt
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
-# Where this machine gets Debian packages from, the most likely first. What
-# apt knows of an archive it has not fetched yet is its address.
+# Prints the mirrors of this machine, the most likely first. Before the first
+# "apt-get update", apt knows only the address of an archive, not its origin.
 mirrors()
 {
 	if [ -n "${DEBIAN_MIRROR:-}" ]; then

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# What the shell scripts here share: where things are, and how to say what
-# happens. To be sourced; it does nothing by itself.
+# Paths and functions that the shell scripts share. To be sourced; sourcing has no
+# other effect.
 
 set -euo pipefail
 
-# The series of kernels this tree is written for. Which of them is used is
-# decided once, by what the mirror has (fetch-kernel).
+# This tree is written for this series of kernels. "fetch-kernel" chooses the newest
+# version of the series that the mirror has.
 KERNEL_SERIES=${KERNEL_SERIES:-7.3}
 
 HARNESS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
@@ -21,11 +21,11 @@ esac
 ROOT=$CACHE/root
 KERNELS=$CACHE/kernel
 TREE=$KERNELS/unpacked/tree
-# Two checkouts share the cache but not what is built from them.
+# Checkouts share the cache, but each has a folder for its build products.
 BUILD=$CACHE/build/$(printf %s "$TOP" | cksum | cut -d' ' -f1)
 
-# The kernel that is booted: the distribution's own (stock), with the modules of
-# an external build, or one that build-kernel built with this tree in it.
+# KERNEL is the kernel to boot: the distribution's own (stock), with the modules of
+# an external build, or a kernel that "build-kernel" built with this tree in it.
 KERNEL=${KERNEL:-stock}
 ARCH=x86
 BOOT=arch/x86/boot/bzImage
@@ -52,7 +52,8 @@ else
 fi
 GUEST=$BUILD/guest-$KERNEL
 
-# die MESSAGE...: one line each, the first says what, the others the way out.
+# die MESSAGE...: prints a line for each message and exits. The first message names
+# the error, the others the way out.
 die()
 {
 	printf 'error: %s\n' "$1" >&2
@@ -61,10 +62,10 @@ die()
 	exit 1
 }
 
-# step WHAT COMMAND...: runs the command and shows what it does, for how long
-# already and, on a terminal, how far it is and the last line it printed. How
-# far is known from LINES_EXPECTED, the number of lines that it usually prints.
-# The whole output goes to a log, whose end is shown if the command fails.
+# step WHAT COMMAND...: runs the command and shows WHAT and the time. A terminal also
+# shows the last line of the output and a percentage: LINES_EXPECTED is the number of
+# lines that the command usually prints. The whole output goes to a log; if the command
+# fails, step shows the end of the log.
 step()
 {
 	local what=$1 log start pid rc=0
@@ -110,7 +111,7 @@ progress()
 	printf '\r\033[K  %-44s %3d s  %4s  %s' "$1" "$2" "$far" "$last"
 }
 
-# need_space KILOBYTES: refuses to begin what cannot end.
+# need_space KILOBYTES: exits if the disk of the cache has less space.
 need_space()
 {
 	local have

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# Gets what is missing, in the order in which it is needed, and says so. To be
-# sourced by the scripts that "make" calls.
+# Fetches and builds the tools and kernels that are missing. To be sourced by the
+# scripts that "make" calls.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# One at a time: the cache is shared by all checkouts and terminals. What such a
-# script calls runs under its lock.
+# All checkouts and terminals share the cache, so one command at a time may use it.
+# BPF_RUST_LOCKED tells scripts that this command calls that it holds the lock.
 mkdir -p "$CACHE" || die "cannot create $CACHE." "Set XDG_CACHE_HOME to a folder you can write to."
 if [ -z "${BPF_RUST_LOCKED:-}" ]; then
 	exec 9> "$CACHE/lock"

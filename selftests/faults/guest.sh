@@ -14,7 +14,7 @@ for module; do
 	load_faults "$file" || exit 1
 done
 
-# kmemleak reports what it does not find for 5 seconds.
+# kmemleak reports memory that has had no reference for 5 seconds.
 sleep 6
 echo scan > $debug/kmemleak
 sleep 6

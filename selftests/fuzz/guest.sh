@@ -7,8 +7,8 @@ options=$1
 shift
 
 load rust_bpf "$@" || exit 1
-# The NMIs are those of sysrq, which prints stack traces; these have a low
-# priority, as have the kernel's warnings.
+# The NMIs come from sysrq, which prints stack traces. The traces have a low priority,
+# like the kernel's warnings, and stay off the console.
 dmesg -n 4
 # The options are words.
 # shellcheck disable=SC2086
@@ -17,12 +17,12 @@ rc=$?
 dmesg -n 8
 dmesg | sed -e '/NMI backtrace for cpu [0-9]* skipped/d' \
 	-e '/NMI backtrace for cpu/,/<\/TASK>/d' > /tmp/log
-# What is left of them goes to the console, where the machine's owner looks.
+# The log without these traces goes to the console, which "vm" checks.
 cat /tmp/log > /dev/console
 
 debug=/sys/kernel/debug
 [ -e $debug/kmemleak ] || exit $rc
-# kmemleak reports what it does not find for 5 seconds.
+# kmemleak reports memory that has had no reference for 5 seconds.
 sleep 6
 echo scan > $debug/kmemleak
 sleep 6
