@@ -72,14 +72,6 @@ unsafe impl Sync for Reclaim {}
 impl Reclaim {
     /// For the code that `#[derive(BtfType)]` generates.
     pub const fn new<T: BtfObject>() -> Self {
-        /// # Safety
-        ///
-        /// `data` must be a `T` that nobody uses any more.
-        unsafe extern "C" fn drop<T>(data: *mut c_void) {
-            // SAFETY: The caller has the only pointer to the value.
-            unsafe { data.cast::<T>().drop_in_place() };
-        }
-
         Self {
             free: Header::free,
             free_chained: Header::free_chained,
@@ -89,7 +81,7 @@ impl Reclaim {
             chained: UnsafeCell::new(0),
             header: Object::<T>::HEADER,
             drop: if needs_drop::<T>() {
-                Some(drop::<T>)
+                Some(Object::<T>::drop_value)
             } else {
                 None
             },

@@ -277,6 +277,16 @@ impl<T: BtfObject> Object<T> {
         Ok(unsafe { ARef::from_raw(object) })
     }
 
+    /// Drops the value, and not the header.
+    ///
+    /// # Safety
+    ///
+    /// `object` must be an object whose value nobody uses any more.
+    pub(crate) unsafe extern "C" fn drop_value(object: *mut c_void) {
+        // SAFETY: The caller has the only pointer to the value.
+        unsafe { (&raw mut (*object.cast::<Self>()).data).drop_in_place() };
+    }
+
     /// Whether there still are references.
     pub(crate) fn is_alive(&self) -> bool {
         self.header.refs.as_atomic().load(Acquire) != 0

@@ -12,11 +12,7 @@ use bpf::{
 use core::ffi::CStr;
 use kernel::{
     prelude::*,
-    task::Task,
-    time::{
-        Instant,
-        Monotonic, //
-    }, //
+    task::Task, //
 };
 
 module! {
@@ -315,12 +311,17 @@ impl Words {
 /// Counted under the lock.
 static LOCKED: ResSpinLock<u32> = ResSpinLock::new(0);
 
-/// Counts its calls under a lock, and asks for the time there, so that a program that is attached
-/// to the clock can call it again.
+/// Is made under the lock.
+#[derive(BtfType)]
+#[btf(object, name = "bpf_kfunc_types_made")]
+struct Made;
+
+/// Counts its calls under a lock, and makes an object there: a program that is attached to the
+/// allocator can call it again.
 #[kfunc]
 fn bpf_kfunc_types_locked() -> Result<u32> {
     LOCKED.with(|calls| {
-        core::hint::black_box(Instant::<Monotonic>::now());
+        drop(Object::new(Made));
         *calls = calls.wrapping_add(1);
         *calls
     })

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Locks that a kfunc may take, and one that it may not: the program that calls may have interrupted
-//! the code that holds it.
+//! Locks that a kfunc may take, and what it may not wait for: the program that calls may have
+//! interrupted the code that holds a lock, or that updates a clock.
 
 use bpf::{
     prelude::*,
@@ -9,7 +9,11 @@ use bpf::{
 };
 use kernel::{
     prelude::*,
-    sync::SpinLock, //
+    sync::SpinLock,
+    time::{
+        Instant,
+        Monotonic, //
+    }, //
 };
 
 static WAITS: ModuleState<SpinLock<u32>> = ModuleState::new();
@@ -41,6 +45,11 @@ fn bpf_tries(module: &ModuleRef) -> Result<u32> {
 #[kfunc]
 fn bpf_fails() -> Result<u32> {
     FAILS.with(|value| *value)
+}
+
+#[kfunc]
+fn bpf_reads_a_clock() {
+    core::hint::black_box(Instant::<Monotonic>::now()); //~ a kfunc waits until a clock is updated | write: an argument for the time
 }
 
 /// Nobody in a program comes to this.

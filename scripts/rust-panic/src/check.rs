@@ -158,7 +158,7 @@ pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
     // What is said of a function with more panics than were known before comes later.
     let mut last = BTreeMap::new();
     for (callee, index, frame, cause) in said {
-        let waits = *cause.kind == names::WAIT;
+        let waits = names::is_wait(cause.kind);
         let key = (callee, index, frame.symbol.clone(), frame.line, waits);
         last.insert(key, (frame, cause));
     }
@@ -201,7 +201,7 @@ fn summary(causes: &BTreeSet<Cause>, function: &Function) -> Vec<Cause> {
     let (mut summary, panics): (Vec<Cause>, Vec<Cause>) = causes
         .iter()
         .cloned()
-        .partition(|cause| *cause.kind == names::WAIT);
+        .partition(|cause| names::is_wait(cause.kind));
     summary.truncate(1);
     match panics.as_slice() {
         [] => {}
@@ -223,8 +223,8 @@ fn cause(symbol: &str, foreign_frames: &[Frame]) -> Cause {
         .map(|frame| names::path(&frame.symbol))
         .collect();
     let kind = inlined.iter().find_map(|path| names::kind_in(path));
-    let (kind, callee) = if names::waits(symbol) {
-        (&names::WAIT, None)
+    let (kind, callee) = if let Some(kind) = names::waits(symbol) {
+        (kind, None)
     } else {
         match kind.or_else(|| names::kind(symbol)) {
             Some(kind) => (kind, None),
@@ -289,7 +289,7 @@ impl<'a> Check<'a> {
     fn panics(&self, reference: &'a Reference, panicking: &Panicking) -> Option<&'a str> {
         match &reference.to {
             Target::External(name) => {
-                (panicking.contains(name) || names::waits(name)).then_some(name)
+                (panicking.contains(name) || names::waits(name).is_some()).then_some(name)
             }
             Target::Function(index) => {
                 let name = &self.object.functions.get(*index)?.name;
@@ -420,7 +420,7 @@ impl<'a> Check<'a> {
         let Some(function) = self.object.functions.get(index) else {
             return;
         };
-        let is_excused = if *cause.kind == names::WAIT {
+        let is_excused = if names::is_wait(cause.kind) {
             !self.in_kfuncs.contains(&index)
         } else {
             self.is_excused(function, frame)

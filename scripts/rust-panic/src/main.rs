@@ -19,7 +19,8 @@
 //! the panic handler is reached, through any number of calls ([`reach`]).
 //!
 //! There is one more way to stop the kernel that it knows, because BPF programs have it: a kfunc that
-//! waits for a spinlock. A program can interrupt whoever holds the lock, on the same CPU.
+//! waits for a spinlock or for a clock. A program can interrupt the code that holds the lock, or that
+//! updates the clock, on the same CPU.
 //!
 //! It sees neither
 //!

@@ -185,16 +185,37 @@ static SUM: Kind = Kind {
 };
 
 /// What a kfunc must not do, though it is no panic.
-pub(crate) static WAIT: Kind = Kind {
+static SPINLOCK: Kind = Kind {
     what: "a kfunc waits for a spinlock, which the code that it interrupted may hold",
     instead: "`bpf::ResSpinLock`, which returns an error where a spinlock would wait for ever, or \
               `try_lock()`",
 };
 
-/// Whether a function waits for a spinlock.
-pub(crate) fn waits(symbol: &str) -> bool {
+/// The same. `ktime_get()` and its like read again until nobody updates the clock.
+static CLOCK: Kind = Kind {
+    what: "a kfunc waits until a clock is updated, by the code that it interrupted in an NMI",
+    instead: "an argument for the time: a program gets it by `bpf_ktime_get_ns()`",
+};
+
+/// What the function with this symbol waits for, if a kfunc could wait for it for ever.
+pub(crate) fn waits(symbol: &str) -> Option<&'static Kind> {
     let helper = symbol.strip_prefix("rust_helper_").unwrap_or(symbol);
-    matches!(helper, "spin_lock" | "spin_lock_irq_disable") || symbol.starts_with("_raw_spin_lock")
+    if matches!(helper, "spin_lock" | "spin_lock_irq_disable")
+        || symbol.starts_with("_raw_spin_lock")
+    {
+        Some(&SPINLOCK)
+    } else if helper.starts_with("ktime_get") && !helper.contains("_fast")
+        || path(symbol).ends_with(" as kernel::time::ClockSource>::ktime_get")
+    {
+        Some(&CLOCK)
+    } else {
+        None
+    }
+}
+
+/// Whether this is a kind of waiting, and not of panics.
+pub(crate) fn is_wait(kind: &Kind) -> bool {
+    *kind == SPINLOCK || *kind == CLOCK
 }
 
 /// The name as it is in the source, without hashes.
@@ -296,7 +317,7 @@ pub(crate) fn entry(symbol: &str) -> String {
     }
     if let Some(ty) = path
         .strip_prefix("<bpf::object::Object<")
-        .and_then(|path| path.strip_suffix(">>::free"))
+        .and_then(|path| path.strip_suffix(">>::drop_value"))
     {
         return format!("RCU callback that drops an object of `{ty}`");
     }
@@ -448,13 +469,16 @@ mod tests {
             ("bpf_counter_open", "kfunc `bpf_counter_open`"),
             ("bpf_iter_counter_next", "`next` of iterator `counter`"),
             ("bpf_iter_counter_more", "kfunc `bpf_iter_counter_more`"),
-            ("bpf_dtor_samples_registry_registry_bpf_counter", "destructor of references in maps"),
+            (
+                "bpf_dtor_samples_registry_registry_bpf_counter",
+                "destructor of references in maps",
+            ),
             ("init_module", "init of the module"),
             ("__registry_exit", "exit of the module"),
             ("memcpy", "`memcpy`"),
             (
-                "_RNvMs4_NtCsccXijx82W8p_3bpf6objectINtB5_6ObjectNtCs97lCYlNOXNR_8registry7CounterE\
-                 4freeBL_",
+                "_RNvMs4_NtCsccXijx82W8p_3bpf6objectINtB5_6ObjectNtCs97lCYlNOXNR_8registry7C\
+                 ounterE10drop_valueBL_",
                 "RCU callback that drops an object of `registry::Counter`",
             ),
             (
@@ -468,17 +492,24 @@ mod tests {
     }
 
     #[test]
-    fn locks() {
+    fn functions_that_wait() {
         for (symbol, expected) in [
-            ("rust_helper_spin_lock", true),
-            ("rust_helper_spin_lock_irq_disable", true),
-            ("_raw_spin_lock_irqsave", true),
-            ("rust_helper_spin_trylock", false),
-            ("rust_helper___spin_lock_init", false),
-            ("rust_bpf_helper_res_spin_lock", false),
-            ("_raw_spin_trylock", false),
+            ("rust_helper_spin_lock", Some(&SPINLOCK)),
+            ("rust_helper_spin_lock_irq_disable", Some(&SPINLOCK)),
+            ("_raw_spin_lock_irqsave", Some(&SPINLOCK)),
+            ("rust_helper_spin_trylock", None),
+            ("rust_helper___spin_lock_init", None),
+            ("rust_bpf_helper_res_spin_lock", None),
+            ("_raw_spin_trylock", None),
+            ("ktime_get", Some(&CLOCK)),
+            ("rust_helper_ktime_get_real", Some(&CLOCK)),
+            (
+                "_RNvXNtCsb5MLIFMWygY_6kernel4timeNtB2_9MonotonicNtB2_11ClockSource9ktime_get",
+                Some(&CLOCK),
+            ),
+            ("ktime_get_mono_fast_ns", None),
         ] {
-            assert_eq!(waits(symbol), expected, "{symbol}");
+            assert!(waits(symbol) == expected, "{symbol}");
         }
     }
 

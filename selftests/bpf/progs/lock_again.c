@@ -11,7 +11,7 @@ int pid;
 u32 nested;
 s64 nested_result;
 
-SEC("fentry/ktime_get")
+SEC("fentry/_kmalloc_nolock_noprof")
 int BPF_PROG(under_lock)
 {
 	s64 result;
@@ -20,7 +20,7 @@ int BPF_PROG(under_lock)
 		return 0;
 	result = bpf_kfunc_types_locked();
 	nested++;
-	/* The clock is read elsewhere, too, where nobody holds the lock. */
+	/* The function is also called where nobody holds the lock. */
 	if (result < 0)
 		nested_result = result;
 	return 0;
