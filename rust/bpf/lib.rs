@@ -145,7 +145,6 @@ pub mod dynptr;
 pub mod header;
 mod helpers;
 mod init;
-pub mod insn;
 pub mod iterator;
 pub mod kfunc;
 #[doc(hidden)]
@@ -155,6 +154,7 @@ mod kunit;
 pub mod lock;
 pub mod mem;
 pub mod object;
+pub mod pro_epilogue;
 pub mod rdonly_buf;
 pub mod register;
 pub mod registry;

@@ -106,16 +106,16 @@ pub(crate) fn expand(call: BpfHelper) -> Result<TokenStream> {
     let values = types.iter().zip(&registers).map(|(ty, register)| {
         quote_spanned! { ty.span() => {
             // SAFETY: The builder checked that this register is what the type wants.
-            unsafe { <#ty as ::bpf::insn::HelperArg>::receive(#register, &call) }
+            unsafe { <#ty as ::bpf::pro_epilogue::HelperArg>::receive(#register, &call) }
         } }
     });
     let kinds = types
         .iter()
-        .map(|ty| quote_spanned! { ty.span() => <#ty as ::bpf::insn::HelperArg>::CONTENT });
+        .map(|ty| quote_spanned! { ty.span() => <#ty as ::bpf::pro_epilogue::HelperArg>::CONTENT });
 
     Ok(quote! {
         #(#attrs)*
-        #vis static #name: ::bpf::insn::Helper = {
+        #vis static #name: ::bpf::pro_epilogue::Helper = {
             #[inline(always)]
             fn function(#(#names: #types),*) #ret #body
 
@@ -127,11 +127,11 @@ pub(crate) fn expand(call: BpfHelper) -> Result<TokenStream> {
                 // Arguments are lent for as long as this lives.
                 let call = ::bpf::kfunc::Call;
                 let result = function(#(#values),*);
-                ::bpf::insn::HelperRet::give(result)
+                ::bpf::pro_epilogue::HelperRet::give(result)
             }
 
             // SAFETY: The function takes what the types of its parameters say.
-            unsafe { ::bpf::insn::Helper::new(#text, helper, &[#(#kinds),*]) }
+            unsafe { ::bpf::pro_epilogue::Helper::new(#text, helper, &[#(#kinds),*]) }
         };
     })
 }

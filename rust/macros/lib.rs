@@ -143,8 +143,9 @@ pub fn kfunc_set(input: TokenStream) -> TokenStream {
 /// let left = prologue.call(&CHARGE, [Input::Arg(0), Input::Const(1)]);
 /// ```
 ///
-/// It defines a `bpf::insn::Helper`, which must be in `bpf::struct_ops::StructOps::HELPERS` of who
-/// calls it. What it gets is lent for the call.
+/// It defines a static `bpf::pro_epilogue::Helper`. The `StructOps` implementation whose prologues or
+/// epilogues call the helper lists it in `HELPERS`. References among the arguments are valid until
+/// the helper returns.
 #[proc_macro]
 pub fn bpf_helper(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as bpf_helper::BpfHelper);

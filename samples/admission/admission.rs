@@ -12,13 +12,13 @@
 
 use bpf::{
     bpf_helper,
-    insn::{
+    prelude::*,
+    pro_epilogue::{
         Epilogue,
         Helper,
         Input,
         Prologue, //
     },
-    prelude::*,
     struct_ops,
     struct_ops::{
         MemberProg,

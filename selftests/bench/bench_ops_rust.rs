@@ -5,7 +5,8 @@
 
 use bpf::{
     bpf_helper,
-    insn::{
+    prelude::*,
+    pro_epilogue::{
         kfunc::SCX_BPF_NR_CPU_IDS,
         Cond,
         Epilogue,
@@ -13,7 +14,6 @@ use bpf::{
         Input,
         Prologue, //
     },
-    prelude::*,
     struct_ops,
     struct_ops::{
         MemberProg,

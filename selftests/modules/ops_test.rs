@@ -6,7 +6,8 @@
 
 use bpf::{
     bpf_helper,
-    insn::{
+    prelude::*,
+    pro_epilogue::{
         kfunc::{
             SCX_BPF_NOW,
             SCX_BPF_NR_CPU_IDS, //
@@ -17,7 +18,6 @@ use bpf::{
         Input,
         Prologue, //
     },
-    prelude::*,
     struct_ops,
     struct_ops::{
         Member,

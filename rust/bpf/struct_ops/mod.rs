@@ -85,7 +85,7 @@
 //! A subsystem can have instructions of its own run before each program of a member, and when it
 //! returns: [`StructOps::prologue`] and [`StructOps::epilogue`]. They call functions that
 //! [`bpf_helper!`](crate::bpf_helper) makes, which get the program's arguments and may stop it or change
-//! what it returned; a program cannot leave them out. See [`insn`](crate::insn).
+//! what it returned; a program cannot leave them out. See [`pro_epilogue`](crate::pro_epilogue).
 //!
 //! ```ignore
 //! bpf_helper! {

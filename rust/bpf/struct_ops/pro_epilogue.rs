@@ -14,16 +14,17 @@ use super::{
 };
 use crate::{
     helpers::rust_bpf_helper_throw_id,
-    insn::{
+    kfunc_set::Prog,
+    pro_epilogue::{
         exit,
         mov64,
         Builder,
         Epilogue,
+        InsnError,
         Prologue,
         Reg::R0,
         INSN_BUF_SIZE, //
-    },
-    kfunc_set::Prog, //
+    }, //
 };
 use kernel::{
     bindings::{
@@ -144,7 +145,7 @@ pub(super) fn epilogue<S: StructOps>(
     Ok(len)
 }
 
-fn explain<S: StructOps>(prog: &MemberProg<'_>, what: &str, err: &crate::insn::InsnError) {
+fn explain<S: StructOps>(prog: &MemberProg<'_>, what: &str, err: &InsnError) {
     pr_warn!(
         "struct {}: the {} of {} cannot be made: {}\n",
         <S::Table as super::Table>::NAME,

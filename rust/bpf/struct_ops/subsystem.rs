@@ -32,13 +32,13 @@ use crate::{
         rust_bpf_helper_reg_struct, //
     },
     init,
-    insn::{
+    kfunc_set::Prog,
+    pro_epilogue::{
         Epilogue,
         Helper,
         Prologue,
         INSN_BUF_SIZE, //
     },
-    kfunc_set::Prog,
     register::{
         Call,
         Content, //

@@ -11,7 +11,7 @@
 use super::member::MemberRet;
 use crate::{
     helpers::rust_bpf_helper_put_table,
-    insn::Signature,
+    pro_epilogue::Signature,
     register::Content,
     types::BtfType, //
 };

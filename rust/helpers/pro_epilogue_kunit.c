@@ -11,7 +11,7 @@
 
 #include "helpers.h"
 
-/* rust/bpf/insn.rs has INSN_BUF_SIZE anew, because bindgen does not see it. */
+/* rust/bpf/pro_epilogue/mod.rs has INSN_BUF_SIZE anew, because bindgen does not see it. */
 static_assert(INSN_BUF_SIZE == 32);
 
 /* The tests pass indices into these. */

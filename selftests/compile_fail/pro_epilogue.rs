@@ -3,7 +3,7 @@
 //! What the types of the instruction builder refuse.
 
 use bpf::{
-    insn::*,
+    pro_epilogue::*,
     register::Content, //
 };
 
@@ -27,8 +27,8 @@ unsafe extern "C" fn follows(pointer: u64, _: u64, _: u64, _: u64, _: u64) -> u6
 }
 
 /// Only `bpf_helper!`, which looks at the types, makes one.
-static FOLLOWS: Helper = Helper::new("follows", follows, &[Content::Scalar]); //~ call to unsafe function `bpf::insn::Helper::new` is unsafe
+static FOLLOWS: Helper = Helper::new("follows", follows, &[Content::Scalar]); //~ call to unsafe function `bpf::pro_epilogue::Helper::new` is unsafe
 
 fn any_instruction(prologue: &mut Prologue<'_>) {
-    prologue.raw().push(store(DW, R1.arg(0), 0)); //~ call to unsafe function `bpf::insn::Prologue::<'a>::raw` is unsafe
+    prologue.raw().push(store(DW, R1.arg(0), 0)); //~ call to unsafe function `bpf::pro_epilogue::Prologue::<'a>::raw` is unsafe
 }

@@ -321,7 +321,7 @@ fn distance(at: usize, target: u16, end: usize) -> Result<i16, Problem> {
 }
 
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
-#[kernel::macros::kunit_tests(rust_bpf_insn_builder)]
+#[kernel::macros::kunit_tests(rust_bpf_pro_epilogue_builder)]
 mod tests {
     use super::{
         super::{
@@ -343,7 +343,7 @@ mod tests {
         },
         *, //
     };
-    use crate::insn::DW;
+    use crate::pro_epilogue::DW;
     use kernel::str::CString;
 
     fn buffer<const N: usize>() -> [bpf_insn; N] {

@@ -467,7 +467,7 @@ impl<'a> Epilogue<'a> {
 }
 
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
-#[kernel::macros::kunit_tests(rust_bpf_insn_prologue)]
+#[kernel::macros::kunit_tests(rust_bpf_pro_epilogue_prologue)]
 mod tests {
     use super::{
         super::{

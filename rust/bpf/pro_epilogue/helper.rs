@@ -166,7 +166,7 @@ unsafe impl<T: BtfObject> HelperArg for &Object<T> {}
 unsafe impl<T: BtfObject> HelperArg for Option<&Object<T>> {}
 
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
-#[kernel::macros::kunit_tests(rust_bpf_insn_helper)]
+#[kernel::macros::kunit_tests(rust_bpf_pro_epilogue_helper)]
 mod tests {
     use super::*;
 

@@ -23,7 +23,7 @@
 //! labels:
 //!
 //! ```ignore
-//! use bpf::insn::*;
+//! use bpf::pro_epilogue::*;
 //!
 //! // As bpf_qdisc_gen_prologue() in net/sched/bpf_qdisc.c: the program runs if a function of the
 //! // kernel, which gets its arguments 0 and 2, returns 0; else what it returned is the result.

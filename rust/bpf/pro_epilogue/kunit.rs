@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Compares every instruction with what the kernel's own macro makes, which the C compiler expands
-//! in `rust/helpers/insn_kunit.c`.
+//! in `rust/helpers/pro_epilogue_kunit.c`.
 
-#[kernel::macros::kunit_tests(rust_bpf_insn)]
+#[kernel::macros::kunit_tests(rust_bpf_pro_epilogue)]
 mod tests {
     use super::super::*;
     use kernel::ffi::c_int;
 
-    /// A macro of the kernel, in `rust/helpers/insn_kunit.c`. Which of its arguments it uses is
-    /// there.
+    /// A macro of the kernel, in `rust/helpers/pro_epilogue_kunit.c`. Which of its arguments it uses
+    /// is there.
     type Macro = unsafe extern "C" fn(*mut bpf_insn, c_int, c_int, c_int, i16, i64);
 
     macro_rules! macros {

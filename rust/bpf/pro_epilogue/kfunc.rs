@@ -127,7 +127,7 @@ impl KernelKfunc {
 }
 
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
-#[kernel::macros::kunit_tests(rust_bpf_insn_kfunc)]
+#[kernel::macros::kunit_tests(rust_bpf_pro_epilogue_kfunc)]
 mod tests {
     use super::*;
 
