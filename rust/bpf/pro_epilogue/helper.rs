@@ -12,7 +12,7 @@
 //!
 //! C: `BPF_CALL_0()` to `BPF_CALL_5()` and `BPF_EMIT_CALL()` in `include/linux/filter.h`.
 
-use super::call_imm;
+use super::insn::call_imm;
 use crate::{
     object::{
         BtfObject,
@@ -30,7 +30,7 @@ use kernel::{
 };
 
 /// The five-register convention of BPF.
-pub type HelperFn = unsafe extern "C" fn(u64, u64, u64, u64, u64) -> u64;
+pub(super) type HelperFn = unsafe extern "C" fn(u64, u64, u64, u64, u64) -> u64;
 
 /// A function that prologues and epilogues can call. Made by [`bpf_helper!`](crate::bpf_helper).
 ///
@@ -40,6 +40,7 @@ pub type HelperFn = unsafe extern "C" fn(u64, u64, u64, u64, u64) -> u64;
 /// and with what other contents say elsewhere. It is `proto.func`.
 pub struct Helper {
     name: &'static str,
+    function: HelperFn,
     params: &'static [Content],
     proto: bindings::bpf_func_proto,
 }
@@ -66,13 +67,14 @@ impl Helper {
         // INVARIANT: By the safety requirements.
         Self {
             name,
+            function,
             params,
             proto,
         }
     }
 
     /// Its name.
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         self.name
     }
 
@@ -80,8 +82,8 @@ impl Helper {
         self.params
     }
 
-    pub(super) fn function(&self) -> Option<HelperFn> {
-        self.proto.func
+    pub(super) fn function(&self) -> HelperFn {
+        self.function
     }
 
     pub(crate) fn proto(&self) -> &bindings::bpf_func_proto {
@@ -95,8 +97,7 @@ impl Helper {
     /// [`ERANGE`] if it is 2 GiB or more away from the kernel's own functions, or so near that the
     /// number is one of a helper.
     pub(crate) fn imm(&self) -> Result<i32> {
-        let function = self.proto.func.ok_or(EINVAL)?;
-        let imm = call_imm(function as usize).map_err(|_| ERANGE)?;
+        let imm = call_imm(self.function as usize).map_err(|_| ERANGE)?;
         if (0..bindings::bpf_func_id___BPF_FUNC_MAX_ID as i32).contains(&imm) {
             return Err(ERANGE);
         }

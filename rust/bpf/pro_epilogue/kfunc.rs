@@ -11,15 +11,10 @@
 //! a helper, which takes objects.
 //!
 //! What it does not do: kfuncs of modules. The kernel finds those by a number that the loader of
-//! the program chooses (see [`call_kfunc`](super::call_kfunc)).
+//! the program chooses.
 //!
 //! C: `BPF_CALL_KFUNC()`; `add_kfunc_in_insns()` in `kernel/bpf/fixups.c`.
 
-use super::Size::{
-    self,
-    DW,
-    W, //
-};
 use kernel::{
     prelude::*,
     str::CStr,
@@ -43,17 +38,35 @@ extern "C" {
 /// It does not go back as seen from one CPU. C: `scx_bpf_now()` in `kernel/sched/ext/ext.c`, with
 /// `CONFIG_SCHED_CLASS_EXT`.
 // SAFETY: It disables preemption and reads; its documentation allows any context.
-pub static SCX_BPF_NOW: KernelKfunc = unsafe { KernelKfunc::new(c"scx_bpf_now", 0, DW) };
+pub static SCX_BPF_NOW: KernelKfunc = unsafe { KernelKfunc::new(c"scx_bpf_now", 0, Size::DW) };
 
 /// Returns the number of possible ids of CPUs.
 ///
 /// C: `scx_bpf_nr_cpu_ids()` in `kernel/sched/ext/ext.c`, with `CONFIG_SCHED_CLASS_EXT`.
 // SAFETY: It reads a number that does not change.
 pub static SCX_BPF_NR_CPU_IDS: KernelKfunc =
-    unsafe { KernelKfunc::new(c"scx_bpf_nr_cpu_ids", 0, W) };
+    unsafe { KernelKfunc::new(c"scx_bpf_nr_cpu_ids", 0, Size::W) };
 
 /// In place of the id of a kfunc that the kernel does not have.
 const MISSING: u32 = u32::MAX;
+
+/// The size of the number that a kfunc returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// 32 bits.
+    W,
+    /// 64 bits.
+    DW,
+}
+
+impl Size {
+    fn bytes(self) -> u32 {
+        match self {
+            Self::W => 4,
+            Self::DW => 8,
+        }
+    }
+}
 
 /// A kfunc of the kernel itself, which takes and returns numbers.
 ///
@@ -82,10 +95,6 @@ impl KernelKfunc {
     #[inline]
     pub const unsafe fn new(name: &'static CStr, params: usize, result: Size) -> Self {
         assert!(params <= 5, "a call has up to five arguments");
-        assert!(
-            matches!(result, W | DW),
-            "a kfunc returns a number of 32 or 64 bits"
-        );
         // INVARIANT: By the safety requirements.
         Self {
             name,
@@ -96,7 +105,7 @@ impl KernelKfunc {
     }
 
     /// Its name.
-    pub fn name(&self) -> &'static CStr {
+    pub(super) fn name(&self) -> &'static CStr {
         self.name
     }
 
@@ -113,7 +122,7 @@ impl KernelKfunc {
         let mut id = self.id.load(Relaxed);
         // Once, because the kernel counts who asks, and a module cannot take that back.
         if id == 0 {
-            let (params, size) = (self.params as u32, self.result.bytes() as u32);
+            let (params, size) = (self.params as u32, self.result.bytes());
             // SAFETY: The name ends with a null byte.
             id = unsafe { rust_bpf_helper_kfunc_id(self.name.as_char_ptr(), params, size) };
             if id == 0 {
@@ -142,15 +151,15 @@ mod tests {
 
     #[test]
     fn kfuncs_are_as_they_are_declared() {
-        assert!(exists(c"bpf_fentry_test1", 1, W));
-        assert!(!exists(c"bpf_fentry_test1", 0, W));
-        assert!(!exists(c"bpf_fentry_test1", 2, W));
-        assert!(!exists(c"bpf_fentry_test1", 1, DW));
+        assert!(exists(c"bpf_fentry_test1", 1, Size::W));
+        assert!(!exists(c"bpf_fentry_test1", 0, Size::W));
+        assert!(!exists(c"bpf_fentry_test1", 2, Size::W));
+        assert!(!exists(c"bpf_fentry_test1", 1, Size::DW));
         // It takes a pointer, one returns one, and one returns nothing.
-        assert!(!exists(c"bpf_task_release", 1, DW));
-        assert!(!exists(c"bpf_task_from_pid", 1, DW));
-        assert!(!exists(c"bpf_throw", 1, DW));
-        assert!(!exists(c"bpf_kunit_nobody", 0, DW));
+        assert!(!exists(c"bpf_task_release", 1, Size::DW));
+        assert!(!exists(c"bpf_task_from_pid", 1, Size::DW));
+        assert!(!exists(c"bpf_throw", 1, Size::DW));
+        assert!(!exists(c"bpf_kunit_nobody", 0, Size::DW));
     }
 
     #[test]

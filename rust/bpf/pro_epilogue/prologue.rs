@@ -11,24 +11,27 @@
 //! | register | in a prologue | in an epilogue |
 //! | --- | --- | --- |
 //! | `R6` | the context | what the program returned |
-//! | `R7` | a value | the context |
+//! | `R7` | a value | nothing |
 //! | `R8`, `R9` | values | values |
 //!
 //! What a function or the program returned is moved there from `R0` before the next call, so that
-//! the last one costs no register, which the program would have to save. For the same reason an
-//! epilogue loads the context into `R7` for [`Epilogue::raw`] only.
+//! the last one costs no register, which the program would have to save.
 //!
 //! C: `gen_prologue` and `gen_epilogue` in `struct bpf_verifier_ops`, `bpf_convert_ctx_accesses()`.
 
 use super::{
-    call,
-    call_kfunc,
     exit,
     helper::Helper,
-    jump_if,
-    ld_imm64,
-    ldx,
-    mov32,
+    insn::{
+        call,
+        call_kfunc,
+        jump_if,
+        ld_imm64,
+        ldx_arg,
+        ldx_stack,
+        mov32, //
+    },
+    kfunc::Size,
     mov64,
     Builder,
     Cond,
@@ -48,14 +51,7 @@ use super::{
         R7,
         R8,
         R9, //
-    },
-    Size::{
-        self,
-        DW,
-        W, //
-    },
-    FP,
-    INSN_BUF_SIZE, //
+    }, //
 };
 use crate::register::Content;
 use kernel::{
@@ -67,10 +63,10 @@ use kernel::{
 #[derive(Clone, Copy, Debug)]
 pub struct Signature {
     /// Its arguments.
-    pub args: &'static [Content],
+    pub(crate) args: &'static [Content],
     /// Whether it may return any number: not if it returns nothing, or a pointer. Neither if it is
     /// given references, which a program that is stopped before it begins would not give up.
-    pub returns_any: bool,
+    pub(crate) returns_any: bool,
 }
 
 /// What a function returned.
@@ -129,9 +125,8 @@ impl<'a> Code<'a> {
         free: &'static [Reg],
         program_has_run: bool,
     ) -> Self {
-        let len = buf.len().min(INSN_BUF_SIZE - 1);
         Self {
-            asm: Builder::new(buf.split_at_mut(len).0),
+            asm: Builder::new(buf),
             member,
             ctx,
             free,
@@ -172,12 +167,11 @@ impl<'a> Code<'a> {
     fn load(&mut self, dst: Reg, input: Input) {
         match input {
             Input::Arg(index) if usize::from(index) < self.member.args.len() => match self.ctx {
-                Context::In(ctx) => self.asm.push(ldx(DW, dst, ctx.arg(index))),
-                Context::Saved(off) => {
-                    self.asm
-                        .push(ldx(DW, dst, FP.at(off)))
-                        .push(ldx(DW, dst, dst.arg(index)))
-                }
+                Context::In(ctx) => self.asm.push(ldx_arg(dst, ctx, index)),
+                Context::Saved(off) => self
+                    .asm
+                    .push(ldx_stack(dst, off))
+                    .push(ldx_arg(dst, dst, index)),
             },
             Input::Arg(_) => self.asm.fail(Problem::NoArgument),
             Input::Const(imm) => match i32::try_from(imm as i64) {
@@ -220,38 +214,21 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// The list of instructions, with all values in their registers.
-    fn raw(&mut self) -> &mut Builder<'a> {
-        self.save();
-        self.unread = None;
-        &mut self.asm
-    }
-
     fn call_helper<const N: usize>(&mut self, helper: &Helper, inputs: [Input; N]) -> Value {
         let params = helper.params();
         let fit = |(&input, &param): (&Input, &Content)| self.fits(input, param);
         if params.len() != N || !inputs.iter().zip(params).all(fit) {
             self.asm.fail(Problem::ArgumentType);
         }
-        match helper.function() {
-            Some(function) => self.call(call(function), DW, inputs),
-            None => {
-                self.asm.fail(Problem::FunctionId);
-                Value(R0)
-            }
-        }
+        self.call(call(helper.function()), Size::DW, inputs)
     }
 
     fn call_kfunc<const N: usize>(&mut self, kfunc: &KernelKfunc, inputs: [Input; N]) -> Value {
-        if kfunc.params() != N
-            || !inputs
-                .iter()
-                .all(|&input| self.fits(input, Content::Scalar))
-        {
+        if kfunc.params() != N {
             self.asm.fail(Problem::ArgumentType);
         }
         match kfunc.id() {
-            Some(id) => self.call(call_kfunc(0, id), kfunc.result(), inputs),
+            Some(id) => self.call(Ok(call_kfunc(id)), kfunc.result(), inputs),
             None => {
                 pr_warn!("the kernel has no kfunc {} of this prototype; it may need another option of the kernel\n", kfunc.name());
                 self.asm.fail(Problem::NoKfunc);
@@ -260,15 +237,23 @@ impl<'a> Code<'a> {
         }
     }
 
-    fn call<const N: usize>(&mut self, call: Insn, size: Size, inputs: [Input; N]) -> Value {
+    fn call<const N: usize>(
+        &mut self,
+        call: Result<Insn, Problem>,
+        size: Size,
+        inputs: [Input; N],
+    ) -> Value {
         const { assert!(N <= 5, "a function has up to five arguments") };
 
         for (reg, input) in [R1, R2, R3, R4, R5].into_iter().zip(inputs) {
             self.load(reg, input);
         }
         self.save();
-        self.asm.push(call);
-        if size == W {
+        match call {
+            Ok(call) => self.asm.push(call),
+            Err(problem) => self.asm.fail(problem),
+        };
+        if size == Size::W {
             // What C leaves above 32 bits is any.
             self.asm.push(mov32(R0, R0));
         }
@@ -301,8 +286,8 @@ impl<'a> Prologue<'a> {
     /// What comes to be in `buf` must be run for no programs but those that implement `member`,
     /// and `member` must be true of them. Their context must be an array of `u64`. The
     /// `get_func_proto` of the table must know the functions that are called; see
-    /// [`call`](super::call).
-    pub unsafe fn new(buf: &'a mut [bpf_insn], member: Signature) -> Self {
+    /// [`call`](super::insn::call).
+    pub(crate) unsafe fn new(buf: &'a mut [bpf_insn], member: Signature) -> Self {
         Self(Code::new(
             buf,
             member,
@@ -336,34 +321,16 @@ impl<'a> Prologue<'a> {
             self.0.asm.fail(Problem::NoValue);
             return;
         };
-        let run = self.0.asm.label();
-        self.0.asm.push(jump_if(value, cond, than, run));
+        let jump = self.0.asm.len();
+        self.0.asm.push(jump_if(value, cond, than));
         self.0.load(R0, result.into());
-        self.0.asm.push(exit()).bind(run);
-    }
-
-    /// The list of instructions, to append any.
-    ///
-    /// # Safety
-    ///
-    /// When the appended instructions have run, `R6` to `R9` must be as the table above says, and
-    /// nothing that the verifier concluded about the program may have become untrue. In particular:
-    ///
-    /// - They access no memory but what they own or what the kernel's rules for it allow. They do
-    ///   not access the stack: that of the program may be smaller than they need.
-    /// - Functions are called as they allow it, and in a context that they allow. They are of the
-    ///   kernel, or of a module that cannot be unloaded before the program is.
-    /// - What they return is what the kernel expects of the member.
-    /// - References that they take they give up, as the verifier would have it.
-    /// - Their loops end.
-    pub unsafe fn raw(&mut self) -> &mut Builder<'a> {
-        self.begin();
-        self.0.raw()
+        self.0.asm.push(exit());
+        self.0.asm.land(jump);
     }
 
     /// Completes the prologue of a program that begins with `first`. Returns the number of
     /// instructions, which is 0 if there is nothing to do.
-    pub fn finish(mut self, first: &bpf_insn) -> Result<usize, InsnError> {
+    pub(crate) fn finish(mut self, first: &bpf_insn) -> Result<usize, InsnError> {
         if self.0.asm.is_empty() {
             return self.0.asm.finish();
         }
@@ -387,12 +354,7 @@ impl<'a> Prologue<'a> {
 /// epilogue.set_result(settled);
 /// ```
 #[must_use = "it is complete when it is finished"]
-pub struct Epilogue<'a> {
-    code: Code<'a>,
-    ctx_off: i16,
-    /// Whether the context is in `R7`.
-    ctx_loaded: bool,
-}
+pub struct Epilogue<'a>(Code<'a>);
 
 impl<'a> Epilogue<'a> {
     /// Begins an epilogue in the kernel's buffer.
@@ -400,12 +362,14 @@ impl<'a> Epilogue<'a> {
     /// # Safety
     ///
     /// As for [`Prologue::new`]. The kernel must have said that it saves the context at `ctx_off`.
-    pub unsafe fn new(buf: &'a mut [bpf_insn], member: Signature, ctx_off: i16) -> Self {
-        Self {
-            code: Code::new(buf, member, Context::Saved(ctx_off), &[R8, R9], true),
-            ctx_off,
-            ctx_loaded: false,
-        }
+    pub(crate) unsafe fn new(buf: &'a mut [bpf_insn], member: Signature, ctx_off: i16) -> Self {
+        Self(Code::new(
+            buf,
+            member,
+            Context::Saved(ctx_off),
+            &[R8, R9],
+            true,
+        ))
     }
 
     /// What the program returned; if it returned nothing, any number.
@@ -415,54 +379,34 @@ impl<'a> Epilogue<'a> {
 
     /// Has a function called with these arguments. The results of up to two functions are kept.
     pub fn call<const N: usize>(&mut self, helper: &'static Helper, inputs: [Input; N]) -> Value {
-        self.code.call_helper(helper, inputs)
+        self.0.call_helper(helper, inputs)
     }
 
     /// Has a kfunc of the kernel called with these numbers. Its result counts as one of the two.
     pub fn call_kfunc<const N: usize>(&mut self, kfunc: &KernelKfunc, inputs: [Input; N]) -> Value {
-        self.code.call_kfunc(kfunc, inputs)
-    }
-
-    /// Where the kernel has saved the context, in bytes from the frame pointer, for instructions
-    /// that are appended by [`raw`](Epilogue::raw). In `R7` it is already.
-    pub fn context_slot(&self) -> i16 {
-        self.ctx_off
+        self.0.call_kfunc(kfunc, inputs)
     }
 
     /// Has the program return something else.
     pub fn set_result(&mut self, result: impl Into<Input>) {
-        if self.code.member.returns_any {
-            self.code.set_result(result.into());
+        if self.0.member.returns_any {
+            self.0.set_result(result.into());
         } else {
-            self.code.asm.fail(Problem::NoReturn);
+            self.0.asm.fail(Problem::NoReturn);
         }
-    }
-
-    /// The list of instructions, to append any.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Prologue::raw`].
-    pub unsafe fn raw(&mut self) -> &mut Builder<'a> {
-        let asm = self.code.raw();
-        if !self.ctx_loaded {
-            asm.push(ldx(DW, R7, FP.at(self.ctx_off)));
-            self.ctx_loaded = true;
-        }
-        asm
     }
 
     /// Completes the epilogue. Returns the number of instructions, which is 0 if there is nothing
     /// to do.
-    pub fn finish(mut self) -> Result<usize, InsnError> {
-        if self.code.asm.is_empty() {
-            return self.code.asm.finish();
+    pub(crate) fn finish(mut self) -> Result<usize, InsnError> {
+        if self.0.asm.is_empty() {
+            return self.0.asm.finish();
         }
-        if self.code.in_r0 & bit(R6) == 0 {
-            self.code.asm.push(mov64(R0, R6));
+        if self.0.in_r0 & bit(R6) == 0 {
+            self.0.asm.push(mov64(R0, R6));
         }
-        self.code.asm.push(exit());
-        self.code.asm.finish()
+        self.0.asm.push(exit());
+        self.0.asm.finish()
     }
 }
 
@@ -471,24 +415,16 @@ impl<'a> Epilogue<'a> {
 mod tests {
     use super::{
         super::{
-            alu64,
-            atomic,
-            bswap,
-            jump,
-            movsx64,
-            store,
-            Alu,
-            Atomic,
-            Insn,
-            Size::{
-                B,
-                H,
-                W, //
-            }, //
+            insn::{
+                encode,
+                FP, //
+            },
+            INSN_BUF_SIZE, //
         },
         *, //
     };
     use crate::object::ObjectType;
+    use kernel::bindings;
 
     extern "C" {
         fn rust_bpf_kunit_run(
@@ -539,7 +475,7 @@ mod tests {
     /// Runs a program that returns its argument 3, behind a prologue.
     fn with_prologue(fill: impl FnOnce(&mut Prologue<'_>), mut ctx: [u64; 4]) -> Result<u32> {
         let mut program = buffer();
-        let program_len = write(&mut program, &[ldx(DW, R0, R1.arg(3)), exit()])?;
+        let program_len = write(&mut program, &[ldx_arg(R0, R1, 3), exit()])?;
         let mut buf = buffer();
         // SAFETY: The program has such a context.
         let mut prologue = unsafe { Prologue::new(&mut buf, MEMBER) };
@@ -557,8 +493,10 @@ mod tests {
     /// Runs a program that returns its argument 3, with an epilogue.
     fn with_epilogue(fill: impl FnOnce(&mut Epilogue<'_>), mut ctx: [u64; 4]) -> Result<u32> {
         let mut buf = buffer();
-        let saved = FP.at(-8);
-        let program = [store(DW, saved, R1), ldx(DW, R0, R1.arg(3)), exit()];
+        // *(u64 *)(FP - 8) = R1
+        let code = bindings::BPF_STX | bindings::BPF_MEM | bindings::BPF_DW;
+        let save = Insn::One(encode(code, FP, R1 as u8, -8, 0));
+        let program = [save, ldx_arg(R0, R1, 3), exit()];
         let mut end = write(&mut buf, &program)?;
         // SAFETY: The program has such a context and saves it there.
         let mut epilogue = unsafe { Epilogue::new(&mut buf[2..], MEMBER, -8) };
@@ -619,60 +557,20 @@ mod tests {
         static NOTHING = fn() {};
     }
 
+    crate::bpf_helper! {
+        static SAME = fn(a: u64) -> u64 {
+            a
+        };
+    }
+
     fn call_helper(helper: &Helper) -> Insn {
-        helper.function().map_or(exit(), call)
+        call(helper.function()).unwrap_or(exit())
     }
 
     crate::bpf_helper! {
         static UPPER = fn(a: u64) -> u64 {
             a >> 32
         };
-    }
-
-    /// What is executed is what the names say, and jumps go where they should.
-    #[test]
-    fn instructions_do_what_they_say() -> Result {
-        let mut buf = buffer();
-        let mut code = Builder::new(&mut buf);
-        let (again, done) = (code.label(), code.label());
-        // 5 + 4 + 3 + 2 + 1, in a word of the context.
-        code.push(mov64(R6, R1))
-            .push(mov64(R7, 5))
-            .bind(again)
-            .push(atomic(DW, Atomic::Add, R6.arg(0), R7))
-            .push(alu64(Alu::Sub, R7, 1))
-            .push(jump_if(R7, Cond::SGt, 0, again))
-            // The lowest byte of a word on the stack, with the sign.
-            .push(store(W, FP.at(-4), -2))
-            .push(ldx(B, R8, FP.at(-4)))
-            .push(movsx64(B, R8, R8))
-            .push(store(DW, R6.arg(1), R8))
-            .push(ld_imm64(R9, 0x0102_0304_0506_0708))
-            .push(bswap(DW, R9))
-            .push(store(DW, R6.arg(2), R9))
-            .push(mov64(R1, 6))
-            .push(mov64(R2, 7))
-            .push(mov64(R3, 8))
-            .push(mov64(R4, 9))
-            .push(mov64(R5, 0))
-            .push(call_helper(&DIGITS))
-            .push(jump_if(R0, Cond::Eq, 67890, done))
-            .push(mov64(R0, 1))
-            .push(exit())
-            .bind(done)
-            .push(ldx(H, R0, R6.arg(3)))
-            .push(exit());
-        let len = code.finish()?;
-        let mut ctx = [100, 0, 0, 0x1_2345];
-        // SAFETY: It accesses the context, within its bounds, and the stack of the program.
-        let result = unsafe { run(&buf[..len], &mut ctx) };
-        assert_eq!(result, Ok(0x2345));
-        assert_eq!(ctx[0], 115);
-        if cfg!(target_endian = "little") {
-            assert_eq!(ctx[1], -2_i64 as u64);
-        }
-        assert_eq!(ctx[2], 0x0807_0605_0403_0201);
-        Ok(())
     }
 
     #[test]
@@ -776,23 +674,37 @@ mod tests {
     }
 
     #[test]
-    fn other_instructions_are_unsafe() {
-        let result = with_prologue(
-            |prologue| {
-                let value = prologue.call(&UPPER, [Input::Arg(0)]);
-                // SAFETY: It counts, in a register that is free.
-                let code = unsafe { prologue.raw() };
-                let on = code.label();
-                code.push(jump(on))
-                    .push(mov64(R0, 99))
-                    .push(exit())
-                    .bind(on)
-                    .push(mov64(R2, 3));
-                prologue.exit_unless(value, Cond::Ne, 1, Input::Const(4));
-            },
-            [1 << 32, 0, 0, 7],
-        );
-        assert_eq!(result, Ok(4));
+    fn comparisons_compare_as_their_names_say() {
+        let minus_one = u64::from(u32::MAX) << 32 | u64::from(u32::MAX);
+        for (cond, less, equal, greater, negative) in [
+            (Cond::Eq, false, true, false, false),
+            (Cond::Ne, true, false, true, true),
+            (Cond::Gt, false, false, true, true),
+            (Cond::Ge, false, true, true, true),
+            (Cond::Lt, true, false, false, false),
+            (Cond::Le, true, true, false, false),
+            (Cond::SGt, false, false, true, false),
+            (Cond::SGe, false, true, true, false),
+            (Cond::SLt, true, false, false, true),
+            (Cond::SLe, true, true, false, true),
+            // 2 has no bit in common with 4, and 6 does.
+            (Cond::Set, false, true, true, true),
+        ] {
+            let runs = |value: u64| {
+                let result = with_prologue(
+                    |prologue| {
+                        let value = prologue.call(&SAME, [Input::Arg(0)]);
+                        prologue.exit_unless(value, cond, 4, Input::Const(1));
+                    },
+                    [value, 0, 0, 7],
+                );
+                result == Ok(7)
+            };
+            assert_eq!(
+                (runs(2), runs(4), runs(6), runs(minus_one)),
+                (less, equal, greater, negative)
+            );
+        }
     }
 
     #[test]
@@ -806,15 +718,14 @@ mod tests {
 
         let mut same = buffer();
         let mut code = Builder::new(&mut same);
-        let run = code.label();
         code.push(mov64(R6, R1))
-            .push(ldx(DW, R1, R6.arg(0)))
-            .push(ldx(DW, R2, R6.arg(2)))
-            .push(call_helper(&TWO))
-            .push(jump_if(R0, Cond::Eq, 0, run))
-            .push(exit())
-            .bind(run)
-            .push(mov64(R1, R6));
+            .push(ldx_arg(R1, R6, 0))
+            .push(ldx_arg(R2, R6, 2))
+            .push(call_helper(&TWO));
+        let jump = code.len();
+        code.push(jump_if(R0, Cond::Eq, 0)).push(exit());
+        code.land(jump);
+        code.push(mov64(R1, R6));
         assert_eq!(code.finish_before(&bpf_insn::default())?, len);
         assert_same(&buf, &same);
         Ok(())
@@ -835,8 +746,8 @@ mod tests {
         let same_len = write(
             &mut same,
             &[
-                ldx(DW, R1, FP.at(-8)),
-                ldx(DW, R1, R1.arg(1)),
+                ldx_stack(R1, -8),
+                ldx_arg(R1, R1, 1),
                 mov64(R2, R0),
                 call_helper(&TWO),
                 exit(),
@@ -850,27 +761,24 @@ mod tests {
     /// A result that was replaced is not kept, one that is read later is.
     #[test]
     fn results_are_kept_as_long_as_they_are_read() {
-        let result = with_epilogue(
-            |epilogue| {
-                let result = epilogue.result();
-                // 72, which stays as a value when it is the result no more.
-                let first = epilogue.call(&TWO, [result.into(), Input::Const(2)]);
-                epilogue.set_result(first);
-                // 75, of the first result.
-                let second = epilogue.call(&TWO, [Input::Arg(0), Input::Const(5)]);
-                epilogue.set_result(second);
-                let result = epilogue.result();
-                // SAFETY: The values are in their registers, and stay there.
-                let code = unsafe { epilogue.raw() };
-                code.push(mov64(R0, 0))
-                    .push(alu64(Alu::Add, R6, R8))
-                    .push(ldx(DW, R0, R7.arg(1)))
-                    .push(alu64(Alu::Add, R6, R0));
-                epilogue.set_result(result);
-            },
-            [7, 1000, 0, 7],
-        );
-        assert_eq!(result, Ok(72 + 75 + 1000));
+        let results = |again: bool| {
+            with_epilogue(
+                |epilogue| {
+                    let result = epilogue.result();
+                    let first = epilogue.call(&TWO, [result.into(), Input::Const(2)]);
+                    epilogue.set_result(first);
+                    let result = epilogue.result();
+                    let second = epilogue.call(&TWO, [result.into(), Input::Const(5)]);
+                    epilogue.set_result(second);
+                    if again {
+                        epilogue.set_result(first);
+                    }
+                },
+                [0, 0, 0, 7],
+            )
+        };
+        assert_eq!(results(false), Ok(725));
+        assert_eq!(results(true), Ok(72));
 
         let result = with_epilogue(
             |epilogue| {
@@ -1019,7 +927,7 @@ mod tests {
     #[test]
     fn kfuncs_are_called_by_their_ids() -> Result {
         // SAFETY: It adds one.
-        let kfunc = unsafe { KernelKfunc::new(c"bpf_fentry_test1", 1, W) };
+        let kfunc = unsafe { KernelKfunc::new(c"bpf_fentry_test1", 1, Size::W) };
         let id = kfunc.id().ok_or(ENOENT)?;
         let mut buf = buffer();
         // SAFETY: It is not run.
@@ -1030,8 +938,8 @@ mod tests {
         let mut same = buffer();
         let insns = [
             mov64(R6, R1),
-            ldx(DW, R1, R6.arg(1)),
-            call_kfunc(0, id),
+            ldx_arg(R1, R6, 1),
+            call_kfunc(id),
             mov32(R0, R0),
             mov64(R1, R6),
             exit(),
@@ -1045,7 +953,7 @@ mod tests {
         });
         assert_eq!(error, Some(Problem::ArgumentType));
         // SAFETY: It is not called.
-        let nobody = unsafe { KernelKfunc::new(c"bpf_kunit_nobody", 0, DW) };
+        let nobody = unsafe { KernelKfunc::new(c"bpf_kunit_nobody", 0, Size::DW) };
         let error = epilogue_error(MEMBER, |epilogue| {
             epilogue.call_kfunc(&nobody, []);
         });
@@ -1055,18 +963,20 @@ mod tests {
 
     #[test]
     fn the_buffer_of_the_kernel_is_not_filled() {
-        // With the first and the last move, and the program.
-        let room = INSN_BUF_SIZE - 1 - 3;
-        let fill = |count| {
+        // Four instructions: two moves, a call and the program's own.
+        let fill = |of_three, of_two| {
             prologue_error(MEMBER, |prologue| {
-                // SAFETY: It is not run.
-                let code = unsafe { prologue.raw() };
-                for _ in 0..count {
-                    code.push(mov64(R0, 0));
+                let value = prologue.call(&NOTHING, []);
+                for _ in 0..of_three {
+                    prologue.exit_unless(value, Cond::Eq, 0, Input::Const(0));
+                }
+                for _ in 0..of_two {
+                    prologue.exit_unless(value, Cond::Eq, 0, value);
                 }
             })
         };
-        assert_eq!(fill(room), None);
-        assert_eq!(fill(room + 1), Some(Problem::BufferFull));
+        assert_eq!(4 + 9 * 3, INSN_BUF_SIZE - 1);
+        assert_eq!(fill(9, 0), None);
+        assert_eq!(fill(8, 2), Some(Problem::BufferFull));
     }
 }
