@@ -70,13 +70,22 @@
 //! [`StructOps::prologue`]: crate::struct_ops::StructOps::prologue
 
 mod builder;
+mod code;
+mod epilogue;
 mod error;
 mod helper;
 mod insn;
 pub mod kfunc;
+#[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
+mod kunit;
 mod operand;
 mod prologue;
 
+pub use code::{
+    Input,
+    Value, //
+};
+pub use epilogue::Epilogue;
 pub use helper::{
     Helper,
     HelperArg,
@@ -84,14 +93,10 @@ pub use helper::{
 };
 pub use kfunc::KernelKfunc;
 pub use operand::Cond;
-pub use prologue::{
-    Epilogue,
-    Input,
-    Prologue,
-    Value, //
-};
+pub use prologue::Prologue;
 
 pub(crate) use builder::Builder;
+pub(crate) use code::Signature;
 pub(crate) use error::{
     InsnError,
     Problem, //
@@ -105,7 +110,6 @@ pub(crate) use operand::{
     Reg,
     Src, //
 };
-pub(crate) use prologue::Signature;
 
 /// The number of instructions in the buffers that the kernel passes to `gen_prologue` and
 /// `gen_epilogue`. A prologue or an epilogue must have fewer instructions.
