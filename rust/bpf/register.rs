@@ -13,7 +13,7 @@
 //! | kfunc → program | [`KfuncRet`](crate::kfunc::KfuncRet) | a register | `KF_*` flags |
 //! | subsystem → member | [`MemberArg`](crate::struct_ops::MemberArg) | a register | a suffix in the stub's prototype |
 //! | member → subsystem | [`MemberRet`](crate::struct_ops::MemberRet) | a Rust value | the type in BTF |
-//! | prologue → function | [`HelperArg`](crate::pro_epilogue::HelperArg), [`HelperRet`](crate::pro_epilogue::HelperRet) | both | nothing; the instruction builder compares [`Content`]s |
+//! | prologue → function | [`HelperArg`](crate::pro_epilogue::HelperArg), [`HelperRet`](crate::pro_epilogue::HelperRet) | both | nothing; [`Prologue::call`](crate::pro_epilogue::Prologue::call) compares [`Content`]s |
 //!
 //! Types that go in one direction only, such as memory, dynptrs and constants, do not implement
 //! [`Register`] but that direction's trait.

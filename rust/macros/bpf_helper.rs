@@ -105,7 +105,7 @@ pub(crate) fn expand(call: BpfHelper) -> Result<TokenStream> {
     let registers = REGISTERS.map(|register| format_ident!("{register}"));
     let values = types.iter().zip(&registers).map(|(ty, register)| {
         quote_spanned! { ty.span() => {
-            // SAFETY: The builder checked that this register is what the type wants.
+            // SAFETY: The prologue or epilogue checked that this register has the content `CONTENT`.
             unsafe { <#ty as ::bpf::pro_epilogue::HelperArg>::receive(#register, &call) }
         } }
     });
@@ -121,16 +121,18 @@ pub(crate) fn expand(call: BpfHelper) -> Result<TokenStream> {
 
             /// # Safety
             ///
-            /// To be called by instructions that a prologue or an epilogue made.
+            /// Only the instructions of a prologue or an epilogue may call the function, which checked
+            /// the content of each register.
             #[allow(unused_variables)]
             unsafe extern "C" fn helper(#(#registers: u64),*) -> u64 {
-                // Arguments are lent for as long as this lives.
+                // The references among the arguments are valid for the lifetime of `call`.
                 let call = ::bpf::kfunc::Call;
                 let result = function(#(#values),*);
                 ::bpf::pro_epilogue::HelperRet::give(result)
             }
 
-            // SAFETY: The function takes what the types of its parameters say.
+            // SAFETY: `helper` accepts the content that the type of each parameter names, and
+            // ignores the other registers.
             unsafe { ::bpf::pro_epilogue::Helper::new(#text, helper, &[#(#kinds),*]) }
         };
     })

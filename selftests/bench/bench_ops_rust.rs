@@ -7,12 +7,12 @@ use bpf::{
     bpf_helper,
     prelude::*,
     pro_epilogue::{
-        kfunc::SCX_BPF_NR_CPU_IDS,
         Cond,
         Epilogue,
         Helper,
         Input,
-        Prologue, //
+        Prologue,
+        SCX_BPF_NR_CPU_IDS, //
     },
     struct_ops,
     struct_ops::{

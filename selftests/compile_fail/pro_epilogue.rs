@@ -31,4 +31,4 @@ fn no_call() -> Value {
 }
 
 /// A prologue calls kfuncs only that an author declared to accept any numbers.
-static ANY_KFUNC: KernelKfunc = KernelKfunc::new(c"bpf_throw", 1, kfunc::Size::DW); //~ call to unsafe function `bpf::pro_epilogue::KernelKfunc::new` is unsafe
+static ANY_KFUNC: KernelKfunc = KernelKfunc::new(c"bpf_throw", 1, ResultSize::DW); //~ call to unsafe function `bpf::pro_epilogue::KernelKfunc::new` is unsafe

@@ -25,7 +25,6 @@ use super::{
         ldx_stack,
         mov32, //
     },
-    kfunc::Size,
     mov64,
     Builder,
     Insn,
@@ -43,7 +42,8 @@ use super::{
         R7,
         R8,
         R9, //
-    }, //
+    },
+    ResultSize, //
 };
 use crate::register::Content;
 use kernel::{
@@ -161,8 +161,9 @@ impl<'a> Code<'a> {
         if self.in_r0 & bit(reg) != 0 {
             return Some(R0);
         }
-        let context = if self.program_has_run { R7 } else { R6 };
-        if reg == R0 || reg == context || self.free.contains(&reg) {
+        // The register without a value: see the table above.
+        let other = if self.program_has_run { R7 } else { R6 };
+        if reg == R0 || reg == other || self.free.contains(&reg) {
             return None;
         }
         if reg == R6 {
@@ -238,7 +239,7 @@ impl<'a> Code<'a> {
         if params.len() != N || !inputs.iter().zip(params).all(fit) {
             self.asm.fail(Problem::ArgumentType);
         }
-        self.call(call(helper.function()), Size::DW, inputs)
+        self.call(call(helper.function()), ResultSize::DW, inputs)
     }
 
     /// Calls a kfunc of the kernel. Returns its result.
@@ -268,7 +269,7 @@ impl<'a> Code<'a> {
     fn call<const N: usize>(
         &mut self,
         call: Result<Insn, Problem>,
-        size: Size,
+        size: ResultSize,
         inputs: [Input; N],
     ) -> Value {
         const { assert!(N <= 5, "a function has up to five arguments") };
@@ -281,7 +282,7 @@ impl<'a> Code<'a> {
             Ok(call) => self.asm.push(call),
             Err(problem) => self.asm.fail(problem),
         };
-        if size == Size::W {
+        if size == ResultSize::W {
             // A C function leaves the upper 32 bits of the register undefined.
             self.asm.push(mov32(R0, R0));
         }
@@ -463,7 +464,7 @@ mod tests {
     #[test]
     fn a_kfunc_is_called_by_its_id() -> Result {
         // SAFETY: The kfunc adds one to its argument.
-        let kfunc = unsafe { KernelKfunc::new(c"bpf_fentry_test1", 1, Size::W) };
+        let kfunc = unsafe { KernelKfunc::new(c"bpf_fentry_test1", 1, ResultSize::W) };
         let id = kfunc.id().ok_or(ENOENT)?;
         let mut buf = buffer();
         // SAFETY: The instructions do not run.
@@ -489,7 +490,7 @@ mod tests {
         });
         assert_eq!(error, Some(Problem::ArgumentType));
         // SAFETY: The kernel has no such kfunc, so nothing calls the kfunc.
-        let missing = unsafe { KernelKfunc::new(c"bpf_kunit_nobody", 0, Size::DW) };
+        let missing = unsafe { KernelKfunc::new(c"bpf_kunit_nobody", 0, ResultSize::DW) };
         let error = epilogue_error(MEMBER, |epilogue| {
             epilogue.call_kfunc(&missing, []);
         });

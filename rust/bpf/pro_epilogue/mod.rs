@@ -75,7 +75,7 @@ mod epilogue;
 mod error;
 mod helper;
 mod insn;
-pub mod kfunc;
+mod kernel_kfunc;
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
 mod kunit;
 mod operand;
@@ -91,7 +91,12 @@ pub use helper::{
     HelperArg,
     HelperRet, //
 };
-pub use kfunc::KernelKfunc;
+pub use kernel_kfunc::{
+    KernelKfunc,
+    ResultSize,
+    SCX_BPF_NOW,
+    SCX_BPF_NR_CPU_IDS, //
+};
 pub use operand::Cond;
 pub use prologue::Prologue;
 
