@@ -146,33 +146,36 @@
 //!
 //! C header: [`include/linux/bpf.h`](srctree/include/linux/bpf.h)
 
+mod callbacks;
 mod depth;
+mod generate;
 mod member;
-mod pro_epilogue;
+mod prog;
+mod slot;
 mod subsystem;
 mod table;
 
+pub use callbacks::StructOpsType;
 #[doc(hidden)]
 pub use depth::Depth;
 pub use member::{
     MemberArg,
     MemberRet, //
 };
-pub use pro_epilogue::MemberProg;
-pub use subsystem::{
-    StructOps,
-    StructOpsType, //
+pub use prog::MemberProg;
+pub use slot::{
+    Attached,
+    Ops,
+    Slot, //
 };
+pub use subsystem::StructOps;
 pub use table::{
     signature,
     value_size,
     zero,
-    Attached,
     Data,
     Member,
     MemberKind,
-    Ops,
-    Slot,
     Stubs,
     Table,
     VALUE_OFFSET, //

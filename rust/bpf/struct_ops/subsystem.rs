@@ -1,629 +1,152 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a subsystem does when a table is loaded, attached, replaced and detached, and how it says
-//! so to the kernel.
+//! The part of a subsystem: which table it calls, and its answers when a table comes or goes.
 //!
-//! A type of tables cannot be unregistered: the kernel forgets it with the module's BTF. While a map
-//! of it exists, the module cannot be unloaded. A program alone does not keep the module; it cannot
-//! be put into a map when the module is gone, nor into one of a module that was loaded later.
+//! This module does not talk to the kernel: [`callbacks`](super::StructOpsType) does, and calls an
+//! implementation of [`StructOps`].
 //!
-//! C: `struct bpf_struct_ops` and `__register_bpf_struct_ops()` in `include/linux/bpf.h`.
+//! C: the functions in `struct bpf_struct_ops`, in
+//! [`include/linux/bpf.h`](srctree/include/linux/bpf.h).
 
 use super::{
-    pro_epilogue::{
-        self,
-        MemberProg, //
+    prog::MemberProg,
+    slot::{
+        Ops,
+        Slot, //
     },
     table::{
-        member,
-        Attached,
         Member,
-        MemberKind,
-        Ops,
-        Slot,
         Table, //
     }, //
 };
 use crate::{
-    helpers::{
-        rust_bpf_helper_arg_struct,
-        rust_bpf_helper_is_valid_access,
-        rust_bpf_helper_member_offset,
-        rust_bpf_helper_reg_struct, //
-    },
-    init,
     kfunc_set::Prog,
     pro_epilogue::{
         Epilogue,
         Helper,
-        Prologue,
-        INSN_BUF_SIZE, //
-    },
-    register::{
-        Call,
-        Content, //
+        Prologue, //
     },
     state::ModuleRef, //
 };
-use core::{
-    cell::UnsafeCell,
-    marker::PhantomData,
-    ops::Deref,
-    ptr::NonNull, //
-};
-use kernel::{
-    bindings,
-    error::{
-        from_result,
-        to_result, //
-    },
-    prelude::*, //
-};
+use core::ops::Deref;
+use kernel::prelude::*;
 
-/// A part of the kernel that calls tables.
+/// A subsystem that calls the members of a table.
 ///
-/// All functions are called by a thread that loads, attaches or detaches, and may sleep. For tables
-/// that are attached by links, `reg` and `update` are called with a mutex held that is of all links
-/// of struct_ops maps. Else the mutex of the map is held. `unreg` may be called with neither. `slot`
-/// is called before each of them, as they are.
+/// The kernel calls all functions in a thread that loads a program, or attaches, updates or detaches a
+/// table. They may sleep. If a link attaches the table, the kernel holds the mutex of all links of
+/// struct_ops maps around [`reg`](StructOps::reg) and [`update`](StructOps::update); else it holds
+/// the mutex of the map. It may hold neither around [`unreg`](StructOps::unreg). The crate calls
+/// [`slot`](StructOps::slot) before each of these three, with the same mutexes held.
 pub trait StructOps: Sized + 'static {
-    /// The tables.
+    /// The table.
     type Table: Table;
 
-    /// What leads to a slot: `&'static Slot<Self::Table>` if slots are statics, or a reference to
-    /// an object that has one.
+    /// A pointer to a slot: `&'static Slot<Self::Table>` if slots are statics, or a reference to
+    /// an object that contains one.
     type Slot: Deref<Target = Slot<Self::Table>>;
 
-    /// The functions that prologues and epilogues call.
+    /// The functions that prologues and epilogues may call.
     const HELPERS: &'static [&'static Helper] = &[];
 
-    /// The kernel is about to be told of the table. It is called once.
+    /// Prepares the subsystem. The crate calls this once, before the kernel knows the table.
     ///
     /// # Errors
     ///
-    /// Whatever is returned is what [`StructOpsType::register`] returns.
+    /// [`StructOpsType::register`](super::StructOpsType::register) returns the error.
     fn init() -> Result {
         Ok(())
     }
 
-    /// Adds what runs before a program of a member.
+    /// Writes the instructions that run before a program of a member.
     ///
-    /// It is called more than once for a program, and should do the same each time. A program whose
-    /// prologue has an error is refused when it is loaded, and the kernel log says what it is. If
-    /// there is an error only when the program was accepted, the program is replaced by one that
-    /// does nothing and returns 0.
+    /// The crate calls this more than once for a program, and expects the same instructions each
+    /// time. If they have an error, the verifier rejects the program, and the kernel log has the
+    /// error. If they have an error only after the verifier accepted the program, the crate replaces
+    /// the program by one that does nothing and returns 0.
     fn prologue(prog: &MemberProg<'_>, code: &mut Prologue<'_>) {
         let (_, _) = (prog, code);
     }
 
-    /// Adds what runs when a program of a member returns. As for the prologue.
+    /// Writes the instructions that run when a program of a member returns. The rules are those of
+    /// [`prologue`](StructOps::prologue).
     fn epilogue(prog: &MemberProg<'_>, code: &mut Epilogue<'_>) {
         let (_, _) = (prog, code);
     }
 
-    /// Where a table belongs, which its values may say. From there it can be called.
+    /// Returns the slot in which a table belongs. The data members of the table may decide that.
     ///
-    /// It must be the same slot for the same values while there is one. If the object that has it
-    /// goes away while a table is attached, so does the slot, and the table is not called any more.
-    /// A table whose slot is there, but not found when it is detached, stays in it for good.
+    /// The function must return the same slot for the same data members as long as the slot exists.
+    /// If the object that contains the slot is freed while a table is attached, the slot is freed
+    /// with it, and the table is not called any more. If the slot exists and the function does not
+    /// find it when the table is detached, the table stays in the slot.
     ///
     /// # Errors
     ///
-    /// Whatever is returned is what who attaches gets.
+    /// The error is returned to the caller of `BPF_LINK_CREATE`, `BPF_LINK_UPDATE` or
+    /// `BPF_MAP_UPDATE_ELEM`.
     fn slot(table: &Self::Table, module: &ModuleRef) -> Result<Self::Slot>;
 
-    /// A table is about to be attached: its slot is empty, and it is put there after this. If
-    /// somebody else has put one there meanwhile, who attaches gets `EBUSY`, and `unreg` is called.
+    /// Allows or refuses to attach a table. Its slot is empty, and the crate puts the table there
+    /// after this function. If another thread has put a table there meanwhile, the crate calls
+    /// [`unreg`](StructOps::unreg), and the caller of `BPF_LINK_CREATE` gets `EBUSY`.
     ///
     /// # Errors
     ///
-    /// Whatever is returned is what who attaches gets; the table is not attached.
+    /// The table is not attached. The error is returned to the caller of `BPF_LINK_CREATE` or
+    /// `BPF_MAP_UPDATE_ELEM`.
     fn reg(ops: &Ops<Self::Table>) -> Result {
         let _ = ops;
         Ok(())
     }
 
-    /// A table was detached, or lost its slot to another one. Calls that have begun go on.
+    /// Takes note that a table was detached, or lost its slot to another table. Calls of its members
+    /// that have begun continue.
     fn unreg(ops: &Ops<Self::Table>) {
         let _ = ops;
     }
 
-    /// A table that is attached by a link is about to be replaced by another one for the same slot.
-    /// It still fails after this if the object that has the slot is given up at the same time.
+    /// Allows or refuses to replace a table, which a link attached, by another table for the same
+    /// slot. The replacement still fails after this function if the object that contains the slot is
+    /// freed at the same time.
     ///
     /// # Errors
     ///
-    /// As for `reg`; the old one stays.
+    /// The old table stays attached. The error is returned to the caller of `BPF_LINK_UPDATE`.
     fn update(new: &Ops<Self::Table>, old: &Ops<Self::Table>) -> Result {
         let (_, _) = (new, old);
         Ok(())
     }
 
-    /// Whether the values of a table make sense by themselves, without regard to others. Programs
-    /// cannot be called yet. That the mandatory ones are there is checked before.
+    /// Checks the data members of a table by themselves, without regard to other tables. Programs
+    /// cannot be called yet. The crate has checked that all mandatory members are there.
     ///
     /// # Errors
     ///
-    /// As for `reg`.
+    /// The error is returned to the caller of `BPF_MAP_UPDATE_ELEM`.
     fn validate(table: &Self::Table) -> Result {
         let _ = table;
         Ok(())
     }
 
-    /// Looks at the value of a data member, which may be changed, when a table is filled.
+    /// Checks, and may change, the value of a data member when user space fills a table.
     ///
     /// # Errors
     ///
-    /// As for `reg`.
+    /// The error is returned to the caller of `BPF_MAP_UPDATE_ELEM`.
     fn init_member(member: &Member, value: &mut [u8]) -> Result {
         let (_, _) = (member, value);
         Ok(())
     }
 
-    /// Whether a program may implement a member, when it is loaded. That one which sleeps may is
-    /// checked before.
+    /// Allows or refuses that a program implements a member, when the program is loaded. The crate has
+    /// checked that a program that may sleep implements a member that may sleep.
     ///
     /// # Errors
     ///
-    /// Whatever is returned is what who loads the program gets.
+    /// The error is returned to the caller of `BPF_PROG_LOAD`.
     fn check_member(member: &Member, prog: &Prog) -> Result {
         let (_, _) = (member, prog);
         Ok(())
-    }
-}
-
-/// A type of tables, as the kernel knows it: a static of a module.
-///
-/// # Invariants
-///
-/// `raw` is not written to by Rust code after the kernel was told of it.
-pub struct StructOpsType<S: StructOps> {
-    raw: UnsafeCell<bindings::bpf_struct_ops>,
-    _subsystem: PhantomData<fn() -> S>,
-}
-
-// SAFETY: `raw` is written to once, by who has claimed the table.
-unsafe impl<S: StructOps> Sync for StructOpsType<S> {}
-
-impl<S: StructOps> StructOpsType<S> {
-    const VERIFIER_OPS: &'static bindings::bpf_verifier_ops = &bindings::bpf_verifier_ops {
-        get_func_proto: Some(Self::get_func_proto),
-        is_valid_access: Some(Self::is_valid_access),
-        gen_prologue: Some(Self::gen_prologue),
-        gen_epilogue: Some(Self::gen_epilogue),
-        gen_ld_abs: None,
-        convert_ctx_access: None,
-        btf_struct_access: if Self::WRITES {
-            Some(Self::btf_struct_access)
-        } else {
-            None
-        },
-    };
-
-    /// Whether members get objects with fields that programs may write.
-    const WRITES: bool = {
-        let mut writes = false;
-        let mut members = S::Table::MEMBERS;
-        while let [member, other_members @ ..] = members {
-            let mut args = member.signature.args;
-            while let [arg, other_args @ ..] = args {
-                if let Some(object) = arg.object() {
-                    writes |= object.is_writable();
-                }
-                args = other_args;
-            }
-            members = other_members;
-        }
-        writes
-    };
-
-    /// One that is not registered yet.
-    #[allow(clippy::new_without_default)]
-    pub const fn new() -> Self {
-        // SAFETY: All members are integers, pointers and functions that may be absent.
-        let mut raw: bindings::bpf_struct_ops = unsafe { core::mem::zeroed() };
-        raw.verifier_ops = Self::VERIFIER_OPS;
-        raw.init = Some(Self::init);
-        raw.check_member = Some(Self::check_member);
-        raw.init_member = Some(Self::init_member);
-        raw.reg = Some(Self::reg);
-        raw.unreg = Some(Self::unreg);
-        raw.update = Some(Self::update);
-        raw.validate = Some(Self::validate);
-        raw.name = S::Table::NAME.to_bytes_with_nul().as_ptr().cast();
-        Self {
-            raw: UnsafeCell::new(raw),
-            _subsystem: PhantomData,
-        }
-    }
-
-    /// Lets programs implement the table, once `module` is initialized.
-    ///
-    /// Call it from the module's `init`. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// - [`EBUSY`]: the module is not being initialized.
-    /// - [`EEXIST`]: the table is registered already, by this subsystem or another one, or that was
-    ///   tried and failed.
-    /// - [`EINVAL`]: the module's BTF does not have the table; the kernel log says what is missing.
-    /// - [`ENOMEM`]: no memory.
-    /// - Those of [`StructOps::init`].
-    /// - [`ERANGE`]: one of the functions that prologues and epilogues call is 2 GiB or more away
-    ///   from the kernel, so that an instruction cannot call it.
-    pub fn register(&'static self, module: &'static ThisModule) -> Result {
-        init::check_owner(self, module)?;
-        for helper in S::HELPERS {
-            helper.imm().inspect_err(|_| {
-                pr_err!(
-                    "struct {}: {} is too far away for an instruction to call it\n",
-                    S::Table::NAME,
-                    helper.name()
-                );
-            })?;
-        }
-        let lock = || {
-            init::Lock::in_init(module).inspect_err(|_| {
-                pr_err!(
-                    "struct {}: register the table from the module's init\n",
-                    S::Table::NAME
-                );
-            })
-        };
-        drop(lock()?);
-        if !S::Table::stubs().claim() {
-            pr_err!("struct {}: it is registered already; a table has one subsystem, which registers it once\n", S::Table::NAME);
-            return Err(EEXIST);
-        }
-        S::init()?;
-        let _lock = lock()?;
-        // SAFETY: The table was claimed just now, so nobody else writes or has told the kernel.
-        unsafe {
-            (*self.raw.get()).owner = module.as_ptr();
-            (*self.raw.get()).cfi_stubs = core::ptr::from_ref(S::Table::stubs()).cast_mut().cast();
-        }
-        // SAFETY: The struct is a static of the module, or of the kernel, and complete: the
-        // functions below have the contracts that the kernel asks for, and the table is as the
-        // safety requirements of `Table` say.
-        to_result(unsafe { bindings::__register_bpf_struct_ops(self.raw.get()) })
-    }
-
-    /// # Safety
-    ///
-    /// To be called by the kernel, with the BTF that has the table.
-    unsafe extern "C" fn init(btf: *mut bindings::btf) -> kernel::ffi::c_int {
-        S::Table::stubs().set_btf(btf);
-        0
-    }
-
-    /// Whether a program was verified for this table. The kernel compares the number of the type,
-    /// and another module, or this one before it was loaded again, may have the same.
-    ///
-    /// # Safety
-    ///
-    /// To be called by the kernel, with a valid program.
-    unsafe extern "C" fn is_for_table(
-        prog: *mut bindings::bpf_prog,
-        _data: *mut core::ffi::c_void,
-    ) -> kernel::ffi::c_int {
-        // SAFETY: By the safety requirements. The program holds a reference to that BTF.
-        if unsafe { (*(*prog).aux).attach_btf } == S::Table::stubs().btf() {
-            0
-        } else {
-            EINVAL.to_errno()
-        }
-    }
-
-    /// # Safety
-    ///
-    /// To be called by the verifier, for a member of the table and a program.
-    unsafe extern "C" fn check_member(
-        t: *const bindings::btf_type,
-        btf_member: *const bindings::btf_member,
-        prog: *const bindings::bpf_prog,
-    ) -> kernel::ffi::c_int {
-        // SAFETY: By the safety requirements.
-        let offset = unsafe { rust_bpf_helper_member_offset(t, btf_member) };
-        S::Table::stubs().set_type(t);
-        // SAFETY: By the safety requirements; the program lives while it is checked.
-        let prog = unsafe { Prog::from_raw(prog) };
-        from_result(|| {
-            let member = member::<S::Table>(offset as usize).ok_or(EINVAL)?;
-            if prog.is_sleepable() && !member.sleepable {
-                return Err(EINVAL);
-            }
-            S::check_member(member, prog)?;
-            pro_epilogue::check::<S>(&MemberProg::new(prog, member))?;
-            Ok(0)
-        })
-    }
-
-    /// # Safety
-    ///
-    /// To be called by the kernel, for a member of the table, with the table that is being filled
-    /// and the one that user space gave.
-    unsafe extern "C" fn init_member(
-        t: *const bindings::btf_type,
-        btf_member: *const bindings::btf_member,
-        kdata: *mut core::ffi::c_void,
-        udata: *const core::ffi::c_void,
-    ) -> kernel::ffi::c_int {
-        // SAFETY: By the safety requirements.
-        let offset = unsafe { rust_bpf_helper_member_offset(t, btf_member) };
-        from_result(|| {
-            let member = member::<S::Table>(offset as usize).ok_or(EINVAL)?;
-            if member.kind != MemberKind::Data {
-                return Ok(0);
-            }
-            // SAFETY: The member is in both tables, which have the size of the struct, and nobody
-            // else uses them now (`st_map->lock`). They do not overlap.
-            let value = unsafe {
-                let from = udata.cast::<u8>().add(member.offset);
-                let to = kdata.cast::<u8>().add(member.offset);
-                core::ptr::copy_nonoverlapping(from, to, member.size);
-                core::slice::from_raw_parts_mut(to, member.size)
-            };
-            S::init_member(member, value)?;
-            // The member is done with.
-            Ok(1)
-        })
-    }
-
-    /// # Safety
-    ///
-    /// To be called by the kernel, with a table that is filled.
-    unsafe extern "C" fn validate(kdata: *mut core::ffi::c_void) -> kernel::ffi::c_int {
-        for member in S::Table::MEMBERS {
-            if member.kind != MemberKind::Mandatory {
-                continue;
-            }
-            // SAFETY: A function is in the table as a pointer, perhaps null, at that offset.
-            let function: *const core::ffi::c_void =
-                unsafe { *kdata.byte_add(member.offset).cast() };
-            if function.is_null() {
-                pr_warn!(
-                    "struct {}: no program implements {}, which every table must have\n",
-                    S::Table::NAME,
-                    member.name
-                );
-                return EINVAL.to_errno();
-            }
-        }
-        from_result(|| {
-            // SAFETY: The table is that of a struct_ops map, and its programs are there.
-            to_result(unsafe {
-                bindings::bpf_struct_ops_for_each_prog(
-                    kdata,
-                    Some(Self::is_for_table),
-                    core::ptr::null_mut(),
-                )
-            })?;
-            // SAFETY: The table is kept while this runs. Functions in it are `unsafe` to call.
-            S::validate(unsafe { &*kdata.cast::<S::Table>() })?;
-            Ok(0)
-        })
-    }
-
-    /// Where a table belongs.
-    ///
-    /// # Safety
-    ///
-    /// The caller must have a reference to the table's map.
-    unsafe fn slot(ops: &Ops<S::Table>) -> Result<S::Slot> {
-        // SAFETY: By the safety requirements. The map keeps the module.
-        S::slot(ops.table(), unsafe { ModuleRef::get(&Call) })
-    }
-
-    /// A reference to a table that the kernel is about to use.
-    ///
-    /// # Safety
-    ///
-    /// `kdata` must be a table that is filled, to whose map the caller has a reference.
-    unsafe fn attached(kdata: *mut core::ffi::c_void) -> Result<Attached<S::Table>> {
-        let ops = NonNull::new(kdata.cast()).ok_or(EINVAL)?;
-        // SAFETY: By the safety requirements.
-        unsafe { Attached::try_get(ops) }.ok_or(EINVAL)
-    }
-
-    /// Without a link, the kernel frees the trampolines of a table at once if this refuses it,
-    /// whoever has references or reads under RCU. So the last thing that can fail is what makes the
-    /// table visible.
-    ///
-    /// # Safety
-    ///
-    /// As for `attached`; to be called by the kernel.
-    unsafe extern "C" fn reg(
-        kdata: *mut core::ffi::c_void,
-        link: *mut bindings::bpf_link,
-    ) -> kernel::ffi::c_int {
-        from_result(|| {
-            // SAFETY: By the safety requirements.
-            let ops = unsafe { Ops::from_raw(kdata) };
-            // SAFETY: By the safety requirements.
-            let slot = unsafe { Self::slot(ops) }?;
-            // SAFETY: By the safety requirements.
-            let attached = unsafe { Self::attached(kdata) }?;
-            if !slot.is_empty() {
-                return Err(EBUSY);
-            }
-            S::reg(ops)?;
-            // Somebody may have been faster.
-            slot.set(attached, Self::owner(kdata, link))
-                .inspect_err(|_| S::unreg(ops))?;
-            Ok(0)
-        })
-    }
-
-    /// What a table is attached by.
-    fn owner(
-        kdata: *mut core::ffi::c_void,
-        link: *mut bindings::bpf_link,
-    ) -> *mut core::ffi::c_void {
-        if link.is_null() {
-            kdata
-        } else {
-            link.cast()
-        }
-    }
-
-    /// # Safety
-    ///
-    /// As for `attached`; to be called by the kernel, for a table that was attached.
-    unsafe extern "C" fn unreg(kdata: *mut core::ffi::c_void, link: *mut bindings::bpf_link) {
-        // SAFETY: The kernel gives up its reference after this.
-        let ops = unsafe { Ops::from_raw(kdata) };
-        // SAFETY: As above.
-        if let Ok(slot) = unsafe { Self::slot(ops) } {
-            slot.clear(ops, Self::owner(kdata, link));
-        }
-        S::unreg(ops);
-    }
-
-    /// # Safety
-    ///
-    /// As for `attached`, for both tables; to be called by the kernel.
-    unsafe extern "C" fn update(
-        kdata: *mut core::ffi::c_void,
-        old_kdata: *mut core::ffi::c_void,
-        link: *mut bindings::bpf_link,
-    ) -> kernel::ffi::c_int {
-        from_result(|| {
-            // SAFETY: By the safety requirements.
-            let new = unsafe { Self::attached(kdata) }?;
-            // SAFETY: The kernel gives up its reference after this.
-            let old = unsafe { Ops::from_raw(old_kdata) };
-            // SAFETY: The kernel has references to both.
-            let (slot, other) = unsafe { (Self::slot(old)?, Self::slot(&new)?) };
-            if !core::ptr::eq(&*slot, &*other) {
-                return Err(EINVAL);
-            }
-            // The object that the link is of may be gone, and this be another one.
-            if !slot.holds(old, Self::owner(old_kdata, link)) {
-                return Err(ENOENT);
-            }
-            S::update(&new, old)?;
-            slot.replace(old, new)?;
-            Ok(0)
-        })
-    }
-
-    /// # Safety
-    ///
-    /// To be called by the verifier, with a valid program.
-    unsafe extern "C" fn get_func_proto(
-        func_id: bindings::bpf_func_id,
-        prog: *const bindings::bpf_prog,
-    ) -> *const bindings::bpf_func_proto {
-        // SAFETY: By the safety requirements.
-        unsafe { pro_epilogue::func_proto::<S>(func_id as i32, Prog::from_raw(prog)) }
-    }
-
-    /// The member that a program implements.
-    ///
-    /// # Safety
-    ///
-    /// The program must be valid, and the verifier have called `check_member` for it.
-    unsafe fn member_prog<'a>(prog: *const bindings::bpf_prog) -> Option<MemberProg<'a>> {
-        // SAFETY: By the safety requirements; the verifier wrote the offset after that.
-        let offset = unsafe { (*(*prog).aux).attach_st_ops_member_off };
-        let member = member::<S::Table>(offset as usize)?;
-        // SAFETY: By the safety requirements.
-        Some(MemberProg::new(unsafe { Prog::from_raw(prog) }, member))
-    }
-
-    /// # Safety
-    ///
-    /// To be called by the verifier, for a program that it checked, with a buffer for
-    /// [`INSN_BUF_SIZE`] instructions.
-    unsafe extern "C" fn gen_prologue(
-        buf: *mut bindings::bpf_insn,
-        _direct_write: bool,
-        prog: *const bindings::bpf_prog,
-    ) -> kernel::ffi::c_int {
-        // SAFETY: By the safety requirements. The buffer was cleared when it was allocated.
-        let buf = unsafe { core::slice::from_raw_parts_mut(buf, INSN_BUF_SIZE) };
-        // SAFETY: The union at the end of a program is its instructions, of which there is at least
-        // one, and nobody changes them now.
-        let first: bindings::bpf_insn = unsafe {
-            core::ptr::addr_of!((*prog).__bindgen_anon_2)
-                .cast::<bindings::bpf_insn>()
-                .read()
-        };
-        // SAFETY: By the safety requirements.
-        let len = unsafe { Self::member_prog(prog) }
-            .ok_or(EINVAL)
-            .and_then(|prog| pro_epilogue::prologue::<S>(buf, &prog, &first))
-            .unwrap_or_else(|_| pro_epilogue::refuse(buf, Some(&first)));
-        len as kernel::ffi::c_int
-    }
-
-    /// # Safety
-    ///
-    /// As for `gen_prologue`; the kernel will save the context at `ctx_off`.
-    unsafe extern "C" fn gen_epilogue(
-        buf: *mut bindings::bpf_insn,
-        prog: *const bindings::bpf_prog,
-        ctx_off: i16,
-    ) -> kernel::ffi::c_int {
-        // SAFETY: By the safety requirements. The buffer was cleared when it was allocated.
-        let buf = unsafe { core::slice::from_raw_parts_mut(buf, INSN_BUF_SIZE) };
-        // SAFETY: By the safety requirements.
-        let len = unsafe { Self::member_prog(prog) }
-            .ok_or(EINVAL)
-            .and_then(|prog| pro_epilogue::epilogue::<S>(buf, &prog, ctx_off))
-            .unwrap_or_else(|_| pro_epilogue::refuse(buf, None));
-        len as kernel::ffi::c_int
-    }
-
-    /// # Safety
-    ///
-    /// To be called by the verifier.
-    unsafe extern "C" fn is_valid_access(
-        off: kernel::ffi::c_int,
-        size: kernel::ffi::c_int,
-        access: bindings::bpf_access_type,
-        prog: *const bindings::bpf_prog,
-        info: *mut bindings::bpf_insn_access_aux,
-    ) -> bool {
-        // SAFETY: By the safety requirements.
-        unsafe { rust_bpf_helper_is_valid_access(off, size, access, prog.cast(), info.cast()) }
-    }
-
-    /// # Safety
-    ///
-    /// To be called by the verifier, for a store to the object that a register points to, of a
-    /// program that `check_member` was called for. The verifier has refused pointers that may fault
-    /// before (`check_ptr_to_btf_access()`).
-    unsafe extern "C" fn btf_struct_access(
-        _log: *mut bindings::bpf_verifier_log,
-        reg: *const bindings::bpf_reg_state,
-        off: kernel::ffi::c_int,
-        size: kernel::ffi::c_int,
-    ) -> kernel::ffi::c_int {
-        let stubs = S::Table::stubs();
-        let mut btf = core::ptr::null();
-        // SAFETY: By the safety requirements.
-        let id = unsafe { rust_bpf_helper_reg_struct(reg, &mut btf) };
-        let (Ok(offset), Ok(size)) = (usize::try_from(off), usize::try_from(size)) else {
-            return EACCES.to_errno();
-        };
-        // The type in Rust is that of an argument whose type in BTF the register points to.
-        let is_allowed = |member: usize, arg: usize, content: &Content| {
-            content.object().is_some_and(|object| object.may_write(offset, size))
-                // SAFETY: Both were set when a program was checked, and this is one.
-                && unsafe {
-                    rust_bpf_helper_arg_struct(stubs.btf(), stubs.ty(), member as u32, arg as u32)
-                } == id
-        };
-        let allowed = btf == stubs.btf()
-            && S::Table::MEMBERS.iter().enumerate().any(|(index, member)| {
-                let mut args = member.signature.args.iter().enumerate();
-                args.any(|(arg, content)| is_allowed(index, arg, content))
-            });
-        if allowed {
-            0
-        } else {
-            EACCES.to_errno()
-        }
     }
 }

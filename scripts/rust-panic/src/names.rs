@@ -310,7 +310,7 @@ pub(crate) fn entry(symbol: &str) -> String {
         return format!("helper `{function}`");
     }
     if let Some(method) = path
-        .strip_prefix("<bpf::struct_ops::table::Ops<")
+        .strip_prefix("<bpf::struct_ops::slot::Ops<")
         .and_then(|path| path.rsplit_once(">::"))
     {
         return format!("default body of `{}`", method.1);

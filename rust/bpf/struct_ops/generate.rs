@@ -9,8 +9,8 @@
 //! C: `bpf_convert_ctx_accesses()` and `bpf_do_misc_fixups()` in `kernel/bpf/fixups.c`.
 
 use super::{
-    subsystem::StructOps,
-    table::Member, //
+    prog::MemberProg,
+    subsystem::StructOps, //
 };
 use crate::{
     helpers::rust_bpf_helper_throw_id,
@@ -31,36 +31,8 @@ use kernel::{
         self,
         bpf_insn, //
     },
-    prelude::*,
-    str::CStr, //
+    prelude::*, //
 };
-
-/// A program that implements a member.
-pub struct MemberProg<'a> {
-    prog: &'a Prog,
-    member: &'static Member,
-}
-
-impl<'a> MemberProg<'a> {
-    pub(super) fn new(prog: &'a Prog, member: &'static Member) -> Self {
-        Self { prog, member }
-    }
-
-    /// The member.
-    pub fn member(&self) -> &'static Member {
-        self.member
-    }
-
-    /// The name of the program, as its author gave it; it may be cut off after 15 bytes.
-    pub fn name(&self) -> &CStr {
-        self.prog.name()
-    }
-
-    /// Whether the program may sleep.
-    pub fn is_sleepable(&self) -> bool {
-        self.prog.is_sleepable()
-    }
-}
 
 /// Whether an instruction calls a function of the kernel by its address, or a helper by its id.
 fn is_call(insn: &bpf_insn) -> bool {
