@@ -3,48 +3,60 @@
 //! struct_ops: tables of functions that BPF programs implement and a subsystem calls.
 //!
 //! A trait declares the table. Its signatures are the contract between the subsystem, which passes
-//! arguments, and the programs, which return:
+//! arguments, and the programs, which return results:
 //!
-//! ```ignore
-//! /// What programs decide about requests. `struct bpf_admission_ops` for them.
+//! ```
+//! # use bpf::{prelude::*, struct_ops};
+//! # use kernel::prelude::*;
+//! # #[derive(BtfType)]
+//! # #[btf(object, name = "bpf_request")]
+//! # struct Request { #[btf] size: u64 }
+//! /// The decisions of programs about requests. `struct bpf_admission_ops` for programs.
 //! #[struct_ops(bpf_admission_ops)]
 //! pub trait AdmissionOps {
-//!     /// The queue that the table is for.
+//!     /// The number of the queue to which the table belongs.
 //!     #[data]
 //!     fn queue(&self) -> u32;
 //!
-//!     /// Whether the request may enter.
+//!     /// Returns whether the request may enter the queue.
 //!     fn admit(&self, request: &Object<Request>) -> bool;
 //!
-//!     /// A request has left.
-//!     fn left(&self, request: &Object<Request>, nanoseconds: u64) {}
+//!     /// A request left the queue after this time.
+//!     fn left(&self, request: &Object<Request>, nanoseconds: u64) {
+//!         let (_, _) = (request, nanoseconds);
+//!     }
 //! }
 //! ```
 //!
-//! - A function without a body must be implemented by every table. One with a body is optional, and
-//!   the body is what happens without it.
-//! - `#[sleepable]` before a function lets its program sleep. Only who owns the table
-//!   ([`Attached`]) can call members of such a table, because it must not be in an RCU read-side
-//!   critical section.
-//! - `#[data]` is a value that the table's author gives: an integer, or an array of them.
+//! - Every table must implement a function without a body. A function with a body is optional; the
+//!   body runs if the table does not implement the function.
+//! - `#[sleepable]` before a function lets its program sleep. Only the owner of an [`Attached`] can
+//!   call members of such a table, because the caller must not be in an RCU read-side critical
+//!   section.
+//! - `#[data]` declares a value that the author of the table gives: an integer, or an array of
+//!   integers.
 //!
 //! | in C | in Rust | for the program |
 //! | --- | --- | --- |
 //! | `u32 n`, `bool b` | the same | a scalar |
 //! | `struct t *p` | `p: &Object<T>` | a trusted pointer |
 //! | `struct t *p__nullable` in the stub | `p: Option<&Object<T>>` | the same, or `NULL` |
-//! | `struct t *p__ref` in the stub | `p: ARef<Object<T>>` | a reference that it has to give up |
+//! | `struct t *p__ref` in the stub | `p: ARef<Object<T>>` | a reference that the program must release |
 //! | returns `void`, `u32`, `bool` | the same | any scalar |
-//! | returns `int`: 0 or errno | returns `Result<()>` | any scalar; what is no error number is `EINVAL` |
-//! | returns `struct t *` | returns `Option<ARef<Object<T>>>` | a reference that it holds, or `NULL` |
+//! | returns `int`: 0 or errno | returns `Result<()>` | any scalar; a negative number that is no error number becomes `EINVAL` |
+//! | returns `struct t *` | returns `Option<ARef<Object<T>>>` | a reference that the program holds, or `NULL` |
 //! | `struct bpf_struct_ops`, `cfi_stubs` | [`StructOpsType`] and [`StructOps`] | |
 //! | `.init`, `.reg`, `.unreg`, `.update`, `.validate`, `.init_member`, `.check_member` | methods of [`StructOps`] | |
-//! | `.btf_struct_access` | `#[btf(write)]` on fields of objects | what it may write |
+//! | `.btf_struct_access` | `#[btf(write)]` on fields of objects | the fields that the program may write |
 //! | RCU and a pointer, or a mutex | [`Slot`] | |
 //!
-//! A subsystem implements [`StructOps`], and has a static [`StructOpsType`] that its module registers:
+//! A subsystem implements [`StructOps`]. Its module registers a static [`StructOpsType`]:
 //!
-//! ```ignore
+//! ```
+//! # use bpf::{prelude::*, struct_ops, struct_ops::{Slot, StructOps, StructOpsType}};
+//! # use kernel::prelude::*;
+//! # #[struct_ops(bpf_admission_ops)]
+//! # pub trait AdmissionOps { fn admit(&self, size: u64) -> bool; }
 //! struct Admission;
 //!
 //! static POLICY: Slot<AdmissionOpsTable> = Slot::new();
@@ -60,42 +72,57 @@
 //!
 //! static ADMISSION: StructOpsType<Admission> = StructOpsType::new();
 //!
-//! // In the module's init: ADMISSION.register(module)?
-//! // Where requests come in: POLICY.with(|policy| policy.admit(&request)).unwrap_or(true)
+//! /// Is called where requests arrive.
+//! pub fn may_enter(size: u64) -> bool {
+//!     POLICY.with(|policy| policy.admit(size)).unwrap_or(true)
+//! }
+//!
+//! /// Is called from the module's `init`.
+//! pub fn register(module: &'static ThisModule) -> Result {
+//!     ADMISSION.register(module)
+//! }
 //! ```
 //!
-//! A [`Slot`] is where one table is. A table's values may say in which slot it belongs: that of the
-//! queue with this number, say, which need not be a static. The crate puts tables in and takes them
-//! out, whether they are attached by a link (`SEC(".struct_ops.link")`), which can replace one by
-//! another in one step, or by their map (`SEC(".struct_ops")`). That it is the crate which does,
-//! and as the last step, is not for convenience: when a map is refused, the kernel frees its
-//! trampolines at once, so that nobody must have seen them.
+//! A [`Slot`] is the place of one table. The data members of a table may say to which slot it
+//! belongs, for example to the slot of the queue with a number; a slot need not be a static. The
+//! crate puts a table into its slot and takes it out, whether a link (`SEC(".struct_ops.link")`) or
+//! the map itself (`SEC(".struct_ops")`) attaches the table. A link can replace a table by another
+//! one in one step. The crate puts a table into its slot as the last step, because the kernel frees
+//! the trampolines of a map that is refused at once: no CPU may have called them.
 //!
-//! # What programs may write
+//! # Fields that programs may write
 //!
-//! The fields of an object that are marked `#[btf(write)]`, by programs of all tables of the module
-//! of which a member gets the object. They are atomics, because Rust code may look at them at the
-//! same time. A store has to be of the whole field; atomic operations are allowed. All other
-//! stores are refused: "cannot write into ptr_...". But a program can pass the field on as memory,
-//! to a kfunc or to a global function of its own, and those may write less than all of it: what is
-//! read may be half of one value and half of another.
+//! A program may write the fields of an object that are marked `#[btf(write)]` if a member of any
+//! table of the module takes the object. These fields are atomics, because Rust code may read them at
+//! the same time. A store must cover the whole field; atomic operations are allowed. The verifier
+//! rejects other stores: "cannot write into ptr_...". A program can also pass the field as memory, to
+//! a kfunc or to a global function of its own, and these may write a part of the field: a reader may
+//! see half of one value and half of another.
 //!
 //! # Prologues and epilogues
 //!
-//! A subsystem can have instructions of its own run before each program of a member, and when it
-//! returns: [`StructOps::prologue`] and [`StructOps::epilogue`]. They call functions that
-//! [`bpf_helper!`](crate::bpf_helper) makes, which get the program's arguments and may stop it or change
-//! what it returned; a program cannot leave them out. See [`pro_epilogue`](crate::pro_epilogue).
+//! A subsystem can add instructions that run before each program of a member, and when the program
+//! returns: [`StructOps::prologue`] and [`StructOps::epilogue`]. The instructions call functions that
+//! [`bpf_helper!`](crate::bpf_helper) defines. These take arguments of the program, and may keep the
+//! program from running or change its result. A program cannot avoid them. See
+//! [`pro_epilogue`](crate::pro_epilogue).
 //!
-//! ```ignore
+//! ```
+//! # use bpf::{bpf_helper, prelude::*, struct_ops, struct_ops::{MemberProg, Slot, StructOps}};
+//! # use bpf::pro_epilogue::{Epilogue, Helper, Input};
+//! # use kernel::prelude::*;
+//! # #[struct_ops(bpf_price_ops)]
+//! # pub trait PriceOps { fn cost(&self, bound: u32) -> u32; }
+//! # static PRICES: Slot<PriceOpsTable> = Slot::new();
+//! # struct Prices;
 //! bpf_helper! {
-//!     /// No request costs more than the bound, whatever the program says.
-//!     static BOUND = fn(request: &Object<Request>, cost: u32) -> u32 {
-//!         cost.min(request.bound())
+//!     /// A request costs at most `bound`, whatever the program returns.
+//!     static BOUND = fn(bound: u32, cost: u32) -> u32 {
+//!         cost.min(bound)
 //!     };
 //! }
 //!
-//! impl StructOps for Admission {
+//! impl StructOps for Prices {
 //!     const HELPERS: &'static [&'static Helper] = &[&BOUND];
 //!
 //!     fn epilogue(prog: &MemberProg<'_>, code: &mut Epilogue<'_>) {
@@ -105,44 +132,46 @@
 //!             code.set_result(bounded);
 //!         }
 //!     }
-//!     ...
+//! #   type Table = PriceOpsTable;
+//! #   type Slot = &'static Slot<Self::Table>;
+//! #   fn slot(_table: &Self::Table, _module: &ModuleRef) -> Result<Self::Slot> { Ok(&PRICES) }
 //! }
 //! ```
 //!
 //! # Lifetimes
 //!
-//! A struct_ops map keeps its programs and the module that declared the table
-//! (`bpf_struct_ops_map_alloc()`); a program runs only from a map, and only from one of the table
-//! that it was verified for, which is checked when the map is filled.
-//! An [`Attached`] is a reference to the map. What prologues and epilogues call is in the same
-//! module, or in one that it depends on. So no code that can still run goes away: neither a
-//! program's while the subsystem calls it, nor the subsystem's while a program does. A module with
-//! a table that is attached, or whose program is still in a map, cannot be unloaded (`EAGAIN`).
+//! A struct_ops map holds a reference to its programs and to the module that declares the table
+//! (`bpf_struct_ops_map_alloc()`). A program runs only from a map, and only from a map of the table
+//! for which the verifier accepted the program; the crate checks that when user space fills the map.
+//! An [`Attached`] is a reference to the map. The helpers of prologues and epilogues are in the same
+//! module, or in a module on which it depends. So no code that can still run is unloaded: neither a
+//! program while the subsystem calls it, nor the subsystem while it runs a program. A module whose
+//! table is attached, or is in a map, cannot be unloaded (`EAGAIN`).
 //!
-//! # What calls cost
+//! # Costs
 //!
-//! In instructions, on x86-64, of a program that does nothing and is called through a slot: 135 in
-//! all. An epilogue that has a helper bound the result adds 9, a prologue with one adds
-//! 15. The functions are called directly; if one is too far away for that, the table is not
-//! registered. Would the kernel call it through a pointer, it would be 4 more each time.
-//! `selftests/bench/README.md` has the numbers, beside the same in C.
+//! On x86-64, a call through a slot of a program that does nothing takes 135 instructions in all. An
+//! epilogue with a helper that bounds the result adds 9, a prologue with a helper adds 15. The
+//! instructions call helpers directly; if a helper is too far away for a direct call, the table
+//! cannot be registered. An indirect call would cost four more instructions.
+//! `selftests/bench/README.md` has the numbers, beside the numbers of C.
 //!
-//! # Calls inside of calls
+//! # Nested calls
 //!
-//! A program may call a kfunc that calls a member again. The kernel does not end that; the crate does,
-//! before the stack is full, and after eight calls on a CPU: a member that would be called then does
-//! what it does without a program.
+//! A program may call a kfunc that calls a member again. The kernel does not limit that. The crate
+//! does, before the stack is full, and after eight nested calls on a CPU: it then runs the default of
+//! the member in place of the program.
 //!
-//! # What it does not do
+//! # Not supported
 //!
-//! - Pointers to structs that are no [`Object`](crate::Object), memory, and pointers into arenas as
-//!   arguments.
-//! - Tail calls between programs of tables: the kernel does not tell all kinds of arguments apart.
-//! - In programs with a prologue or an epilogue: `bpf_throw()`, which would leave the epilogue out,
-//!   and jumps through tables (`gotox`), which could run the prologue again.
-//! - Different rules for what programs of different members may read or write.
-//! - Tables of more than 23 members: the kernel would take the number of one for something else.
-//! - Tables of which one member is called by another's program.
+//! - Arguments that are pointers to structs other than an [`Object`](crate::Object), memory, or
+//!   pointers into arenas.
+//! - Tail calls between programs of tables: the kernel does not compare all properties of arguments.
+//! - In programs with a prologue or an epilogue: `bpf_throw()`, which would skip the epilogue, and
+//!   jumps through tables (`gotox`), which could run the prologue again.
+//! - Different rules for programs of different members about the fields that they may read or write.
+//! - Tables of more than 23 members: the kernel would take the number of a member for something else.
+//! - Calls of a member of one table by a program of another table.
 //!
 //! C header: [`include/linux/bpf.h`](srctree/include/linux/bpf.h)
 
