@@ -115,6 +115,9 @@ pub(crate) struct Header {
 }
 
 impl Header {
+    /// The offset of `rcu` in bytes.
+    pub(crate) const RCU: usize = offset_of!(Self, rcu);
+
     /// Makes the memory of an object with one reference, and without a value. May be called in any
     /// context.
     ///
@@ -189,7 +192,7 @@ impl Header {
     unsafe fn drop_value(head: *mut bindings::callback_head, is_chained: bool) {
         // SAFETY: The pointer is one to the field of a header.
         let header =
-            unsafe { NonNull::new_unchecked(head.byte_sub(offset_of!(Self, rcu)).cast::<Self>()) };
+            unsafe { NonNull::new_unchecked(head.byte_sub(Self::RCU).cast::<Self>()) };
         // SAFETY: The header is valid until the memory is given up below.
         let (object, reclaim) = unsafe { (Self::object(header), (*header.as_ptr()).reclaim) };
         // SAFETY: This is the callback.

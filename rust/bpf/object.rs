@@ -254,8 +254,9 @@ impl<T: BtfObject> Object<T> {
         Error: From<E>,
     {
         const {
+            // `kfree_rcu()` takes an offset of 4096 or more for a pointer to a function.
             assert!(
-                size_of::<Self>() <= 4096 + size_of::<Header>(),
+                Self::HEADER + Header::RCU < 4096,
                 "an object has at most 4 KiB; put what is larger into a box"
             );
             assert!(
