@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Open-coded iterators: loops of BPF programs over what a Rust iterator yields.
+//! Open-coded iterators: loops of BPF programs over the items of a Rust iterator.
 //!
-//! `#[kfunc_iterator(name)]` on the `impl` of a type with `new` and `next` makes three kfuncs of it
-//! and the struct that a program has on its stack:
+//! `#[kfunc_iterator(name)]` on the `impl` of a type with `new` and `next` generates three kfuncs
+//! (`bpf_iter_name_new`, `_next` and `_destroy`) and the struct that a program keeps on its stack:
 //!
 //! ```ignore
 //! /// The numbers from `first` to `last`.
@@ -11,7 +11,7 @@
 //!
 //! #[kfunc_iterator(range)]
 //! impl Range {
-//!     /// Begins with @first. There must be something to count.
+//!     /// Starts an iterator from @first to @last. Returns -EINVAL if @first is greater.
 //!     fn new(first: u64, last: u64) -> Result<Self> {
 //!         if first > last {
 //!             return Err(EINVAL);
@@ -36,35 +36,35 @@
 //!         sum += *number;
 //! ```
 //!
-//! The value of the type lives on the program's stack from `new` to `destroy`, which drops it. The
-//! verifier sees to it that `next` and `destroy` come after `new`, and that `destroy` comes. If
-//! `new` fails, there is nothing to iterate over, and `destroy` has nothing to drop. After the
-//! first [`None`] there are no more items, because the verifier concludes so: the value is dropped
-//! then, and `next` is not called again.
+//! The Rust iterator lives on the program's stack from `new` to `destroy`, which drops it. The
+//! verifier makes sure that a program calls `next` and `destroy` only after `new`, and that it
+//! calls `destroy`. If `new` fails, `next` returns `NULL` and `destroy` drops nothing. The verifier
+//! concludes from the first `NULL` that the loop has ended. So the Rust iterator is dropped when
+//! its `next` returns [`None`], and its `next` is not called again.
 //!
 //! # Items
 //!
-//! - An integer, a `bool` or an array of them, by value. The program gets a pointer to read it,
-//!   which is valid until `destroy`; `next` changes what it points to.
-//! - An object, as [`RcuPtr<'a, Object<T>>`](crate::RcuPtr), if `next` takes `&'a rcu::Guard`. Then the
+//! - An integer, a `bool`, or an array of one of these, by value. The program gets a read-only
+//!   pointer to the item, which is valid until `destroy`. The next call of `next` overwrites the
+//!   item.
+//! - An object, as [`RcuPtr<'a, Object<T>>`](crate::RcuPtr), if `next` takes `&'a rcu::Guard`. The
 //!   program must be in an RCU read-side critical section from `new` on (`KF_RCU_PROTECTED`), and
-//!   the pointer is valid until its end. To keep the object, it calls a kfunc that makes a
-//!   reference of an `RcuPtr` argument.
+//!   the pointer is valid until the end of that section. To keep the object, the program calls a
+//!   kfunc that takes an `RcuPtr` and returns a reference.
 //!
-//! What cannot be an item, and why:
+//! # What this module does not do
 //!
-//! - A struct by value. The verifier takes a pointer to a struct for one to an object that is valid
-//!   as long as the program runs, and this one would not be.
-//! - A reference (`ARef`). When the verifier follows the path on which `next` returns `NULL`, it
-//!   keeps the reference that `KF_ACQUIRE` brought (`process_iter_next_call()`), and refuses every
-//!   program.
-//!
-//! A loop ends after 8,388,608 items, even if there were more: a program that walks for ever would hold
-//! up RCU.
-//!
-//! A lock cannot be held from one call to the next. The verifier does not know of it: the program
-//! could sleep under a spinlock, or begin a second iterator over what is locked. So an iterator must
-//! be `Send`, which guards are not.
+//! - A struct cannot be an item by value. The verifier treats a pointer to a struct as a pointer to
+//!   an object that is valid until the program ends, but the item would be valid only until
+//!   `destroy`.
+//! - A reference (`ARef`) cannot be an item. On the path on which `next` returns `NULL`, the
+//!   verifier does not remove the reference that `KF_ACQUIRE` added (`process_iter_next_call()`),
+//!   and therefore rejects every program.
+//! - A loop does not continue after 8,388,608 items. An endless loop would block the RCU grace
+//!   period.
+//! - An iterator cannot hold a lock between two calls. The verifier does not know of the lock: the
+//!   program could sleep under a spinlock, or start a second iterator that takes the same lock. So
+//!   an iterator must be `Send`; the guards of locks are not `Send`.
 //!
 //! C: `KF_ITER_NEW`, `KF_ITER_NEXT`, `KF_ITER_DESTROY` in
 //! [`include/linux/btf.h`](srctree/include/linux/btf.h).
@@ -82,34 +82,35 @@ use core::{
     mem::MaybeUninit, //
 };
 
-/// What `next` of an iterator can yield.
+/// A type that `next` of an iterator can return as an item.
 ///
 /// # Safety
 ///
-/// The pointer that `place` returns must be one that the verifier may take for what it concludes
-/// from `BTF`: memory of that size until the iterator is destroyed, or an RCU-protected object.
+/// The pointer that `place` returns must point to the type that the verifier reads from `BTF`:
+/// memory of that size that is valid until the iterator is destroyed, or an object that RCU
+/// protects.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an item of an open-coded iterator",
     label = "yield an integer, `bool`, an array of them, or `RcuPtr<'a, Object<T>>`"
 )]
 pub unsafe trait IteratorItem: Sized {
-    /// Where an item lies while the program looks at it.
+    /// The memory for an item in the iterator; `()` if the item is a pointer to an object.
     type Slot;
 
-    /// The item's type, without its lifetime.
+    /// The type of the item without its lifetime.
     type Kind: 'static;
 
-    /// The type that `next` returns in BTF.
+    /// The result type of `next` in BTF.
     const BTF: &'static str;
 
-    /// Puts the item in its place and returns what the program gets.
+    /// Stores the item in `slot`, if the item is a value. Returns the pointer for the program.
     fn place(self, slot: &mut MaybeUninit<Self::Slot>) -> *const core::ffi::c_void;
 }
 
 macro_rules! by_value {
     ($($ty:ty),*) => {$(
-        // SAFETY: The slot is a part of the iterator, which is on the program's stack, and the
-        // verifier takes the pointer away when the iterator is destroyed (`parent_id`).
+        // SAFETY: The slot is a part of the iterator on the program's stack. The verifier
+        // invalidates the pointer when the program destroys the iterator (`parent_id`).
         unsafe impl IteratorItem for $ty {
             type Slot = $ty;
             type Kind = $ty;
@@ -121,7 +122,9 @@ macro_rules! by_value {
             }
         }
 
-        // SAFETY: The same. The size is that of the array.
+        // SAFETY: The slot is a part of the iterator on the program's stack, and `BTF` has the size
+        // of the array. The verifier invalidates the pointer when the program destroys the
+        // iterator.
         unsafe impl<const N: usize> IteratorItem for [$ty; N] {
             type Slot = [$ty; N];
             type Kind = [$ty; N];
@@ -137,8 +140,8 @@ macro_rules! by_value {
 
 by_value!(u8, u16, u32, u64, i8, i16, i32, i64, bool);
 
-// SAFETY: `new` of such an iterator has `KF_RCU_PROTECTED`, and the verifier takes the pointer away
-// at the end of the critical section (`MEM_RCU`).
+// SAFETY: The `new` of an iterator over `RcuPtr`s has `KF_RCU_PROTECTED`. The verifier invalidates
+// the pointer at the end of the RCU read-side critical section (`MEM_RCU`).
 unsafe impl<T: BtfObject> IteratorItem for RcuPtr<'_, Object<T>> {
     type Slot = ();
     type Kind = Object<T>;
@@ -150,50 +153,50 @@ unsafe impl<T: BtfObject> IteratorItem for RcuPtr<'_, Object<T>> {
     }
 }
 
-/// As many items as a loop gets, whatever `next` says. The verifier takes it for granted that loops
-/// end soon; an iterator of the kernel has the same bound (`BPF_MAX_LOOPS`).
+/// The largest number of items in a loop. The verifier assumes that a loop ends soon; the iterators
+/// of the kernel have the same limit (`BPF_MAX_LOOPS`).
 const MAX_ITEMS: u32 = 8 << 20;
 
-/// What a program has on its stack. For the code that `#[kfunc_iterator]` generates.
+/// The iterator on the stack of a program. For the code that `#[kfunc_iterator]` generates.
 ///
 /// # Invariants
 ///
-/// There is a `value` if `left` is not 0.
+/// `value` is [`Some`] if `left` is not 0.
 #[doc(hidden)]
 #[repr(C)]
 pub struct State<I: Send, S, K = ()> {
-    // First, so that a pointer to it is the one that `next` got.
+    // The first field, so that the address of the item is the address that the program passed.
     slot: MaybeUninit<S>,
     value: Option<I>,
-    /// The number of items that `next` may still yield; 0 if `new` failed, or once `next` returned
+    /// The number of items that `next` may still return; 0 after `new` failed or `next` returned
     /// [`None`].
     left: u32,
-    /// What BTF says that `next` yields.
+    /// The type of the items in BTF.
     _kind: PhantomData<fn() -> K>,
 }
 
 impl<I: Send, S, K> State<I, S, K> {
-    /// The size in words of 8 bytes.
+    /// The size of the iterator in words of 8 bytes.
     pub const WORDS: usize = {
         assert!(
             align_of::<Self>() <= 8,
-            "an iterator lies on the stack of a BPF program, which is aligned to 8 bytes"
+            "an iterator on a BPF program's stack is aligned to 8 bytes; put its data into a box"
         );
         assert!(
             size_of::<Self>() <= 256,
-            "an iterator takes more than half of a BPF program's stack; put it in a box"
+            "an iterator takes more than half of a BPF program's stack; put its data into a box"
         );
         size_of::<Self>().div_ceil(8)
     };
 
-    /// Begins.
+    /// Initializes `state` as an iterator without a value.
     ///
     /// # Safety
     ///
-    /// `state` must be valid for writes of `WORDS`.
+    /// `state` must be valid for writes of `WORDS` words.
     #[inline(always)]
     pub unsafe fn begin(state: *mut Self) {
-        // SAFETY: By the safety requirements.
+        // SAFETY: The caller passes a pointer that is valid for writes of the size of `Self`.
         unsafe {
             state.write(Self {
                 value: None,
@@ -204,15 +207,15 @@ impl<I: Send, S, K> State<I, S, K> {
         };
     }
 
-    /// Gives the iterator what `new` made.
+    /// Stores the Rust iterator that `new` returned.
     #[inline(always)]
     pub fn set(&mut self, value: I) {
         self.value = Some(value);
-        // INVARIANT: There is a value.
+        // INVARIANT: `value` is `Some`.
         self.left = MAX_ITEMS;
     }
 
-    /// Yields the next item.
+    /// Calls `next` and returns a pointer to the item, or null after the last item.
     #[inline(always)]
     pub fn next<T: IteratorItem<Slot = S, Kind = K>>(
         &mut self,
@@ -223,7 +226,7 @@ impl<I: Send, S, K> State<I, S, K> {
         if is_over {
             return self.end();
         }
-        // SAFETY: By the type invariants, there is a value, because `left` was not 0.
+        // SAFETY: `left` was not 0, so `value` is `Some` by the type invariants.
         let value = unsafe { self.value.as_mut().unwrap_unchecked() };
         match next(value) {
             Some(item) => item.place(&mut self.slot),
@@ -231,10 +234,10 @@ impl<I: Send, S, K> State<I, S, K> {
         }
     }
 
-    /// Yields nothing any more.
+    /// Drops the Rust iterator and returns null.
     #[inline(always)]
     fn end(&mut self) -> *const core::ffi::c_void {
-        // INVARIANT: Nothing is left.
+        // INVARIANT: `left` is 0, so `value` may be `None`.
         self.left = 0;
         self.value = None;
         core::ptr::null()
@@ -259,10 +262,10 @@ mod tests {
         }, //
     };
 
-    /// How many iterators were dropped.
+    /// The number of iterators that were dropped.
     static DROPS: Atomic<u32> = Atomic::new(0);
 
-    /// Counts down, and would begin anew.
+    /// Counts down to 1. After [`None`], it would start again.
     struct Countdown {
         from: u16,
         left: u16,
@@ -276,7 +279,7 @@ mod tests {
 
     #[kfunc_iterator(kunit_countdown)]
     impl Countdown {
-        /// Begins with what is in @from, which must be one number.
+        /// Starts with the number in @from, which must be one byte.
         fn new(from: &[u8]) -> Result<Self> {
             let &[from] = from else {
                 return Err(ERANGE);
@@ -299,12 +302,12 @@ mod tests {
         }
     }
 
-    /// Something that programs hold references to.
+    /// The value of the objects that `Same` returns.
     #[derive(BtfType)]
     #[btf(object, name = "bpf_kunit_item")]
     struct Item;
 
-    /// Yields one object, as often as it is asked.
+    /// Returns the same object on every call.
     struct Same(ARef<Object<Item>>);
 
     #[kfunc_iterator(kunit_same)]
@@ -318,7 +321,7 @@ mod tests {
         }
     }
 
-    /// The kfuncs as the JIT's code calls them.
+    /// The entry points of the kfuncs, which the code of the JIT calls.
     mod entry {
         use super::c_void;
 
@@ -336,7 +339,7 @@ mod tests {
         }
     }
 
-    /// What a program has on its stack: an iterator between other things.
+    /// The stack of a program: an iterator between two other words.
     #[repr(C)]
     struct Stack<const WORDS: usize> {
         before: u64,
@@ -362,7 +365,7 @@ mod tests {
             self.it.as_mut_ptr().cast()
         }
 
-        /// Whether nothing was written beside the iterator.
+        /// Returns whether the words around the iterator are unchanged.
         fn is_clean(&self) -> bool {
             self.before == Self::GARBAGE && self.after == Self::GARBAGE
         }
@@ -370,37 +373,38 @@ mod tests {
 
     impl CountdownStack {
         fn begin(&mut self, mut from: [u8; 2], len: u32) -> i32 {
-            // SAFETY: There is room for the iterator, and so many bytes or the size is refused.
+            // SAFETY: The stack has room for the iterator. The kfunc reads `len` bytes at `from`
+            // only if `len` is at most 2.
             unsafe { entry::bpf_iter_kunit_countdown_new(self.it(), from.as_mut_ptr(), len) }
         }
 
         fn next(&mut self) -> Option<[u32; 2]> {
-            // SAFETY: There was a `begin`. An item is there until the iterator is destroyed.
+            // SAFETY: `begin` has initialized the iterator. The item is copied before `destroy`.
             unsafe { entry::bpf_iter_kunit_countdown_next(self.it()).as_ref() }.copied()
         }
 
         fn destroy(&mut self) {
-            // SAFETY: As above.
+            // SAFETY: `begin` has initialized the iterator.
             unsafe { entry::bpf_iter_kunit_countdown_destroy(self.it()) };
         }
     }
 
     #[test]
-    fn the_room_is_whole_words() {
+    fn the_size_of_an_iterator_is_rounded_up_to_words() {
         assert_eq!(State::<(), ()>::WORDS, 1);
         assert_eq!(State::<u8, u8>::WORDS, 1);
-        // With whether there is a value, nine bytes.
+        // `[u8; 7]` takes 8 bytes with the tag of the `Option`, and `left` takes 4 bytes.
         assert_eq!(State::<[u8; 7], ()>::WORDS, 2);
         assert_eq!(State::<[u8; 8], ()>::WORDS, 2);
         assert_eq!(State::<[u8; 7], u8>::WORDS, 2);
         assert_eq!(State::<u64, [u64; 2]>::WORDS, 5);
-        // The most that there can be.
+        // The largest iterator that compiles.
         assert_eq!(State::<[u8; 251], ()>::WORDS, 32);
         assert!(align_of::<State<u64, u64>>() <= 8);
     }
 
     #[test]
-    fn items_come_one_after_the_other() {
+    fn next_returns_the_items_in_order_and_then_null() {
         let mut stack = CountdownStack::new();
         assert_eq!(stack.begin([2, 0], 1), 0);
         assert_eq!(stack.next(), Some([2, 4]));
@@ -411,11 +415,11 @@ mod tests {
     }
 
     #[test]
-    fn an_item_lies_where_the_iterator_begins() {
+    fn the_item_is_at_the_address_of_the_iterator() {
         let mut stack = CountdownStack::new();
         assert_eq!(stack.begin([2, 0], 1), 0);
         let place = stack.it();
-        // SAFETY: It is begun.
+        // SAFETY: `begin` has initialized the iterator.
         let (first, second) = unsafe {
             let it = stack.it();
             (
@@ -429,14 +433,14 @@ mod tests {
     }
 
     #[test]
-    fn after_the_end_there_is_nothing() {
+    fn next_returns_null_after_the_end() {
         DROPS.store(0, Relaxed);
         let mut stack = CountdownStack::new();
         assert_eq!(stack.begin([1, 0], 1), 0);
         assert_eq!(stack.next(), Some([1, 1]));
         assert_eq!(DROPS.load(Relaxed), 0);
         assert_eq!(stack.next(), None);
-        // Who has nothing more to yield is dropped, and is not dropped again.
+        // The Rust iterator is dropped after the last item, and only once.
         assert_eq!(DROPS.load(Relaxed), 1);
         assert_eq!(stack.next(), None);
         assert_eq!(stack.next(), None);
@@ -445,14 +449,14 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_can_be_left() {
+    fn destroy_before_the_end_drops_the_iterator() {
         DROPS.store(0, Relaxed);
         let mut stack = CountdownStack::new();
         assert_eq!(stack.begin([9, 0], 1), 0);
         stack.destroy();
         assert_eq!(DROPS.load(Relaxed), 1);
 
-        // The place is used again, as in a nested loop.
+        // The program uses the same stack slot again, as in a nested loop.
         assert_eq!(stack.begin([9, 0], 1), 0);
         assert_eq!(stack.next(), Some([9, 81]));
         stack.destroy();
@@ -461,9 +465,9 @@ mod tests {
     }
 
     #[test]
-    fn what_did_not_begin_is_over() {
+    fn next_returns_null_after_new_failed() {
         DROPS.store(0, Relaxed);
-        // `new` fails, or is not called because its argument cannot be copied.
+        // `new` fails, or is not called because the kfunc cannot copy the argument.
         for (len, errno) in [(2, ERANGE), (0, ERANGE), (u32::MAX, E2BIG)] {
             let mut stack = CountdownStack::new();
             assert_eq!(stack.begin([1, 1], len), errno.to_errno());
@@ -475,12 +479,13 @@ mod tests {
     }
 
     #[test]
-    fn objects_are_items_where_they_are() -> Result {
+    fn next_returns_the_address_of_an_object() -> Result {
         let item = Object::new(Item)?;
         let address: *const Object<Item> = &raw const *item;
         let mut stack = SameStack::new();
 
-        // SAFETY: There is room for the iterator. There is a reader as long as there are items.
+        // SAFETY: The stack has room for the iterator. The RCU read-side critical section lasts
+        // from `new` to `destroy`.
         let (errno, items) = unsafe {
             let it = stack.it();
             let _reader = rcu::read_lock();
@@ -497,14 +502,14 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_ends() {
+    fn next_returns_null_after_the_item_limit() {
         let mut state = MaybeUninit::<State<u32, u32, u32>>::uninit();
-        // SAFETY: There is room for it.
+        // SAFETY: `state` has room for a `State`, which `begin` initializes.
         let state = unsafe {
             State::begin(state.as_mut_ptr());
             state.assume_init_mut()
         };
-        // Nothing before `new` has made a value.
+        // Before `set`, the iterator has no items.
         assert!(state.next(|_| Some(1_u32)).is_null());
         state.set(0);
         assert_eq!(state.left, MAX_ITEMS);
@@ -518,7 +523,7 @@ mod tests {
     }
 
     #[test]
-    fn items_have_a_size_in_btf() {
+    fn the_result_type_of_next_has_a_size_in_btf() {
         assert_eq!(<i64 as IteratorItem>::BTF, "*s64");
         assert_eq!(<bool as IteratorItem>::BTF, "*bool");
         assert_eq!(<[u32; 2] as IteratorItem>::BTF, "*[2]u32");

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A lock that cannot hang, for kfuncs.
+//! A lock for kfuncs that returns an error instead of a deadlock.
 //!
-//! A kfunc runs wherever a program does: in the middle of another kfunc, of the memory allocator, of
-//! an interrupt or NMI. A spinlock that a kfunc takes may be held by the code that the program
-//! interrupted, on this CPU, and then the CPU waits for itself for ever. [`ResSpinLock`] is the
-//! kernel's answer, the lock behind BPF's own maps: it finds out that this CPU holds the lock
-//! already (`AA`), or that two CPUs wait for each other (`ABBA`), gives up after a quarter of a
-//! second in any case, and returns an error.
+//! A program can call a kfunc in any context: in the middle of another kfunc, of the memory
+//! allocator, of an interrupt or of an NMI. If the program interrupts the holder of a spinlock and
+//! the kfunc takes that spinlock, the CPU waits for itself for ever. [`ResSpinLock`] is the
+//! kernel's resilient spin lock, which BPF's own maps use. It returns an error if this CPU holds
+//! the lock already (`AA`), if two CPUs wait for each other (`ABBA`), or after a wait of a quarter
+//! of a second.
 //!
 //! ```ignore
 //! static TABLE: ModuleState<ResSpinLock<Table>> = ModuleState::new();
@@ -18,15 +18,17 @@
 //! }
 //! ```
 //!
-//! There is no guard. The kernel's lock keeps a list of the locks that a CPU holds, of which the last
-//! must be released first, and a guard that is forgotten would leave interrupts off for ever. A
-//! closure can do neither.
+//! The lock has no guard. The kernel keeps a list of the locks that each CPU holds, and a CPU must
+//! release the last lock of its list first. A guard could be dropped in another order, and a
+//! forgotten guard would leave interrupts off for ever. A closure excludes both.
 //!
-//! # What it does not do
+//! # What this module does not do
 //!
-//! - It does not sleep, and neither must the closure. Interrupts are off while it runs.
-//! - It does not say who wins: whoever gets an error has done nothing, and returns it to the program.
-//! - It does not make other locks safe: `SpinLock` and `Mutex` of the kernel crate wait for ever.
+//! - The lock does not sleep. The closure must not sleep either: interrupts are off while it runs.
+//! - The lock does not retry. After an error, the closure has not run; the kfunc returns the error
+//!   to the program.
+//! - The lock does not make other locks safe: `SpinLock` and `Mutex` of the kernel crate wait for
+//!   ever.
 //!
 //! C header: [`include/asm-generic/rqspinlock.h`](srctree/include/asm-generic/rqspinlock.h)
 
@@ -41,22 +43,24 @@ use kernel::{
     prelude::*, //
 };
 
-/// A value that one CPU at a time has access to, for the time of a closure.
+/// A value behind a resilient spin lock. One CPU at a time has access to the value, in a closure.
 ///
-/// C: `rqspinlock_t`, and `struct bpf_res_spin_lock` of programs.
+/// C: `rqspinlock_t` in
+/// [`include/asm-generic/rqspinlock.h`](srctree/include/asm-generic/rqspinlock.h). The lock that
+/// programs declare is `struct bpf_res_spin_lock`.
 pub struct ResSpinLock<T> {
     lock: UnsafeCell<bindings::rqspinlock_t>,
     value: UnsafeCell<T>,
 }
 
-// SAFETY: The value is used by one CPU at a time, whichever has the lock.
+// SAFETY: The lock and the value, which is `Send`, can be used on any CPU.
 unsafe impl<T: Send> Send for ResSpinLock<T> {}
 
-// SAFETY: As above.
+// SAFETY: Only the CPU that holds the lock uses the value, which is `Send`.
 unsafe impl<T: Send> Sync for ResSpinLock<T> {}
 
 impl<T> ResSpinLock<T> {
-    /// A lock that nobody holds.
+    /// Creates an unlocked lock around `value`.
     pub const fn new(value: T) -> Self {
         Self {
             // `raw_res_spin_lock_init()` writes zeroes.
@@ -65,22 +69,28 @@ impl<T> ResSpinLock<T> {
         }
     }
 
-    /// Runs `f` with the value, interrupts off. May be called in any context, NMIs included.
+    /// Takes the lock, calls `f` with the value, and releases the lock. Returns the result of `f`.
     ///
     /// # Errors
     ///
     /// - [`EDEADLK`]: this CPU holds the lock already, or waits for a CPU that waits for this one.
-    /// - [`ETIMEDOUT`]: it could not be had for a quarter of a second.
+    /// - [`ETIMEDOUT`]: the lock was not free for a quarter of a second.
+    ///
+    /// # Context
+    ///
+    /// Any, NMI included. Does not sleep. `f` runs with interrupts off and must not sleep.
+    ///
+    /// C: `raw_res_spin_lock_irqsave()`.
     #[inline]
     pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Result<R> {
         let mut flags = 0;
-        // SAFETY: The lock is valid and does not move while it is held: `self` is borrowed.
+        // SAFETY: `self` is borrowed, so the lock is valid and does not move while it is held.
         to_result(unsafe { rust_bpf_helper_res_spin_lock(self.lock.get(), &mut flags) })?;
-        // SAFETY: The lock is held until `f` has returned, and nobody else has the value meanwhile,
-        // not even this CPU.
+        // SAFETY: This CPU holds the lock until `f` has returned. Until then, every other call of
+        // `with` fails or waits, also on this CPU.
         let result = f(unsafe { &mut *self.value.get() });
-        // SAFETY: The lock was taken above, and all that were taken after it are released: they are
-        // closures in this one.
+        // SAFETY: This CPU holds the lock. `f` has released every lock that it took, because it can
+        // take such a lock only for the duration of a closure.
         unsafe { rust_bpf_helper_res_spin_unlock(self.lock.get(), flags) };
         Ok(result)
     }
@@ -92,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_changed_under_the_lock() {
+    fn a_closure_reads_and_changes_the_value() {
         static LOCK: ResSpinLock<u32> = ResSpinLock::new(1);
 
         assert_eq!(LOCK.with(|value| core::mem::replace(value, 2)), Ok(1));
@@ -100,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn who_holds_it_does_not_wait_for_itself() {
+    fn a_cpu_that_holds_the_lock_gets_edeadlk() {
         static LOCK: ResSpinLock<u32> = ResSpinLock::new(0);
         static OTHER: ResSpinLock<u32> = ResSpinLock::new(0);
 
@@ -111,7 +121,7 @@ mod tests {
             (again, other)
         });
         assert_eq!(results, Ok((Err(EDEADLK), Ok(Err(EDEADLK)))));
-        // It is free again, and so is the other one.
+        // Both locks are free again.
         assert_eq!(LOCK.with(|value| *value), Ok(1));
         assert_eq!(OTHER.with(|value| *value), Ok(0));
     }

@@ -1,29 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Objects: what BPF programs hold references to.
+//! Objects: values with a reference count, to which BPF programs hold pointers.
 //!
-//! An [`Object<T>`] is a `T` that is counted: Rust code and BPF programs hold it by `ARef`, and it
-//! is freed when the last reference goes, after all RCU readers that could still see it. In the
-//! signature of a kfunc
+//! An [`Object<T>`] is a `T` with a reference count. Rust code holds a reference as an `ARef`; a
+//! program holds a reference in a register or in a map. The crate frees the object after the last
+//! reference is released and an RCU grace period has passed.
 //!
-//! | Rust | for a program | flags in C |
+//! This module does not find objects by a key (see [`registry`](crate::registry)) and does not lock
+//! their fields (see [`lock`](crate::lock)).
+//!
+//! A kfunc takes and returns objects as these types:
+//!
+//! | parameter of the kfunc | argument that the program passes | in C |
 //! | --- | --- | --- |
-//! | `&Object<T>` | a trusted pointer: one that it holds a reference to | |
-//! | `Option<&Object<T>>` | the same, or `NULL` | `__nullable` |
-//! | `ARef<Object<T>>` as the first argument | a reference that it gives up | `KF_RELEASE` |
-//! | [`RcuPtr<'_, Object<T>>`](RcuPtr) | a pointer that is valid under RCU, or a trusted one | `KF_RCU` |
-//! | returns `ARef<Object<T>>` | a reference that it must give up | `KF_ACQUIRE` |
-//! | returns `Option<ARef<Object<T>>>` | the same, or `NULL`, which it must test for | `KF_ACQUIRE`, `KF_RET_NULL` |
-//! | returns `Option<RcuPtr<'_, Object<T>>>` | a pointer that is valid until it leaves RCU, or `NULL` | `KF_RCU_PROTECTED`, `KF_RET_NULL` |
+//! | `&Object<T>` | a trusted pointer: the program holds a reference | |
+//! | `Option<&Object<T>>` | a trusted pointer or `NULL` | `__nullable` |
+//! | `ARef<Object<T>>`, first parameter only | a reference, which the kfunc releases | `KF_RELEASE` |
+//! | [`RcuPtr<'_, Object<T>>`](RcuPtr) | an RCU pointer or a trusted pointer | `KF_RCU` |
 //!
-//! Of the types of the kernel, there is `RcuPtr<'_, Task>`; see [`task`](crate::task).
+//! | result of the kfunc | result that the program gets | in C |
+//! | --- | --- | --- |
+//! | `ARef<Object<T>>` | a reference, which the program must release | `KF_ACQUIRE` |
+//! | `Option<ARef<Object<T>>>` | the same or `NULL`; the program must test for `NULL` | `KF_ACQUIRE`, `KF_RET_NULL` |
+//! | `Option<RcuPtr<'_, Object<T>>>` | a pointer that is valid until the program leaves its RCU read-side critical section, or `NULL` | `KF_RCU_PROTECTED`, `KF_RET_NULL` |
 //!
-//! `T` derives [`BtfType`] with `#[btf(object)]`. Fields marked `#[btf]` can be
-//! read by programs that have a pointer; the rest of `T` is not in BTF. Those marked
-//! `#[btf(write)]`, which are atomics, can also be written by programs of the module's struct_ops
-//! tables that are passed the object (see [`struct_ops`](mod@crate::struct_ops)). A program can keep a
-//! reference in a map (`struct t __kptr *`), if the type is named in
-//! [`kfunc_set!`](crate::kfunc_set).
+//! The only type of the kernel that a kfunc can take in this way is `RcuPtr<'_, Task>`; see
+//! [`task`](crate::task).
+//!
+//! `T` derives [`BtfType`] with `#[btf(object)]`. A program that has a pointer to the object can
+//! read the fields marked `#[btf]`; the other fields of `T` are not in BTF. A field marked
+//! `#[btf(write)]` is an atomic. A program that implements a struct_ops table of the module, and to
+//! which the module passes the object, can also write that field (see
+//! [`struct_ops`](mod@crate::struct_ops)). A program can store a reference in a map value
+//! (`struct t __kptr *`) if [`kfunc_set!`](crate::kfunc_set) names the type.
 //!
 //! # Examples
 //!
@@ -51,28 +60,29 @@
 //!
 //! # Context
 //!
-//! An object can be made, and its last reference may go, wherever a program runs, NMIs included. The
-//! `T` is dropped after that, in an RCU callback, so its `Drop` must not sleep, nor wait for a lock
-//! that a program's caller may hold: see [`lock`](crate::lock).
+//! Code can create an object and release its last reference in any context, NMI included. The crate
+//! drops the `T` later, in an RCU callback. So the `Drop` of `T` must not sleep, and must not wait
+//! for a lock that the code which a program interrupts may hold: see [`lock`](crate::lock).
 //!
-//! # Objects that can be found again
+//! # Weak references and registries
 //!
-//! A [`Weak`] reference does not keep an object. `#[btf(object, registry = 64)]` gives a type a
-//! [`registry`](crate::registry), where programs find objects by a key.
+//! A [`Weak`] reference does not keep an object alive. `#[btf(object, registry = 64)]` gives a type
+//! a [`registry`](crate::registry), in which programs find objects by a key.
 //!
-//! # What the verifier does not promise
+//! # Gaps in the verifier's checks
 //!
-//! - A kfunc may return a pointer without a reference. The verifier takes it for valid until the
-//!   program ends, so only [`RcuPtr`] can be returned so: its use is confined to where RCU protects
-//!   it.
-//! - A pointer to a struct that has only scalars in BTF may be memory that the program made up
-//!   (`__btf_type_is_scalar_struct()`). So every object has a last member that is none,
-//!   `__opaque`.
-//! - A program may read at any offset behind a struct whose last member is an array of no integers
-//!   or structs (`btf_struct_walk()` takes it for a flexible array). `__opaque` is an array of no
-//!   pointers: the verifier lets no program read behind the struct.
-//! - It releases what is in the first argument and nothing else, and another argument may be the
-//!   same object, or point into it. Then the macro holds a reference until the call ends.
+//! - The verifier treats a pointer that a kfunc returns without a reference as valid until the
+//!   program ends. So a kfunc can return a pointer without a reference only as an [`RcuPtr`], which
+//!   the program can use only in its RCU read-side critical section.
+//! - The verifier accepts any memory of the program for a pointer to a struct that has only scalars
+//!   in BTF (`__btf_type_is_scalar_struct()`). So the last member of every object, `__opaque`, is
+//!   not a scalar.
+//! - The verifier lets a program read at any offset behind a struct whose last member is an array
+//!   of zero integers or structs, because `btf_struct_walk()` treats the array as a flexible array.
+//!   So `__opaque` is an array of zero pointers, which `btf_struct_walk()` does not treat so.
+//! - The verifier releases the reference in the first argument and nothing else. Another argument
+//!   may point to the same object, or into the object. The `#[kfunc]` macro therefore holds one
+//!   more reference until the call ends, if the kfunc has such an argument.
 //!
 //! C headers: [`include/linux/btf.h`](srctree/include/linux/btf.h),
 //! [`include/linux/refcount.h`](srctree/include/linux/refcount.h)
@@ -130,40 +140,44 @@ use kernel::{
     }, //
 };
 
-/// What can be the content of an [`Object`]. Implemented by `#[derive(BtfType)]`.
+/// A type whose values can be in an [`Object`]. `#[derive(BtfType)]` implements the trait.
 ///
 /// # Safety
 ///
-/// The declaration of the type must name none but scalar fields, and have a member that is none.
-/// `DTOR` must lead to the ids of the struct and of a function that drops a reference to an
-/// `Object<Self>`. `WRITABLE` must name fields of it. `reclaim` must return a static of the module
-/// that has the code of the type, made for it.
+/// - The BTF declaration of the type must name only scalar fields, and one member that is not a
+///   scalar.
+/// - `DTOR` must point to the BTF ids of the struct and of a function that releases a reference to
+///   an `Object<Self>`.
+/// - `WRITABLE` must name fields of the type.
+/// - `reclaim` must return a static that was made for the type, in the module that contains the
+///   code of the type.
 pub unsafe trait BtfObject: BtfType + Send + Sync + 'static {
-    /// For the kernel, to drop references that maps hold.
+    /// The destructor by which the kernel releases references that maps hold.
     const DTOR: *const bindings::btf_id_dtor_kfunc;
 
     /// The fields that programs of struct_ops tables may write.
     const WRITABLE: &'static [Field];
 
-    /// How objects of the type are freed.
+    /// Returns the static by which the crate frees objects of the type.
     fn reclaim() -> &'static Reclaim;
 }
 
 /// A field of an object that programs may write.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
-    /// Where it is, in bytes.
+    /// The offset of the field in the object, in bytes.
     offset: usize,
-    /// How long it is, in bytes.
+    /// The size of the field in bytes.
     size: usize,
 }
 
 impl Field {
-    /// For the code that `#[derive(BtfType)]` generates.
+    /// Describes the field of type `T` at `offset` bytes. For the code that `#[derive(BtfType)]`
+    /// generates.
     ///
     /// # Safety
     ///
-    /// There must be a `T` at `offset`.
+    /// The object must have a field of type `T` at `offset`.
     #[doc(hidden)]
     pub const unsafe fn new<T: Writable>(offset: usize) -> Self {
         Self {
@@ -173,7 +187,7 @@ impl Field {
     }
 }
 
-/// A type of objects, where types are compared at run time.
+/// The type of an object, for comparisons at run time.
 #[derive(Clone, Copy, Debug)]
 pub struct ObjectType {
     id: fn() -> TypeId,
@@ -188,19 +202,20 @@ impl ObjectType {
         }
     }
 
-    /// Whether there is any field that programs may write.
+    /// Returns whether programs may write a field of the type.
     pub(crate) const fn is_writable(&self) -> bool {
         !self.writable.is_empty()
     }
 
-    /// Whether a program may write `size` bytes at `offset`: a field that is marked, all of it.
+    /// Returns whether a program may write `size` bytes at `offset` bytes. Only a write of one
+    /// whole writable field is allowed.
     pub(crate) fn may_write(&self, offset: usize, size: usize) -> bool {
         let mut fields = self.writable.iter();
         fields.any(|field| field.offset == offset && field.size == size)
     }
 }
 
-// Two types of one name, in two modules, are not the same.
+// Types are compared by their `TypeId`: two modules may have different types of the same name.
 impl PartialEq for ObjectType {
     fn eq(&self, other: &Self) -> bool {
         (self.id)() == (other.id)()
@@ -209,99 +224,112 @@ impl PartialEq for ObjectType {
 
 impl Eq for ObjectType {}
 
-/// A counted `T`.
+/// A `T` with a reference count.
+///
+/// `ARef<Object<T>>` is a reference to the object.
 #[repr(C)]
 pub struct Object<T> {
-    // First, so that a pointer to the object is one to the struct that BPF programs know.
+    // The first field, so that a pointer to the object is also a pointer to the struct in BTF.
     data: T,
     pub(crate) header: Header,
 }
 
-// SAFETY: `T` is what a reference gives access to; everything in the header that changes is atomic,
-// but for `rcu`, which nobody touches but who drops the last reference.
+// SAFETY: A `&Object<T>` gives access to the `T`, which is `Sync`, and to the header. The fields of
+// the header that change are atomic, except `rcu`, which is in use only after the release of the
+// last reference.
 unsafe impl<T: Sync> Sync for Object<T> {}
 
-// SAFETY: The object is dropped on whichever CPU runs the callback.
+// SAFETY: Any CPU may run the RCU callback that drops the `T`, which is `Send`.
 unsafe impl<T: Send> Send for Object<T> {}
 
 impl<T: BtfObject> Object<T> {
     /// The offset of the header in bytes.
     pub(crate) const HEADER: usize = offset_of!(Self, header);
 
-    /// This type.
+    /// The type of this object, for comparisons at run time.
     pub(crate) const TYPE: &'static ObjectType = &ObjectType::new::<T>(T::WRITABLE);
 
-    /// Makes an object of `data` and returns the first reference to it.
-    ///
-    /// May be called in any context, NMIs included. The memory comes from `kmalloc_nolock()`, which
-    /// does not wait for anything, and therefore fails more often than other allocators.
+    /// Creates an object with the value `data`. Returns the first reference to the object.
     ///
     /// # Errors
     ///
-    /// [`ENOMEM`]: there is no memory, or 16 MiB of objects for each CPU wait for RCU readers before
-    /// they can be freed.
+    /// [`ENOMEM`]: the allocation fails, or too many objects without references wait for a grace
+    /// period (16 MiB for each CPU).
+    ///
+    /// # Context
+    ///
+    /// Any, NMI included. Does not sleep. The memory comes from `kmalloc_nolock()`, which does not
+    /// wait for a lock, and therefore fails more often than other allocators.
     pub fn new(data: T) -> Result<ARef<Self>> {
         Self::pin_init(data)
     }
 
-    /// The same, for a `T` that must not move: one with a lock or a node of a list in it.
+    /// Creates an object whose value `init` initializes in its place. Returns the first reference
+    /// to the object. Use it for a `T` that must not move, for example a `T` with a lock or a list
+    /// node.
     ///
     /// # Errors
     ///
-    /// As for [`new`](Self::new), and those of `init`.
+    /// - [`ENOMEM`], as for [`new`](Self::new).
+    /// - The errors of `init`.
+    ///
+    /// # Context
+    ///
+    /// Any context that `init` allows.
     pub fn pin_init<E>(init: impl PinInit<T, E>) -> Result<ARef<Self>>
     where
         Error: From<E>,
     {
         const {
-            // `kfree_rcu()` takes an offset of 4096 or more for a pointer to a function.
+            // `kfree_rcu()` takes an offset of 4096 or more for the address of a function.
             assert!(
                 Self::HEADER + Header::RCU < 4096,
-                "an object has at most 4 KiB; put what is larger into a box"
+                "an object with its counts has at most 4 KiB; put larger data into a box"
             );
             assert!(
                 align_of::<Self>() <= 8,
-                "an object is aligned to 8 bytes; put what needs more into a box"
+                "an object is aligned to 8 bytes; put data with a larger alignment into a box"
             );
         }
         let header = Header::allocate(T::reclaim()).ok_or(ENOMEM)?;
-        // SAFETY: The header is at this place in the memory of an object.
+        // SAFETY: `allocate` returns the header of an object of this type, at offset `HEADER`.
         let object = unsafe { header.byte_sub(Self::HEADER) }.cast::<Self>();
-        // SAFETY: There is room for a `T`, which does not move from there.
+        // SAFETY: The memory has room for the `T`, which stays there until it is dropped.
         if let Err(err) = unsafe { pin_init::raw_try_init(&raw mut (*object.as_ptr()).data, init) }
         {
-            // SAFETY: The memory was just made, and nothing is in it.
+            // SAFETY: `allocate` just returned the header, and the object has no value.
             unsafe { Header::free_unused(header) };
             return Err(err.into());
         }
-        // SAFETY: The first reference is taken over.
+        // SAFETY: `allocate` set the count to 1; the `ARef` takes over this reference.
         Ok(unsafe { ARef::from_raw(object) })
     }
 
-    /// Drops the value, and not the header.
+    /// Drops the value, but not the header.
     ///
     /// # Safety
     ///
-    /// `object` must be an object whose value nobody uses any more.
+    /// `object` must point to an object whose value no other code uses any more.
     pub(crate) unsafe extern "C" fn drop_value(object: *mut c_void) {
         // SAFETY: The caller has the only pointer to the value.
         unsafe { (&raw mut (*object.cast::<Self>()).data).drop_in_place() };
     }
 
-    /// Whether there still are references.
+    /// Returns whether the object has a reference.
     pub(crate) fn is_alive(&self) -> bool {
         self.header.refs.as_atomic().load(Acquire) != 0
     }
 
-    /// Adds a reference if there still is one.
+    /// Acquires a reference. Returns [`None`] if the last reference was released.
     ///
     /// # Safety
     ///
-    /// RCU, or a count of the memory, must keep the memory of the object.
+    /// RCU, or a count in `weak`, must keep the memory of the object allocated.
     pub(crate) unsafe fn try_get(object: NonNull<Self>) -> Option<ARef<Self>> {
-        // SAFETY: The caller keeps the memory of the object, in which the header is at this place.
+        // SAFETY: The caller keeps the memory allocated, and the header is at offset `HEADER`.
         let object = unsafe { rust_bpf_helper_object_get(object.as_ptr().cast(), Self::HEADER) };
-        // SAFETY: The reference that was just added, if it was, is taken over.
+        // SAFETY: The pointer is not null, so the helper added a reference; the `ARef` takes it
+        // over.
         NonNull::new(object.cast::<Self>()).map(|object| unsafe { ARef::from_raw(object) })
     }
 }
@@ -314,40 +342,45 @@ impl<T> Deref for Object<T> {
     }
 }
 
-// SAFETY: The count keeps the object alive, and it begins with 1.
+// SAFETY: The crate drops the value and frees the memory only after the count, which begins with 1,
+// is 0.
 unsafe impl<T: BtfObject> AlwaysRefCounted for Object<T> {
     fn inc_ref(&self) {
         self.header.refs.inc();
     }
 
     unsafe fn dec_ref(object: NonNull<Self>) {
-        // SAFETY: The caller has a reference, which is given up. The last one leaves the object to
-        // RCU. The function may be called in any context. The value is dropped by code of a module:
-        // the notifier in `rust/helpers/free.c` keeps it until all that has begun here has ended.
+        // SAFETY: The caller gives up a reference. The helper may be called in any context, and
+        // passes the object to an RCU callback if this is the last reference. The callback runs
+        // code of a module: the notifier in `rust/helpers/free.c` delays the unload of the module
+        // until all its callbacks have ended.
         unsafe { rust_bpf_helper_object_put(&raw const (*object.as_ptr()).header) };
     }
 }
 
-/// A reference that does not keep what is in an object, only its memory.
+/// A weak reference: it keeps the memory of an object allocated, but not the value alive.
 ///
-/// [`upgrade`](Weak::upgrade) makes a reference of it as long as there is another one. It can be
-/// made, kept and dropped in any context.
+/// [`upgrade`](Weak::upgrade) returns a reference while the object has another reference.
+///
+/// # Context
+///
+/// A weak reference can be created, upgraded and dropped in any context, NMI included.
 ///
 /// # Invariants
 ///
-/// One of the counts in the object's `weak` belongs to it.
+/// The weak reference owns one of the counts in the object's `weak`.
 pub struct Weak<T: BtfObject>(NonNull<Object<T>>);
 
-// SAFETY: It gives access to what all references do, from any thread.
+// SAFETY: `upgrade` gives access to an `Object<T>` from any thread, which is `Send` and `Sync`.
 unsafe impl<T: BtfObject> Send for Weak<T> {}
 
-// SAFETY: As above.
+// SAFETY: `upgrade` gives access to an `Object<T>` from any thread, which is `Send` and `Sync`.
 unsafe impl<T: BtfObject> Sync for Weak<T> {}
 
 impl<T: BtfObject> Weak<T> {
-    /// A reference to the object, or [`None`] if its last one is gone.
+    /// Returns a reference to the object, or [`None`] if the last reference was released.
     pub fn upgrade(&self) -> Option<ARef<Object<T>>> {
-        // SAFETY: By the type invariants, there is a count of the memory.
+        // SAFETY: By the type invariants, `self` owns a count in `weak`.
         unsafe { Object::try_get(self.0) }
     }
 }
@@ -355,23 +388,24 @@ impl<T: BtfObject> Weak<T> {
 impl<T: BtfObject> From<&Object<T>> for Weak<T> {
     fn from(object: &Object<T>) -> Self {
         object.header.get_memory();
-        // INVARIANT: The count was just added.
+        // INVARIANT: `get_memory` added the count in `weak`.
         Self(NonNull::from(object))
     }
 }
 
 impl<T: BtfObject> Clone for Weak<T> {
     fn clone(&self) -> Self {
-        // SAFETY: By the type invariants, the memory with the count is there.
+        // SAFETY: By the type invariants, `self` owns a count, so the memory is allocated.
         unsafe { (*self.0.as_ptr()).header.get_memory() };
-        // INVARIANT: The count was just added.
+        // INVARIANT: `get_memory` added the count in `weak`.
         Self(self.0)
     }
 }
 
 impl<T: BtfObject> Drop for Weak<T> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants, there is a count to give up, and the header with it.
+        // SAFETY: By the type invariants, `self` owns a count, which is given up here; until then
+        // the header is valid.
         unsafe {
             let header = NonNull::new_unchecked(&raw mut (*self.0.as_ptr()).header);
             Header::put_memory(header);
@@ -379,10 +413,11 @@ impl<T: BtfObject> Drop for Weak<T> {
     }
 }
 
-/// A token, not an argument for the program: a kfunc that takes `&rcu::Guard` can be called only by a
-/// program that is in an RCU read-side critical section (`KF_RCU_PROTECTED`).
-// SAFETY: The program passes nothing. The verifier checks that it is in such a critical section
-// (`in_rcu_cs()`), and takes what the function returns away from it at the end of the section.
+/// A token, for which the program passes no argument. The verifier lets a program call a kfunc that
+/// takes `&rcu::Guard` only in an RCU read-side critical section (`KF_RCU_PROTECTED`).
+// SAFETY: The program passes no argument. The verifier checks that the program is in an RCU
+// read-side critical section (`in_rcu_cs()`), and invalidates the result of the kfunc at the end of
+// the section.
 unsafe impl KfuncArg for &rcu::Guard {
     const CONTRACT: Contract = Contract::nothing().with_flags(bindings::KF_RCU_PROTECTED);
     type Value<'a> = &'a rcu::Guard;
@@ -395,65 +430,73 @@ unsafe impl KfuncArg for &rcu::Guard {
         function: impl FnOnce(&rcu::Guard) -> R,
         _fail: impl FnOnce(Infallible) -> R,
     ) -> R {
-        // SAFETY: The program is in a critical section, which does not end before the call.
+        // SAFETY: The program is in an RCU read-side critical section until the call ends.
         function(unsafe { rcu_guard(call) })
     }
 }
 
-/// A guard that somebody else drops.
+/// Returns a guard for an RCU read-side critical section that the caller has entered and leaves.
 ///
 /// # Safety
 ///
-/// The code must be in an RCU read-side critical section until the call ends.
+/// The caller must be in an RCU read-side critical section until the call ends.
 #[inline(always)]
 pub(crate) unsafe fn rcu_guard(_: &Call) -> &rcu::Guard {
     const { assert!(size_of::<rcu::Guard>() == 0) };
-    // SAFETY: Every pointer that is aligned is one to a type without a size. The type's invariant is
-    // the safety requirement.
+    // SAFETY: `Guard` has size 0, so any aligned pointer is valid. The invariant of `Guard` holds
+    // because the caller is in an RCU read-side critical section.
     unsafe { NonNull::dangling().as_ref() }
 }
 
-/// A type that BPF programs hold references to.
+/// A type to which BPF programs hold references.
 ///
 /// # Safety
 ///
-/// An object must stay valid memory for as long as RCU readers can see it, even after the last
-/// reference is gone, and `try_get` must return a reference only if there is one.
+/// The memory of an object must stay valid until all RCU readers that can see the object have left
+/// their critical sections, even after the last reference was released. `try_get` must return a
+/// reference only if it acquired one.
 pub unsafe trait Referenced: BtfType {
-    /// What holds a reference, and can be dropped in any context.
+    /// The owner of a reference. It can be dropped in any context, NMI included.
     type Held;
 
-    /// Adds a reference if there still is one.
+    /// Acquires a reference. Returns [`None`] if the last reference was released.
     ///
     /// # Safety
     ///
-    /// RCU must keep the memory of the object.
+    /// RCU must keep the memory of the object allocated.
     unsafe fn try_get(object: NonNull<Self>) -> Option<Self::Held>;
 }
 
-// SAFETY: The memory is freed after RCU readers.
+// SAFETY: The crate frees the memory of an object after a grace period. `Object::try_get` returns a
+// reference only if it acquired one.
 unsafe impl<T: BtfObject> Referenced for Object<T> {
     type Held = ARef<Self>;
 
     unsafe fn try_get(object: NonNull<Self>) -> Option<ARef<Self>> {
-        // SAFETY: RCU keeps the memory.
+        // SAFETY: The caller says that RCU keeps the memory of the object allocated.
         unsafe { Object::try_get(object) }
     }
 }
 
-/// A pointer that RCU keeps valid, perhaps to an object whose last reference is gone.
+/// A pointer to an object, valid until the end of the RCU read-side critical section `'a`.
 ///
-/// [`try_get`](RcuPtr::try_get) makes a reference of it if it is not too late. An [`Object`] can be
-/// looked at without one.
+/// The last reference to the object may have been released already. [`try_get`](RcuPtr::try_get)
+/// acquires a reference if the object still has one. Code can read the value of an [`Object`]
+/// without a reference.
 pub struct RcuPtr<'a, T> {
     ptr: NonNull<T>,
     _reader: PhantomData<&'a ()>,
 }
 
 impl<T: Referenced> RcuPtr<'_, T> {
-    /// A reference to the object, or [`None`] if it is about to be freed.
+    /// Acquires a reference to the object. Returns [`None`] if the last reference was released.
+    ///
+    /// # Context
+    ///
+    /// Any, NMI included.
     pub fn try_get(&self) -> Option<T::Held> {
-        // SAFETY: RCU keeps the object valid.
+        // SAFETY: The critical section of the pointer has not ended, so RCU keeps the memory of the
+        // object allocated.
         unsafe { T::try_get(self.ptr) }
     }
 
@@ -463,7 +506,8 @@ impl<T: Referenced> RcuPtr<'_, T> {
 }
 
 impl<'a, T: BtfObject> RcuPtr<'a, Object<T>> {
-    /// Makes a pointer that outlives the borrow of `object`, and not the reader.
+    /// Returns a pointer to `object` that is valid until the critical section of `_guard` ends,
+    /// even after the borrow of `object` has ended.
     pub fn new(object: &Object<T>, _guard: &'a rcu::Guard) -> Self {
         Self {
             ptr: NonNull::from(object),
@@ -476,7 +520,8 @@ impl<T: BtfObject> Deref for RcuPtr<'_, Object<T>> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: RCU keeps the object valid, and it is dropped only after that.
+        // SAFETY: The critical section of the pointer has not ended, and the value is dropped only
+        // after a grace period.
         &unsafe { self.ptr.as_ref() }.data
     }
 }
@@ -487,7 +532,7 @@ unsafe impl<T: BtfObject> BtfType for Object<T> {
     const SCALARS: Option<u32> = None;
 }
 
-// SAFETY: The reference keeps the object while the call lasts.
+// SAFETY: The caller holds a reference to the object until the call ends.
 unsafe impl<T: BtfObject> Register for &Object<T> {
     const BTF: &'static str = Pointer::<Object<T>>::TEXT;
     const CONTENT: Content = Content::Object(Object::<T>::TYPE);
@@ -496,7 +541,7 @@ unsafe impl<T: BtfObject> Register for &Object<T> {
 
     #[inline(always)]
     unsafe fn from_register<'a>(register: u64, _: &'a Call) -> &'a Object<T> {
-        // SAFETY: The object lives until the call ends.
+        // SAFETY: The caller passes a pointer to an object that lives until the call ends.
         unsafe { &*(register as *const Object<T>) }
     }
 
@@ -506,7 +551,7 @@ unsafe impl<T: BtfObject> Register for &Object<T> {
     }
 }
 
-// SAFETY: The reference keeps the object while the call lasts.
+// SAFETY: The caller holds a reference to the object until the call ends.
 unsafe impl<T: BtfObject> Register for Option<&Object<T>> {
     const BTF: &'static str = Pointer::<Object<T>>::TEXT;
     const CONTENT: Content = Content::ObjectOrNull(Object::<T>::TYPE);
@@ -515,7 +560,7 @@ unsafe impl<T: BtfObject> Register for Option<&Object<T>> {
 
     #[inline(always)]
     unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Option<&'a Object<T>> {
-        // SAFETY: The object, if there is one, lives until the call ends.
+        // SAFETY: The caller passes null, or a pointer to an object that lives until the call ends.
         unsafe { (register as *const Object<T>).as_ref() }
     }
 
@@ -525,7 +570,7 @@ unsafe impl<T: BtfObject> Register for Option<&Object<T>> {
     }
 }
 
-// SAFETY: The reference is given to the receiver.
+// SAFETY: The receiver of the register takes over the reference.
 unsafe impl<T: BtfObject> Register for ARef<Object<T>> {
     const BTF: &'static str = Pointer::<Object<T>>::TEXT;
     const CONTENT: Content = Content::Reference(Object::<T>::TYPE);
@@ -534,7 +579,7 @@ unsafe impl<T: BtfObject> Register for ARef<Object<T>> {
 
     #[inline(always)]
     unsafe fn from_register<'a>(register: u64, _: &'a Call) -> ARef<Object<T>> {
-        // SAFETY: The pointer is not null, and the reference is given to the value.
+        // SAFETY: The caller passes a pointer that is not null, with a reference for the `ARef`.
         unsafe { ARef::from_raw(NonNull::new_unchecked(register as *mut Object<T>)) }
     }
 
@@ -544,7 +589,7 @@ unsafe impl<T: BtfObject> Register for ARef<Object<T>> {
     }
 }
 
-// SAFETY: The reference, if there is one, is given to the receiver.
+// SAFETY: The receiver of the register takes over the reference, unless the register is null.
 unsafe impl<T: BtfObject> Register for Option<ARef<Object<T>>> {
     const BTF: &'static str = Pointer::<Object<T>>::TEXT;
     const CONTENT: Content = Content::ReferenceOrNull(Object::<T>::TYPE);
@@ -554,7 +599,7 @@ unsafe impl<T: BtfObject> Register for Option<ARef<Object<T>>> {
     #[inline(always)]
     unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Option<ARef<Object<T>>> {
         let object = NonNull::new(register as *mut Object<T>)?;
-        // SAFETY: The reference is given to the value.
+        // SAFETY: The caller passes a pointer with a reference, which the `ARef` takes over.
         Some(unsafe { ARef::from_raw(object) })
     }
 
@@ -564,18 +609,20 @@ unsafe impl<T: BtfObject> Register for Option<ARef<Object<T>>> {
     }
 }
 
-// SAFETY: The verifier accepts a trusted pointer to the struct (`KF_ARG_PTR_TO_BTF_ID`). The
-// struct has a member that is no scalar, so it cannot be memory of the program. All such pointers
-// come from kfuncs that returned a reference which the program still holds, or from a map that
-// does; the struct is this module's, so the kfuncs are, too. (For others, see `task`.)
+// SAFETY: The verifier accepts a trusted pointer to the struct (`KF_ARG_PTR_TO_BTF_ID`). The struct
+// has a member that is not a scalar, so the pointer cannot point to memory of the program. Every
+// trusted pointer to the struct comes from a kfunc that returned a reference, and the program or a
+// map still holds the reference. The struct is this module's, so these kfuncs are this module's,
+// too. (For types of the kernel, see `task`.)
 kfunc_arg!({T: BtfObject} &Object<T> => Contract::pointer(<Self as Register>::BTF).trusted());
 
-// SAFETY: The verifier accepts the same, and null (`is_kfunc_arg_nullable()`).
+// SAFETY: The verifier accepts a trusted pointer to the struct, as for `&Object<T>`, and null
+// (`is_kfunc_arg_nullable()`).
 kfunc_arg!({T: BtfObject} Option<&Object<T>> =>
     Contract::pointer(<Self as Register>::BTF).suffix("__nullable").trusted());
 
-// SAFETY: The verifier accepts a pointer with a reference that the program holds, and takes it away
-// from the program (`release_reg()`).
+// SAFETY: The verifier accepts a pointer with a reference that the program holds. After the call,
+// the program does not hold the reference any more (`release_reg()`).
 kfunc_arg!({T: BtfObject} ARef<Object<T>> =>
     Contract::pointer(<Self as Register>::BTF).with_flags(bindings::KF_RELEASE).trusted(),
 
@@ -583,21 +630,21 @@ kfunc_arg!({T: BtfObject} ARef<Object<T>> =>
     fn keep(value: &Self::Value<'_>) -> Option<Kept> {
         /// # Safety
         ///
-        /// To be called once, with the object below.
+        /// The caller must call the function once, with the pointer that `Kept` below contains.
         unsafe fn put<T: BtfObject>(object: NonNull<c_void>) {
-            // SAFETY: The reference that was added is given up.
+            // SAFETY: `Kept` owns a reference to the object, which is released here.
             drop(unsafe { ARef::<Object<T>>::from_raw(object.cast()) });
         }
 
         let object = ARef::into_raw(value.clone()).cast();
-        // SAFETY: The reference was just added.
+        // SAFETY: `clone` added a reference, which `put` releases.
         Some(unsafe { Kept::new(object, put::<T>) })
     }
 );
 
-// SAFETY: The verifier accepts a pointer that is trusted, or protected by RCU in a program that is
-// in an RCU read-side critical section (`is_rcu_reg()`), which does not end before the call. It does
-// not accept null.
+// SAFETY: The verifier accepts a trusted pointer, or an RCU pointer if the program is in an RCU
+// read-side critical section (`is_rcu_reg()`), which does not end before the call. The verifier
+// does not accept null.
 unsafe impl<T: Referenced> KfuncArg for RcuPtr<'_, T> {
     const CONTRACT: Contract = Contract::pointer(Pointer::<T>::TEXT).with_flags(bindings::KF_RCU);
     type Value<'a> = RcuPtr<'a, T>;
@@ -618,15 +665,16 @@ unsafe impl<T: Referenced> KfuncArg for RcuPtr<'_, T> {
     }
 }
 
-// SAFETY: The verifier makes the program hold the reference (`acquire_reference()`).
+// SAFETY: The verifier records that the program holds the reference (`acquire_reference()`).
 kfunc_ret!({T: BtfObject} ARef<Object<T>> => bindings::KF_ACQUIRE);
 
-// SAFETY: The verifier makes the program hold the reference after it has tested for null.
+// SAFETY: The verifier records that the program holds the reference if the result is not null, and
+// makes the program test for null.
 kfunc_ret!({T: BtfObject} Option<ARef<Object<T>>> =>
     bindings::KF_ACQUIRE | bindings::KF_RET_NULL);
 
-// SAFETY: With `KF_RCU_PROTECTED` the verifier lets only programs call that are in an RCU
-// read-side critical section, and the pointer is not valid after that (`MEM_RCU`).
+// SAFETY: With `KF_RCU_PROTECTED`, the verifier accepts the call only in an RCU read-side critical
+// section, and does not let the program use the pointer after the section (`MEM_RCU`).
 unsafe impl<T: BtfObject> KfuncRet for Option<RcuPtr<'_, Object<T>>> {
     const BTF: &'static str = Pointer::<Object<T>>::TEXT;
     const FLAGS: u32 = bindings::KF_RCU_PROTECTED | bindings::KF_RET_NULL;
@@ -638,16 +686,15 @@ unsafe impl<T: BtfObject> KfuncRet for Option<RcuPtr<'_, Object<T>>> {
     }
 }
 
-/// What runs when a map that holds a reference goes away. For the code that
-/// `#[derive(BtfType)]` generates.
+/// Releases a reference that a map held. For the destructor that `#[derive(BtfType)]` generates.
 ///
 /// # Safety
 ///
-/// The caller must give up a reference to the object.
+/// `object` must be null or point to an object of which the caller gives up a reference.
 #[doc(hidden)]
 pub unsafe fn drop_reference<T: BtfObject>(object: *mut c_void) {
     if let Some(object) = NonNull::new(object.cast::<Object<T>>()) {
-        // SAFETY: By the safety requirements.
+        // SAFETY: The caller gives up a reference to the object.
         drop(unsafe { ARef::from_raw(object) });
     }
 }
@@ -665,7 +712,7 @@ mod tests {
         Relaxed, //
     };
 
-    /// How many things were dropped.
+    /// The number of values that were dropped.
     static DROPS: Atomic<u32> = Atomic::new(0);
 
     #[derive(BtfType)]
@@ -698,37 +745,37 @@ mod tests {
         object.header.refs.as_atomic().load(Relaxed)
     }
 
-    /// How many things were dropped, once all callbacks of RCU have run.
+    /// Returns the number of dropped values after all pending RCU callbacks have run.
     fn drops() -> u32 {
         rcu::rcu_barrier();
         DROPS.load(Relaxed)
     }
 
-    /// What a function gets of an argument.
+    /// Returns the Rust value that a function gets for `pointer` in a register.
     ///
     /// # Safety
     ///
-    /// As for [`Register::from_register`].
+    /// `pointer` must meet the requirements of [`Register::from_register`].
     unsafe fn arg<'a, T: Register>(pointer: *const Object<Thing>) -> T::Value<'a> {
-        // SAFETY: By the safety requirements.
+        // SAFETY: The caller meets the requirements of `from_register`.
         unsafe { T::from_register(pointer as u64, &Call) }
     }
 
-    /// What a function gets of a pointer that RCU keeps valid.
+    /// Returns the [`RcuPtr`] that a function gets for `pointer`.
     ///
     /// # Safety
     ///
-    /// The object must live while it is used.
+    /// The object must live as long as the [`RcuPtr`] is used.
     unsafe fn rcu_arg<'a>(pointer: *const Object<Thing>) -> RcuPtr<'a, Object<Thing>> {
         RcuPtr {
-            // SAFETY: By the safety requirements.
+            // SAFETY: The caller passes a pointer to an object, so it is not null.
             ptr: unsafe { NonNull::new_unchecked(pointer.cast_mut()) },
             _reader: PhantomData,
         }
     }
 
     #[test]
-    fn fields_are_written_whole() {
+    fn a_program_writes_only_whole_writable_fields() {
         const TYPE: ObjectType = ObjectType::new::<u8>(&[
             Field { offset: 8, size: 4 },
             Field {
@@ -756,7 +803,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_see_what_is_marked() {
+    fn btf_contains_only_the_marked_fields() {
         assert_eq!(
             Thing::DECLARATION,
             "struct bpf_kunit_thing 16 { id 8 u32, label 12 [3]u8, __opaque 16 [0]*void }"
@@ -764,12 +811,12 @@ mod tests {
         assert_eq!(Thing::SCALARS, None);
         assert_eq!(Object::<Thing>::SCALARS, None);
         assert_eq!(<Object<Thing> as BtfType>::BTF, "struct bpf_kunit_thing");
-        // A pointer to one is a pointer to the other.
+        // A pointer to the object is a pointer to the value.
         assert_eq!(offset_of!(Object<Thing>, data), 0);
     }
 
     #[test]
-    fn the_last_reference_drops_once() -> Result {
+    fn the_release_of_the_last_reference_drops_the_value_once() -> Result {
         let first = thing()?;
         assert_eq!(refs(&first), 1);
         assert_eq!(
@@ -789,12 +836,12 @@ mod tests {
     }
 
     #[test]
-    fn readers_are_waited_for() -> Result {
+    fn the_value_is_dropped_after_the_rcu_readers() -> Result {
         let object = thing()?;
 
-        // No assertion in here: one that fails does not leave the critical section.
+        // No assertions in the critical section: a failed assertion would not leave it.
         let reader = rcu::read_lock();
-        // SAFETY: It is one, and what is made of it does not leave it.
+        // SAFETY: The code is in an RCU read-side critical section, until the last use of `rcu`.
         let rcu = RcuPtr::new(&object, unsafe { rcu_guard(&Call) });
         let held = rcu.try_get();
         let counted = refs(&object);
@@ -812,15 +859,15 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_is_added_where_there_is_one() -> Result {
+    fn try_get_succeeds_only_while_the_count_is_not_zero() -> Result {
         let object = thing()?;
-        // SAFETY: The object is held.
+        // SAFETY: `object` is a reference.
         let rcu = unsafe { rcu_arg(&*object) };
         let count = object.header.refs.as_atomic();
 
         for before in [1, 2, i32::MAX - 1] {
             count.store(before, Relaxed);
-            // It is not given up, as the count is not a true one.
+            // The test does not release this reference, because it sets the count by hand.
             let held = rcu.try_get().map(ARef::into_raw);
             assert_eq!(held, Some(NonNull::from(&*object)));
             assert_eq!(count.load(Relaxed), before + 1);
@@ -836,10 +883,10 @@ mod tests {
     }
 
     #[test]
-    fn arguments_are_lent() -> Result {
+    fn a_borrowed_argument_leaves_the_count_unchanged() -> Result {
         let object = thing()?;
         let pointer: *const Object<Thing> = &*object;
-        // SAFETY: The object is held.
+        // SAFETY: `object` is a reference.
         let (lent, nullable, null, rcu) = unsafe {
             (
                 arg::<&Object<Thing>>(pointer),
@@ -859,27 +906,27 @@ mod tests {
     }
 
     #[test]
-    fn references_are_taken_over() -> Result {
+    fn a_reference_argument_takes_over_the_reference() -> Result {
         let object = thing()?;
         let given = ARef::into_raw(object.clone()).as_ptr();
-        // SAFETY: There is a reference to give.
+        // SAFETY: `given` comes with the reference that `clone` added.
         let taken = unsafe { arg::<ARef<Object<Thing>>>(given) };
         assert_eq!(refs(&object), 2);
         drop(taken);
         assert_eq!(refs(&object), 1);
 
         let given = ARef::into_raw(object).as_ptr();
-        // SAFETY: As above; the dtor does this for a map.
+        // SAFETY: `given` comes with a reference, as the pointer in a map value does.
         unsafe { drop_reference::<Thing>(given.cast()) };
         assert_eq!(drops(), 1);
-        // SAFETY: There is nothing in the map.
+        // SAFETY: The pointer is null, as in a map value without a reference.
         unsafe { drop_reference::<Thing>(core::ptr::null_mut()) };
         assert_eq!(drops(), 1);
         Ok(())
     }
 
     #[test]
-    fn results_are_pointers_with_their_references() -> Result {
+    fn a_returned_reference_goes_to_the_program() -> Result {
         let object = thing()?;
         let pointer: *const Object<Thing> = &*object;
         assert_eq!(KfuncRet::into_abi(object.clone()), pointer);
@@ -887,7 +934,7 @@ mod tests {
         assert_eq!(refs(&object), 3);
         assert!(KfuncRet::into_abi(None::<ARef<Object<Thing>>>).is_null());
 
-        // SAFETY: The object is held as long as by a reader.
+        // SAFETY: The guard protects only `object`, to which the test holds a reference.
         let reader = unsafe { rcu_guard(&Call) };
         let rcu = Some(RcuPtr::new(&object, reader)).into_abi();
         assert_eq!(rcu, pointer);
@@ -895,7 +942,7 @@ mod tests {
         assert_eq!(refs(&object), 3);
 
         for _ in 0..2 {
-            // SAFETY: This is what the program has to give up.
+            // SAFETY: `into_abi` gave these two references to the program, which releases them.
             drop(unsafe { arg::<ARef<Object<Thing>>>(pointer) });
         }
         assert_eq!(refs(&object), 1);
@@ -905,7 +952,7 @@ mod tests {
     }
 
     #[test]
-    fn a_weak_reference_keeps_the_memory_only() -> Result {
+    fn a_weak_reference_does_not_keep_the_value_alive() -> Result {
         let object = thing()?;
         let weak = Weak::from(&*object);
         let other = weak.clone();
@@ -923,7 +970,7 @@ mod tests {
         Ok(())
     }
 
-    /// A value that knows where it is.
+    /// A value that contains its own address.
     #[pin_data]
     #[derive(BtfType)]
     #[btf(object, name = "bpf_kunit_pinned")]
@@ -932,7 +979,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_can_be_made_in_its_place() -> Result {
+    fn pin_init_initializes_the_value_in_its_final_place() -> Result {
         let init = pin_init!(&this in Pinned {
             address: this.as_ptr() as usize,
         });
@@ -948,7 +995,7 @@ mod tests {
         Ok(())
     }
 
-    /// One that has the last reference to another one, or nothing.
+    /// An object that may hold the last reference to another object of the same type.
     #[derive(BtfType)]
     #[btf(object, name = "bpf_kunit_chain")]
     struct Chain {
@@ -962,7 +1009,7 @@ mod tests {
     }
 
     #[test]
-    fn what_callbacks_free_is_counted() -> Result {
+    fn callbacks_that_callbacks_start_are_counted() -> Result {
         fn waits() -> bool {
             Chain::reclaim().chained() != 0
         }
@@ -977,7 +1024,7 @@ mod tests {
         while DROPS.load(Relaxed) < 3 && barriers < 10 {
             rcu::rcu_barrier();
             barriers += 1;
-            // In between, one is counted.
+            // Until the last callback has ended, the count is not 0.
             assert!(waits() || DROPS.load(Relaxed) == 3);
         }
         rcu::rcu_barrier();
@@ -987,7 +1034,7 @@ mod tests {
     }
 
     #[test]
-    fn the_verifier_tells_null_from_the_suffix() {
+    fn only_an_optional_object_has_the_nullable_suffix() {
         static OBJECT: Composed = <&Object<Thing> as KfuncArg>::CONTRACT.describe("p", true);
         static OR_NULL: Composed =
             <Option<&Object<Thing>> as KfuncArg>::CONTRACT.describe("p", true);

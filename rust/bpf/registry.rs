@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Objects that programs find by a key.
+//! Registries: programs find objects by a key.
 //!
-//! A type with `#[btf(object, registry = 64)]` has a registry with so many places. An object that is
-//! put there can be found by its key as long as anybody holds a reference; the registry holds none.
-//! When the last reference goes, the object is not found any more, and its place is free.
+//! A type with `#[btf(object, registry = 64)]` has a registry with 64 places. A lookup finds an
+//! object in the registry by its key while the object has a reference. The registry itself holds no
+//! reference. After the release of the last reference, no lookup finds the object, and its place is
+//! free.
 //!
 //! ```ignore
 //! #[derive(BtfType)]
@@ -24,19 +25,20 @@
 //! }
 //! ```
 //!
-//! Finding and walking take no lock, only RCU. Putting an object there takes a [`ResSpinLock`], which
-//! can fail. All of it works in any context, NMIs included, and allocates nothing.
+//! A lookup and a walk take no lock; they need only an RCU read-side critical section. The
+//! insertion of an object takes a [`ResSpinLock`], which can fail. All operations work in any
+//! context, NMI included. The registry allocates no memory.
 //!
-//! The `XArray` and `RBTree` of the kernel crate cannot be used for this: they are changed under a
-//! spinlock that waits for ever if a program interrupts its holder, and allocate where that is not
-//! allowed in every context.
+//! The `XArray` and `RBTree` of the kernel crate cannot do this. Their users change them under a
+//! spinlock, which waits for ever if a program interrupts the holder of the lock, and an insertion
+//! allocates memory in a way that not every context allows.
 //!
-//! # What it does not do
+//! # What this module does not do
 //!
-//! - It does not grow: what has no place is refused.
-//! - Keys are numbers of 64 bits. Keys that a program chooses so that they fall together cost as much
-//!   as a look at every place.
-//! - An object is put there once.
+//! - A registry does not grow: if no place is free, the insertion fails.
+//! - A registry has no keys other than 64-bit numbers, and does not resist chosen keys: if a
+//!   program chooses keys with the same hash, a lookup can visit every place.
+//! - A registry does not take the same object twice.
 
 use crate::{
     lock::ResSpinLock,
@@ -66,26 +68,27 @@ use kernel::{
     }, //
 };
 
-/// A place for an object.
+/// A place of a registry.
 ///
 /// # Invariants
 ///
-/// `object` is null or an object whose `place` this is, and which RCU readers may still look at: it
-/// is taken away before the object's memory is freed, after them. `key` is its key.
+/// `object` is null, or points to an object whose `place` points to this place. RCU readers may use
+/// that object: `object` is set to another value before the grace period after which the memory of
+/// the object is freed. `key` is the key of the object.
 #[doc(hidden)]
 pub struct Place {
     key: Atomic<u64>,
     object: Atomic<*mut c_void>,
-    /// Not of this place's object, but of keys for which this is the first place to look: how many
-    /// places after it there can be something for them.
+    /// A lookup of a key whose home is this place visits this place and so many places after it.
+    /// Independent of the object in this place.
     reach: Atomic<u32>,
 }
 
 impl Place {
-    /// An empty one.
+    /// Creates an empty place.
     #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
-        // INVARIANT: It is null.
+        // INVARIANT: `object` is null.
         Self {
             key: Atomic::new(0),
             object: Atomic::new(core::ptr::null_mut()),
@@ -93,17 +96,17 @@ impl Place {
         }
     }
 
-    /// Empties the place that an object has, if it has one.
+    /// Removes `object` from its place, if it has one. Returns whether the object was in the place.
     ///
     /// # Safety
     ///
-    /// If `place` is not null, it must be one of a registry that is not freed.
+    /// The pointer in `place` must be null or point to a place of a registry that is not freed.
     pub(crate) unsafe fn leave(place: &Atomic<*mut Place>, object: *mut c_void) -> bool {
-        // SAFETY: By the safety requirements.
+        // SAFETY: The caller passes null or a pointer to a place that is not freed.
         let Some(place) = (unsafe { place.load(Acquire).as_ref() }) else {
             return false;
         };
-        // Somebody else may have the place already.
+        // The place may contain another object by now.
         place
             .object
             .cmpxchg(object, core::ptr::null_mut(), Full)
@@ -111,7 +114,7 @@ impl Place {
     }
 }
 
-/// The places of a type. `#[derive(BtfType)]` makes it.
+/// The registry of a type. `#[derive(BtfType)]` generates it as a static.
 #[doc(hidden)]
 pub struct Registry<T, P: ?Sized = [Place]> {
     lock: ResSpinLock<()>,
@@ -120,7 +123,7 @@ pub struct Registry<T, P: ?Sized = [Place]> {
 }
 
 impl<T, const N: usize> Registry<T, [Place; N]> {
-    /// An empty one.
+    /// Creates an empty registry.
     #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
         const { assert!(N > 0 && N <= 1 << 16, "a registry has 1 to 65536 places") };
@@ -132,33 +135,34 @@ impl<T, const N: usize> Registry<T, [Place; N]> {
     }
 }
 
-/// A type whose objects can be found. Implemented by `#[derive(BtfType)]` with
+/// A type that has a registry. `#[derive(BtfType)]` implements the trait for a type with
 /// `#[btf(object, registry = 64)]`.
 ///
 /// # Safety
 ///
-/// The registry must be a static of the module that has the code of the type: it must not be freed
-/// before the last object is.
+/// The registry must be a static of the module that contains the code of the type: the registry
+/// must not be freed before the last object of the type is freed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no registry",
     label = "write `#[btf(object, registry = 64)]` on the type"
 )]
 pub unsafe trait Registered: BtfObject + Sized {
-    /// The places.
+    /// Returns the registry of the type.
     #[doc(hidden)]
     fn registry() -> &'static Registry<Self>;
 }
 
 impl<T: Registered> Registry<T> {
-    /// The first place to look for a key.
+    /// Returns the home of a key: the index of the place that a lookup visits first.
     fn home(&self, key: u64) -> usize {
-        // The upper half of a product with the golden ratio depends on all bits.
+        // The upper half of the product with the golden ratio depends on all bits of the key.
         let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        // Less than the number of places, which is less than 2^32.
+        // The result is less than the number of places, because both factors are less than 2^32.
         (hash.wrapping_mul(self.places.len() as u64) >> 32) as usize
     }
 
-    /// So many places from one on, and around the end.
+    /// Iterates over `count` places from the index `home` on, and continues with the first place
+    /// after the last one.
     fn from(&self, home: usize, count: usize) -> impl Iterator<Item = &'static Place>
     where
         Self: 'static,
@@ -168,50 +172,53 @@ impl<T: Registered> Registry<T> {
         Iterator::chain(after.iter(), before).take(count)
     }
 
-    /// What is in a place, if it has this key and there still are references to it.
+    /// Returns the object in a place, if the object has a reference and, with [`Some`] key, has
+    /// this key.
     ///
     /// # Safety
     ///
-    /// This must be an RCU read-side critical section that does not end in `'a`.
+    /// The caller must be in an RCU read-side critical section until the end of `'a`.
     unsafe fn look<'a>(place: &Place, key: Option<u64>) -> Option<&'a Object<T>> {
         let object = place.object.load(Acquire);
         if let Some(key) = key {
-            // Is the key that of the object? Who sees the key of the next one does not see this one
-            // any more.
+            // The key belongs to `object` only if the place still contains `object`: a reader that
+            // sees the key of the next object does not see `object` any more.
             if place.key.load(Acquire) != key || place.object.load(Acquire) != object {
                 return None;
             }
         }
-        // SAFETY: By the type invariants of `Place`, and as said above.
+        // SAFETY: By the type invariants of `Place`, `object` is null or an object that RCU readers
+        // may use, and the caller is an RCU reader until the end of `'a`.
         let found = unsafe { object.cast::<Object<T>>().as_ref() }?;
         found.is_alive().then_some(found)
     }
 
-    /// The object with a key.
+    /// Returns the object that has a key.
     ///
     /// # Safety
     ///
-    /// As for `look`.
+    /// The caller must be in an RCU read-side critical section until the end of `'a`.
     unsafe fn find<'a>(&'static self, key: u64) -> Option<&'a Object<T>> {
         let home = self.home(key);
         let reach = self.places.get(home)?.reach.load(Acquire) as usize;
         self.from(home, reach.saturating_add(1))
-            // SAFETY: By the safety requirements.
+            // SAFETY: The caller is in an RCU read-side critical section until the end of `'a`.
             .find_map(|place| unsafe { Self::look(place, Some(key)) })
     }
 
-    /// Puts an object into a place, unless another one has the key; then returns that.
+    /// Inserts an object with a key and returns a reference to it. If another object has the key,
+    /// returns a reference to that object, and does not insert `object`.
     fn put(&'static self, key: u64, object: ARef<Object<T>>) -> Result<ARef<Object<T>>> {
         self.lock.with(|()| {
             let _rcu = rcu::read_lock();
-            // SAFETY: This is such a critical section.
+            // SAFETY: `_rcu` is an RCU read-side critical section, in which `found` is used.
             if let Some(found) = unsafe { self.find(key) }.and_then(try_get) {
                 return Ok(found);
             }
             let home = self.home(key);
             let free = self
                 .from(home, self.places.len())
-                // SAFETY: As above.
+                // SAFETY: `_rcu` is an RCU read-side critical section; the object is not kept.
                 .position(|place| unsafe { Self::look(place, None) }.is_none())
                 .ok_or(ENOSPC)?;
             let place = self.from(home, self.places.len()).nth(free).ok_or(ENOSPC)?;
@@ -222,9 +229,10 @@ impl<T: Registered> Registry<T> {
                 .place
                 .cmpxchg(null, this, Full)
                 .map_err(|_| EBUSY)?;
-            // Whoever sees the object sees its key. What was there before, perhaps an object
-            // without references, leaves the place alone.
-            // INVARIANT: The place is the object's, which empties it when it is dropped.
+            // A reader that sees the object also sees its key. If the place contains an object
+            // without references, the callback of that object does not clear the place, because the
+            // place contains the new object then. INVARIANT: The `place` of the object points to
+            // this place. The callback that drops the object clears the place.
             place.key.store(key, Release);
             place
                 .object
@@ -238,36 +246,51 @@ impl<T: Registered> Registry<T> {
     }
 }
 
-/// A reference to what was found, if there still is one.
+/// Acquires a reference to an object that a lookup found, unless its last reference was released.
 fn try_get<T: BtfObject>(object: &Object<T>) -> Option<ARef<Object<T>>> {
-    // SAFETY: RCU keeps the object.
+    // SAFETY: The caller found the object in an RCU read-side critical section that has not ended.
     unsafe { Object::try_get(NonNull::from(object)) }
 }
 
 impl<T: Registered> Object<T> {
-    /// The object with this key, or [`None`].
+    /// Finds the object that has `key`. Returns a pointer that is valid until the critical section
+    /// of `rcu` ends, or [`None`].
+    ///
+    /// # Context
+    ///
+    /// Any, NMI included. Takes no lock.
     pub fn find(key: u64, rcu: &rcu::Guard) -> Option<RcuPtr<'_, Self>> {
-        // SAFETY: `rcu` says so.
+        // SAFETY: `rcu` proves that the code is in an RCU read-side critical section.
         let object = unsafe { T::registry().find(key) }?;
         Some(RcuPtr::new(object, rcu))
     }
 
-    /// A reference to the object with this key, or [`None`].
+    /// Finds the object that has `key`. Returns a reference to the object, or [`None`].
+    ///
+    /// # Context
+    ///
+    /// Any, NMI included. Takes no lock.
     pub fn find_get(key: u64) -> Option<ARef<Self>> {
         let _rcu = rcu::read_lock();
-        // SAFETY: This is such a critical section.
+        // SAFETY: `_rcu` is an RCU read-side critical section, in which the object is used.
         unsafe { T::registry().find(key) }.and_then(try_get)
     }
 
-    /// The same, or to one that `make` makes and that has the key from then on.
+    /// Finds the object that has `key`, or creates an object with the value that `make` returns and
+    /// inserts it with `key`. Returns a reference to the object.
     ///
-    /// If two CPUs do this at the same time, both get the object that one of them made.
+    /// If two CPUs insert an object with the same key at the same time, both get the same object.
     ///
     /// # Errors
     ///
-    /// - Those of [`new`](Self::new).
-    /// - [`ENOSPC`]: there is no place left.
-    /// - Those of [`ResSpinLock::with`].
+    /// - The errors of [`new`](Self::new).
+    /// - [`ENOSPC`]: no place is free.
+    /// - The errors of [`ResSpinLock::with`].
+    ///
+    /// # Context
+    ///
+    /// Any that `make` allows, NMI included. Takes the lock of the registry to insert an object,
+    /// but not while `make` runs.
     pub fn find_or_make(key: u64, make: impl FnOnce() -> T) -> Result<ARef<Self>> {
         match Self::find_get(key) {
             Some(found) => Ok(found),
@@ -275,14 +298,19 @@ impl<T: Registered> Object<T> {
         }
     }
 
-    /// Lets this object be found by a key. It keeps the place until its last reference is gone, or
-    /// until [`leave`](Self::leave).
+    /// Inserts this object with `key`. The object stays in the registry until its last reference is
+    /// released, or until [`leave`](Self::leave).
     ///
     /// # Errors
     ///
     /// - [`EEXIST`]: another object has the key.
     /// - [`EBUSY`]: the object has, or had, a key already.
-    /// - [`ENOSPC`], and those of [`ResSpinLock::with`].
+    /// - [`ENOSPC`]: no place is free.
+    /// - The errors of [`ResSpinLock::with`].
+    ///
+    /// # Context
+    ///
+    /// Any, NMI included. Takes the lock of the registry.
     pub fn enter(&self, key: u64) -> Result {
         let there = T::registry().put(key, self.into())?;
         if core::ptr::eq(&*there, self) {
@@ -292,23 +320,36 @@ impl<T: Registered> Object<T> {
         }
     }
 
-    /// Lets the object not be found any more. Returns whether it could be before.
+    /// Removes this object from the registry. Returns whether the object was in the registry.
+    ///
+    /// # Context
+    ///
+    /// Any, NMI included. Takes no lock.
     pub fn leave(&self) -> bool {
         let this = core::ptr::from_ref(self).cast_mut();
-        // SAFETY: By the safety requirements of `Registered`.
+        // SAFETY: By the safety requirements of `Registered`, the registry is not freed before the
+        // object.
         unsafe { Place::leave(&self.header.place, this.cast()) }
     }
 
-    /// Walks over all objects that can be found: the next one at or after the place `next`, which is
-    /// then set to the one behind it.
+    /// Walks over all objects in the registry, one object for each call.
     ///
-    /// What comes or goes meanwhile may be seen or not; everything else is seen once.
+    /// The walk continues at the index `next`, which is 0 at the beginning. The call sets `next` to
+    /// the index after the object. Returns a pointer that is valid until the critical section of
+    /// `rcu` ends, or [`None`] at the end of the walk.
+    ///
+    /// The walk may or may not return an object that is inserted or removed meanwhile. It returns
+    /// every other object once.
+    ///
+    /// # Context
+    ///
+    /// Any, NMI included. Takes no lock.
     pub fn next<'a>(next: &mut u32, rcu: &'a rcu::Guard) -> Option<RcuPtr<'a, Self>> {
         let places = &T::registry().places;
         let rest = places.get(*next as usize..)?;
         for place in rest {
             *next = next.saturating_add(1);
-            // SAFETY: `rcu` says so.
+            // SAFETY: `rcu` proves that the code is in an RCU read-side critical section.
             if let Some(object) = unsafe { Registry::<T>::look(place, None) } {
                 return Some(RcuPtr::new(object, rcu));
             }
@@ -323,7 +364,7 @@ mod tests {
     use super::*;
     use crate::BtfType;
 
-    /// Something that is found.
+    /// The value of an object in the registry.
     #[derive(BtfType)]
     #[btf(object, name = "bpf_kunit_found", registry = 4)]
     struct Found {
@@ -336,7 +377,8 @@ mod tests {
         Object::find_or_make(key, || Found { number })
     }
 
-    /// Numbers of all that are there, in the order of the digits.
+    /// Walks over the registry. Returns a number whose decimal digit `n` (0 is the last digit) is
+    /// the count of the objects with `number == n`.
     fn walk() -> u64 {
         let guard = rcu::read_lock();
         let mut place = 0;
@@ -350,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_leads_to_one_object_as_long_as_it_is_held() -> Result {
+    fn a_key_finds_one_object_until_its_last_release() -> Result {
         let one = open(1, 1)?;
         let same = open(1, 2)?;
         assert!(core::ptr::eq(&*one, &*same));
@@ -370,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_as_many_places() -> Result {
+    fn an_insertion_fails_when_all_places_are_taken() -> Result {
         let full = [open(10, 1)?, open(11, 2)?, open(12, 3)?, open(13, 4)?];
         assert_eq!(walk(), 11110);
         assert_eq!(open(14, 5).err(), Some(ENOSPC));
@@ -381,10 +423,11 @@ mod tests {
             );
         }
         drop(full);
-        // Places of objects whose last reference went are free before they are.
+        // The place of an object is free as soon as its last reference is released, before the
+        // object is dropped.
         let again = [open(20, 1)?, open(21, 2)?, open(22, 3)?, open(23, 4)?];
         rcu::rcu_barrier();
-        // The callbacks of the first leave those of the second alone.
+        // The callbacks of the first four objects do not remove the second four objects.
         assert_eq!(walk(), 11110);
         drop(again);
         rcu::rcu_barrier();
@@ -393,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_enters_once() -> Result {
+    fn an_object_can_enter_the_registry_only_once() -> Result {
         let item = Object::new(Found { number: 1 })?;
         assert_eq!(walk(), 0);
         assert_eq!(item.enter(30), Ok(()));

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! State of a module that its kfuncs use.
+//! State of a module: a value that all kfuncs of the module share.
 //!
-//! A kfunc is a function by itself: what it works on must be found from a static. A [`ModuleState`]
-//! is a static for a value that is made when the module is loaded and dropped when it is unloaded:
+//! A kfunc has no `self`, so it can find shared data only through a static. A [`ModuleState`] is a
+//! static for a value that the module creates when it is loaded. The value is dropped when the
+//! module is unloaded:
 //!
 //! ```ignore
 //! static TABLE: ModuleState<ResSpinLock<Table>> = ModuleState::new();
@@ -23,13 +24,18 @@
 //! }
 //! ```
 //!
-//! A [`ModuleRef`] is no argument for a program. It shows that the code runs in a kfunc, so that
-//! the module stays loaded: the program that calls has a reference to it. A
-//! [`StructOps`](crate::struct_ops::StructOps) gets one where the map of a table has the reference.
+//! A program passes no argument for a [`ModuleRef`]. The `ModuleRef` proves that the code runs in a
+//! kfunc and that the module stays loaded: the program that calls the kfunc holds a reference to
+//! the module. [`StructOps::slot()`](crate::struct_ops::StructOps::slot) also gets a `ModuleRef`,
+//! because the map of the table holds a reference to the module.
 //!
-//! This module does not lock: a value that changes brings its lock, which should be a
-//! [`ResSpinLock`](crate::ResSpinLock). A `SpinLock` hangs the CPU if a program that is attached to
-//! what runs under it calls the kfunc again.
+//! # What this module does not do
+//!
+//! A `ModuleState` does not lock its value. Put a value that changes in a
+//! [`ResSpinLock`](crate::ResSpinLock). A `SpinLock` hangs the CPU if a program is attached to a
+//! function that runs under the lock, and the program calls the kfunc again.
+//!
+//! C: `bpf_add_kfunc_call()` in `kernel/bpf/verifier.c`, which takes the program's reference.
 
 use crate::{
     contract::Contract,
@@ -55,21 +61,23 @@ use kernel::{
     }, //
 };
 
-/// Shows that the code runs in a kfunc that a BPF program called, or for a struct_ops map.
+/// A token that proves that a program or a struct_ops map holds a reference to the module.
 pub struct ModuleRef(());
 
 impl ModuleRef {
+    /// Returns the token for the duration of a call.
+    ///
     /// # Safety
     ///
-    /// For the life of the call, the code must run in a kfunc of its module that a program called,
-    /// or the caller must have a struct_ops map of a table of the module.
+    /// Until the call ends, the code must run in a kfunc of the module that a program called, or
+    /// the caller must hold a reference to the struct_ops map of a table of the module.
     pub(crate) unsafe fn get(_: &Call) -> &Self {
         &Self(())
     }
 }
 
-// SAFETY: The program passes nothing. The program that calls the kfunc holds a reference to the
-// module (`add_kfunc_call()`), which lasts longer than the call.
+// SAFETY: The program passes no argument. The program holds a reference to the module of every
+// kfunc that it calls (`bpf_add_kfunc_call()`), and releases the reference after the call.
 unsafe impl KfuncArg for &ModuleRef {
     const CONTRACT: Contract = Contract::nothing();
     type Value<'a> = &'a ModuleRef;
@@ -87,25 +95,26 @@ unsafe impl KfuncArg for &ModuleRef {
     }
 }
 
-/// No value.
+/// The state has no value.
 const EMPTY: u32 = 0;
-/// Somebody makes the value, or drops it.
+/// A thread initializes the value or drops it.
 const BUSY: u32 = 1;
-/// There is a value.
+/// The state has a value.
 const READY: u32 = 2;
 
-/// Whether there is a value. What does not depend on the type of the value is here, so that a module
-/// has no copy of it for each type.
+/// The status of a [`ModuleState`]. The functions of this type do not depend on the type of the
+/// value, so that a module does not contain a copy of them for each type.
 struct Status(Atomic<u32>);
 
 impl Status {
-    /// Whether there is a value, which does not go before the module does.
+    /// Returns whether the state has a value. A value stays until the module is unloaded.
     #[inline(always)]
     fn is_ready(&self) -> bool {
         self.0.load(Acquire) == READY
     }
 
-    /// Reserves the place for a value; [`EBUSY`] if there is one.
+    /// Changes the status from `EMPTY` to `BUSY`. Returns [`EBUSY`] if the state has a value, or if
+    /// another thread initializes or drops it.
     fn reserve(&self) -> Result {
         match self.0.cmpxchg(EMPTY, BUSY, Full) {
             Ok(_) => Ok(()),
@@ -113,19 +122,21 @@ impl Status {
         }
     }
 
-    /// A value is made, or dropped.
+    /// Sets the status after the value was initialized or dropped.
     fn set(&self, status: u32) {
         self.0.store(status, Release);
     }
 
-    /// Takes the value out of sight; returns whether nobody can use it any more. If kfuncs can, the
-    /// value is leaked.
+    /// Hides the value from kfuncs and returns true, if programs cannot call the module. Otherwise
+    /// prints an error and returns false; the caller must leak the value.
     fn hide(&self, module: &ThisModule) -> bool {
-        // A kfunc can be called from when the module is live until it begins to go. The lock keeps
-        // it from becoming live before the value is out of sight.
+        // Programs can call kfuncs while the module is live. The lock keeps the module from
+        // becoming live before the value is hidden.
         let lock = init::Lock::new();
         if lock.is_live(module) {
-            pr_err!("a ModuleState is dropped while kfuncs can use it; its value is leaked\n");
+            pr_err!(
+                "a StateGuard is dropped while programs can call its module; the value is leaked\n"
+            );
             return false;
         }
         self.set(BUSY);
@@ -133,7 +144,7 @@ impl Status {
     }
 }
 
-/// A static whose value lives as long as the module is loaded.
+/// A static for a value that lives until the module is unloaded.
 ///
 /// # Invariants
 ///
@@ -143,27 +154,34 @@ pub struct ModuleState<T> {
     value: UnsafeCell<MaybeUninit<T>>,
 }
 
-// SAFETY: The value is shared, and dropped by whoever unloads the module.
+// SAFETY: Kfuncs on all CPUs share the value, which is `Sync`. The thread that unloads the module
+// drops the value, which is `Send`.
 unsafe impl<T: Send + Sync> Sync for ModuleState<T> {}
 
 impl<T: Send + Sync> ModuleState<T> {
-    /// Makes one without a value.
+    /// Creates a state without a value.
     #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
-        // INVARIANT: Not `READY`.
+        // INVARIANT: The status is not `READY`.
         Self {
             status: Status(Atomic::new(EMPTY)),
             value: UnsafeCell::new(MaybeUninit::uninit()),
         }
     }
 
-    /// Makes the value. Keep the result in the module; it drops the value.
+    /// Initializes the value with `init`. `module` must be the module that contains the static.
+    ///
+    /// Returns a guard that drops the value. Keep the guard in the module's struct.
     ///
     /// # Errors
     ///
-    /// - [`EBUSY`]: there is a value.
-    /// - [`EINVAL`]: the static is another module's.
-    /// - Those of `init`.
+    /// - [`EBUSY`]: the state has a value already.
+    /// - [`EINVAL`]: the static belongs to another module.
+    /// - The errors of `init`.
+    ///
+    /// # Context
+    ///
+    /// Any context that `init` allows. Takes no lock.
     pub fn init<E>(
         &'static self,
         module: &'static ThisModule,
@@ -174,12 +192,13 @@ impl<T: Send + Sync> ModuleState<T> {
     {
         init::check_owner(self, module)?;
         self.status.reserve()?;
-        // SAFETY: The place is valid for writes, does not move, and is ours by `BUSY`.
+        // SAFETY: `value` is valid for writes and does not move. While the status is `BUSY`, no
+        // other thread uses it.
         if let Err(err) = unsafe { pin_init::raw_try_init(self.value.get().cast::<T>(), init) } {
             self.status.set(EMPTY);
             return Err(err.into());
         }
-        // INVARIANT: The value was just made.
+        // INVARIANT: `raw_try_init` has initialized the value.
         self.status.set(READY);
         Ok(StateGuard {
             state: self,
@@ -187,20 +206,28 @@ impl<T: Send + Sync> ModuleState<T> {
         })
     }
 
-    /// The value, or [`None`] if it was not made.
+    /// Returns the value, or [`None`] if the state has no value.
+    ///
+    /// # Context
+    ///
+    /// Any, NMI included. Takes no lock.
     #[inline]
     pub fn get<'a>(&'static self, _call: &'a ModuleRef) -> Option<&'a T> {
         if !self.status.is_ready() {
             return None;
         }
-        // SAFETY: By the type invariants, the value is initialized. It is not dropped during the
-        // call, because the module is not unloaded.
+        // SAFETY: By the type invariants, the value is initialized. `_call` proves that the module
+        // is not unloaded before the call ends, so the value is not dropped before.
         Some(unsafe { (*self.value.get()).assume_init_ref() })
     }
 }
 
-/// Drops the value of a [`ModuleState`] when the module is unloaded.
-#[must_use = "keep the guard in the module, or the value is gone"]
+/// A guard that drops the value of a [`ModuleState`].
+///
+/// The module keeps the guard, so that the value is dropped when the module is unloaded. If the
+/// guard is dropped while programs can call the module, the value is leaked and stays usable. The
+/// `Drop` may sleep.
+#[must_use = "keep the guard in the module's struct; when the guard is dropped, so is the value"]
 pub struct StateGuard<T: Send + Sync + 'static> {
     state: &'static ModuleState<T>,
     module: &'static ThisModule,
@@ -211,7 +238,8 @@ impl<T: Send + Sync> Drop for StateGuard<T> {
         if !self.state.status.hide(self.module) {
             return;
         }
-        // SAFETY: The guard exists, so the value does, and nobody uses it: no program can call.
+        // SAFETY: `init` has initialized the value, and only this guard drops it. No kfunc uses the
+        // value, because programs cannot call the module.
         unsafe { self.state.value.get().cast::<T>().drop_in_place() };
         self.state.status.set(EMPTY);
     }
@@ -224,7 +252,7 @@ mod tests {
     use crate::kunit;
     use kernel::sync::atomic::Relaxed;
 
-    /// How many values were dropped.
+    /// The number of values that were dropped.
     static DROPS: Atomic<u32> = Atomic::new(0);
 
     struct Value(u32);
@@ -235,15 +263,15 @@ mod tests {
         }
     }
 
-    /// What a kfunc sees.
+    /// Returns the value that a kfunc gets.
     fn seen(state: &'static ModuleState<Value>) -> Option<u32> {
-        // SAFETY: The value is not dropped meanwhile.
+        // SAFETY: The tests do not drop the guard during this function.
         let call = unsafe { ModuleRef::get(&Call) };
         state.get(call).map(|value| value.0)
     }
 
     #[test]
-    fn a_value_is_seen_while_there_is_one() -> Result {
+    fn a_kfunc_gets_the_value_until_the_guard_is_dropped() -> Result {
         static STATE: ModuleState<Value> = ModuleState::new();
 
         DROPS.store(0, Relaxed);
@@ -258,16 +286,16 @@ mod tests {
     }
 
     #[test]
-    fn there_is_one_value_at_a_time() -> Result {
+    fn a_second_init_fails_while_a_value_exists() -> Result {
         static STATE: ModuleState<Value> = ModuleState::new();
 
         DROPS.store(0, Relaxed);
         let guard = STATE.init(&kunit::COMING, Value(1))?;
         assert_eq!(STATE.init(&kunit::COMING, Value(2)).err(), Some(EBUSY));
         assert_eq!(seen(&STATE), Some(1));
-        // The one that was not needed.
+        // The failed call has dropped `Value(2)`.
         assert_eq!(DROPS.load(Relaxed), 1);
-        // What follows in the module's `init` fails.
+        // The module drops the guard if a later step of its `init` fails.
         drop(guard);
         assert_eq!(DROPS.load(Relaxed), 2);
 
@@ -279,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn an_init_can_fail_and_be_tried_again() -> Result {
+    fn init_succeeds_after_an_init_that_failed() -> Result {
         static STATE: ModuleState<Value> = ModuleState::new();
 
         let mut meanwhile = (None, None);
@@ -297,16 +325,16 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_goes_is_not_seen() -> Result {
+    fn a_kfunc_gets_no_value_while_the_value_is_dropped() -> Result {
         static STATE: ModuleState<Looks> = ModuleState::new();
         static SEEN: Atomic<u32> = Atomic::new(0);
 
-        /// Looks for itself when it is dropped.
+        /// A value whose `Drop` calls `get` on its own state.
         struct Looks;
 
         impl Drop for Looks {
             fn drop(&mut self) {
-                // SAFETY: Nothing is done with the value.
+                // SAFETY: The code does not use the value.
                 let call = unsafe { ModuleRef::get(&Call) };
                 SEEN.store(if STATE.get(call).is_some() { 2 } else { 1 }, Relaxed);
             }
@@ -318,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_kfuncs_can_use_is_not_dropped() -> Result {
+    fn the_value_of_a_live_module_is_leaked() -> Result {
         static STATE: ModuleState<Value> = ModuleState::new();
 
         DROPS.store(0, Relaxed);
@@ -328,7 +356,7 @@ mod tests {
             assert_eq!(seen(&STATE), Some(5));
             assert_eq!(STATE.init(module, Value(6)).err(), Some(EBUSY));
 
-            // It is leaked only as far as others are concerned.
+            // The test drops the leaked value with a guard of a module that is unloaded.
             drop(StateGuard {
                 state: &STATE,
                 module: &kunit::GOING,

@@ -22,5 +22,5 @@ struct Large {
 }
 
 pub fn large() -> Result<ARef<Object<Large>>> {
-    Object::pin_init(Large { words: [0; 510] }) //~ evaluation of | an object has at most 4 KiB; put what is larger into a box
+    Object::pin_init(Large { words: [0; 510] }) //~ evaluation of | an object with its counts has at most 4 KiB; put larger data into a box
 }
