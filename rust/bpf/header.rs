@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The counts of an object, and how it is freed.
+//! The header of an object: it counts references and frees the object.
 //!
-//! An [`Object<T>`](crate::Object) is a `T` and a header. Everything that does not depend on `T`
-//! is here, and once in the kernel; a module has a static [`Reclaim`] for each type of objects, and a
-//! function that drops a `T` if that does anything.
+//! An [`Object<T>`](crate::Object) is a `T` and a header. The code in this file does not depend on
+//! `T`, so the kernel has it only once. A module contains a static [`Reclaim`] for each type of its
+//! objects and, if `T` has drop code, a function that drops a `T`.
 //!
-//! This module does not know who may have a reference, nor what the verifier thinks of it: see
-//! [`object`](crate::object).
+//! This module does not define how programs hold references, nor the contracts with the verifier:
+//! see [`object`](crate::object).
 //!
 //! C: `rust/helpers/free.c`.
 
@@ -46,8 +46,10 @@ use kernel::{
     }, //
 };
 
-/// How objects of a type are freed: a static of the module that has the type.
-/// `struct rust_bpf_reclaim` of the C code.
+/// The data that the crate needs to free objects of a type: a static of the module that contains
+/// the type.
+///
+/// C: `struct rust_bpf_reclaim` in `rust/helpers/helpers.h`, which declares only the first fields.
 #[doc(hidden)]
 #[repr(C)]
 pub struct Reclaim {
@@ -58,19 +60,19 @@ pub struct Reclaim {
     node: UnsafeCell<*mut c_void>,
     is_listed: UnsafeCell<i32>,
     chained: UnsafeCell<i32>,
-    // The C code does not know the rest.
+    // The C struct does not declare the following fields.
     /// The offset of the header in an object, in bytes.
     header: usize,
-    /// Drops the value of an object, if that does anything.
+    /// The function that drops the value of an object; [`None`] if the type has no drop code.
     drop: Option<unsafe extern "C" fn(*mut c_void)>,
 }
 
-// SAFETY: C code changes `node`, `is_listed` and `chained`, by atomic operations. Nobody changes the
-// other fields.
+// SAFETY: Only C code changes `node`, `is_listed` and `chained`, by atomic operations. No code
+// changes the other fields.
 unsafe impl Sync for Reclaim {}
 
 impl Reclaim {
-    /// For the code that `#[derive(BtfType)]` generates.
+    /// Creates the static of a type. For the code that `#[derive(BtfType)]` generates.
     pub const fn new<T: BtfObject>() -> Self {
         Self {
             free: Header::free,
@@ -88,7 +90,8 @@ impl Reclaim {
         }
     }
 
-    /// The number of callbacks that began in the callback of another object and have not ended.
+    /// Returns the number of callbacks that the callback of another object started and that have
+    /// not ended.
     #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
     pub(crate) fn chained(&self) -> i32 {
         // SAFETY: The field is an `atomic_t`.
@@ -96,15 +99,19 @@ impl Reclaim {
     }
 }
 
-/// The part of an object that does not depend on its type. `struct rust_bpf_header` of the C code.
+/// The part of an object that does not depend on its type.
+///
+/// C: `struct rust_bpf_header` in `rust/helpers/helpers.h`, which declares only the first fields.
 ///
 /// # Invariants
 ///
-/// The header is at `reclaim.header` in an object whose memory `kmalloc_nolock()` made. `refs` is
-/// the number of references, and 0 once the last is gone; then nobody but RCU readers, and later the
-/// callback in `rcu`, has access to the value. `weak` is the number of references to the memory, and
-/// one more until the callback has dropped the value. `place` is null, or was once in a registry,
-/// where RCU readers may have found the object until it was dropped.
+/// - The header is at offset `reclaim.header` of an object whose memory `kmalloc_nolock()`
+///   returned.
+/// - `refs` is the number of references. When `refs` is 0, only RCU readers and, after them, the
+///   callback in `rcu` have access to the value.
+/// - `weak` is the number of weak references, plus 1 until the callback has dropped the value.
+/// - `place` is null, or points to the place of a registry into which the object was inserted. RCU
+///   readers may find the object there until the callback runs.
 #[repr(C)]
 pub(crate) struct Header {
     pub(crate) refs: Refcount,
@@ -118,10 +125,12 @@ impl Header {
     /// The offset of `rcu` in bytes.
     pub(crate) const RCU: usize = offset_of!(Self, rcu);
 
-    /// Makes the memory of an object with one reference, and without a value. May be called in any
-    /// context.
+    /// Allocates an object with one reference and without a value. Returns the header of the
+    /// object, or [`None`] if the allocation fails or if too many objects wait for a grace period.
     ///
-    /// Returns [`None`] if there is no memory, or if too many objects wait for RCU readers.
+    /// # Context
+    ///
+    /// Any, NMI included.
     pub(crate) fn allocate(reclaim: &'static Reclaim) -> Option<NonNull<Self>> {
         // SAFETY: The function may be called in any context.
         if !unsafe { rust_bpf_helper_may_make() } {
@@ -129,11 +138,10 @@ impl Header {
         }
         // SAFETY: The function may be called in any context.
         let memory = NonNull::new(unsafe { rust_bpf_helper_kmalloc_nolock(reclaim.size) })?;
-        // SAFETY: The memory is so large.
+        // SAFETY: The memory has `reclaim.size` bytes, and an object has its header at this offset.
         let header = unsafe { memory.byte_add(reclaim.header) }.cast::<Self>();
-        // INVARIANT: There is one reference, for the caller, and what all references have of the
-        // memory.
-        // SAFETY: There is room for a header.
+        // INVARIANT: `refs` counts the caller's reference. `weak` is 1, because the callback has
+        // not dropped the value. SAFETY: The object has room for its header.
         unsafe {
             header.write(Self {
                 refs: Refcount::new(1),
@@ -146,93 +154,98 @@ impl Header {
         Some(header)
     }
 
-    /// The object that the header is a part of.
+    /// Returns the object that contains the header.
     ///
     /// # Safety
     ///
-    /// There must be a header.
+    /// `header` must point to a valid header.
     unsafe fn object(header: NonNull<Self>) -> NonNull<c_void> {
-        // SAFETY: The caller has a header, which by its invariants is at this place in an object.
+        // SAFETY: The header is valid. By its invariants, it is at this offset of an object.
         unsafe { header.byte_sub((*header.as_ptr()).reclaim.header) }.cast()
     }
 
-    /// Frees the memory of an object that has no value and that nobody else has seen.
+    /// Frees the memory of an object that has no value.
     ///
     /// # Safety
     ///
-    /// `header` must come from [`allocate`](Self::allocate).
+    /// `header` must come from [`allocate`](Self::allocate), and no other code may use the object.
     pub(crate) unsafe fn free_unused(header: NonNull<Self>) {
-        // SAFETY: `kmalloc_nolock()` made the memory, and nobody refers to it.
+        // SAFETY: `kmalloc_nolock()` returned the memory, and no other code uses it.
         unsafe { bindings::kfree_nolock(Self::object(header).as_ptr()) };
     }
 
-    /// Drops the value of an object, after all RCU readers that can see it.
+    /// Drops the value of an object. The RCU callback, which runs after a grace period.
     ///
     /// # Safety
     ///
-    /// `head` must be the `rcu` of an object whose last reference is gone, and this the only call.
+    /// `head` must point to the `rcu` of an object whose last reference was released, and the
+    /// function must be called only once for the object.
     unsafe extern "C" fn free(head: *mut bindings::callback_head) {
-        // SAFETY: The caller passes such an object.
+        // SAFETY: The caller passes the `rcu` of an object without references, once.
         unsafe { Self::drop_value(head, false) };
     }
 
-    /// The same, if the callback of another object gave up the last reference.
+    /// Drops the value of an object whose last reference the callback of another object released.
     ///
     /// # Safety
     ///
-    /// As for [`free`](Self::free).
+    /// The requirements of [`free`](Self::free).
     unsafe extern "C" fn free_chained(head: *mut bindings::callback_head) {
-        // SAFETY: The caller passes such an object.
+        // SAFETY: The caller passes the `rcu` of an object without references, once.
         unsafe { Self::drop_value(head, true) };
     }
 
+    /// Drops the value of an object. `is_chained` says whether the callback of another object
+    /// released the last reference.
+    ///
     /// # Safety
     ///
-    /// As for [`free`](Self::free).
+    /// The requirements of [`free`](Self::free).
     unsafe fn drop_value(head: *mut bindings::callback_head, is_chained: bool) {
-        // SAFETY: The pointer is one to the field of a header.
+        // SAFETY: `head` points to the field `rcu` of a header.
         let header =
             unsafe { NonNull::new_unchecked(head.byte_sub(Self::RCU).cast::<Self>()) };
-        // SAFETY: The header is valid until the memory is given up below.
+        // SAFETY: The header is valid until `put_memory` below.
         let (object, reclaim) = unsafe { (Self::object(header), (*header.as_ptr()).reclaim) };
-        // SAFETY: This is the callback.
+        // SAFETY: The code runs in the callback of the object.
         unsafe { rust_bpf_helper_free_begins(reclaim) };
-        // SAFETY: Places are in registries of the type's module, which has not gone.
+        // SAFETY: A place is in a registry of the type's module, which is unloaded only after its
+        // callbacks.
         unsafe { Place::leave(&(*header.as_ptr()).place, object.as_ptr()) };
         if let Some(drop) = reclaim.drop {
-            // SAFETY: An object begins with its value, to which nobody has access any more.
+            // SAFETY: An object begins with its value, which only this callback can use now.
             unsafe { drop(object.as_ptr()) };
         }
-        // SAFETY: The value is gone, so what all references had of the memory is given up.
+        // SAFETY: The value is dropped, so the callback gives up the extra count in `weak`.
         unsafe { Self::put_memory(header) };
         // SAFETY: The callback ends here.
         unsafe { rust_bpf_helper_free_ends(reclaim, is_chained) };
     }
 
-    /// Adds a count to the memory.
+    /// Adds a count to `weak`.
     pub(crate) fn get_memory(&self) {
         self.weak.inc();
     }
 
-    /// Gives up one of the counts of the memory, of which the last frees it.
+    /// Removes a count from `weak`, and frees the memory of the object with the last count.
     ///
     /// # Safety
     ///
-    /// The caller must have one.
+    /// The caller must own a count in `weak`.
     pub(crate) unsafe fn put_memory(header: NonNull<Self>) {
-        // SAFETY: The caller has a count, so the memory is there.
+        // SAFETY: The caller owns a count in `weak`, so the memory is allocated.
         let this = unsafe { header.as_ref() };
         if !this.weak.dec_and_test() {
             return;
         }
-        // SAFETY: There is a header.
+        // SAFETY: The header is valid, because the memory is not freed yet.
         let memory = unsafe { Self::object(header) }.as_ptr();
         if this.place.load(Relaxed).is_null() {
-            // SAFETY: `kmalloc_nolock()` made the memory, and nobody refers to it.
+            // SAFETY: `kmalloc_nolock()` returned the memory, and no other code uses it.
             unsafe { bindings::kfree_nolock(memory) };
         } else {
-            // SAFETY: Nobody but RCU readers of the registry refers to the memory, and `rcu` is not
-            // used any more.
+            // SAFETY: Only RCU readers of the registry use the memory, and `rcu` is not used any
+            // more.
             unsafe { rust_bpf_helper_kfree_rcu(this.rcu.get().cast(), memory) };
         }
     }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whether a module is being initialized.
+//! Checks that a module registers only its own kfuncs and tables, and only in its `init`.
 //!
-//! Kfuncs and tables are registered then: `register_btf_kfunc_id_set()` and
-//! `__register_bpf_struct_ops()` change lists of the module without a lock, at which programs can
-//! look as soon as it is live.
+//! `register_btf_kfunc_id_set()` and `__register_bpf_struct_ops()` change lists of the module
+//! without a lock. The verifier reads these lists as soon as the module is live.
+//!
+//! This module does not register kfuncs or tables: see [`kfunc_set`](mod@crate::kfunc_set) and
+//! [`struct_ops`](mod@crate::struct_ops).
 //!
 //! C: `enum module_state` in [`include/linux/module.h`](srctree/include/linux/module.h)
 
@@ -20,48 +22,49 @@ use kernel::{
     types::NotThreadSafe, //
 };
 
-/// Checks that a static is one of `module`.
+/// Checks that the static `what` is in the memory of `module`.
 ///
 /// # Errors
 ///
-/// `EINVAL` if it is not: another module's `init` passed its own.
+/// [`EINVAL`]: the static is in another module. The function prints an error.
 pub(crate) fn check_owner<T>(what: &'static T, module: &ThisModule) -> Result {
     let what = core::ptr::from_ref(what).cast();
-    // SAFETY: If the code is in a module, this is a valid one.
+    // SAFETY: A `ThisModule` is null for built-in code, and otherwise points to a valid module.
     if unsafe { rust_bpf_helper_is_of(what, module.as_ptr().cast()) } {
         return Ok(());
     }
     pr_err!(
-        "a module registers, or makes the state of, what is another module's; pass the own one\n"
+        "a module must register and initialize only its own kfunc sets, tables and states\n"
     );
     Err(EINVAL)
 }
 
-/// While there is one, no module becomes live, as far as programs can see, and no two threads
-/// register. Not to be held while code of an author runs. May sleep.
+/// The lock for registrations. While a thread holds it, programs do not see a module become live,
+/// and no other thread registers kfuncs or tables. The holder must not call code of a module.
 ///
 /// # Invariants
 ///
-/// The mutex in `rust/helpers/init.c` is held.
+/// The current thread holds the mutex in `rust/helpers/init.c`.
 pub(crate) struct Lock(NotThreadSafe);
 
 impl Lock {
+    /// Takes the lock. May sleep.
     pub(crate) fn new() -> Self {
-        // SAFETY: The function may be called where it is allowed to sleep.
+        // SAFETY: The helper may be called where the code is allowed to sleep.
         unsafe { rust_bpf_helper_init_lock() };
-        // INVARIANT: It was just taken.
+        // INVARIANT: The helper has locked the mutex.
         Self(NotThreadSafe)
     }
 
-    /// The same, if `module` is being initialized; for code that is built in, the kernel, by this
-    /// thread.
+    /// Takes the lock if `module` is being initialized. For built-in code, takes the lock if the
+    /// current thread initializes the kernel. May sleep.
     ///
     /// # Errors
     ///
-    /// `EBUSY` if it is not.
+    /// [`EBUSY`]: the module, or the kernel, is not being initialized.
     pub(crate) fn in_init(module: &ThisModule) -> Result<Self> {
         let lock = Self::new();
-        // SAFETY: If the code is in a module, this is a valid one.
+        // SAFETY: A `ThisModule` is null for built-in code, and otherwise points to a valid module.
         if unsafe { rust_bpf_helper_in_init(module.as_ptr().cast()) } {
             Ok(lock)
         } else {
@@ -69,9 +72,9 @@ impl Lock {
         }
     }
 
-    /// Whether programs can call `module`. What is built in is always taken for live.
+    /// Returns whether programs can call `module`. Returns true for built-in code.
     pub(crate) fn is_live(&self, module: &ThisModule) -> bool {
-        // SAFETY: If the code is in a module, this is a valid one.
+        // SAFETY: A `ThisModule` is null for built-in code, and otherwise points to a valid module.
         let state = unsafe { module.as_ptr().as_ref() }.map(|module| module.state);
         state.is_none_or(|state| state == bindings::module_state_MODULE_STATE_LIVE)
     }
@@ -79,7 +82,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants.
+        // SAFETY: By the type invariants, this thread holds the mutex.
         unsafe { rust_bpf_helper_init_unlock() };
     }
 }
@@ -91,16 +94,16 @@ mod tests {
     use crate::kunit;
 
     #[test]
-    fn a_module_is_initialized_while_it_comes() {
+    fn in_init_succeeds_only_for_a_coming_module() {
         assert!(Lock::in_init(&kunit::COMING).is_ok());
         assert_eq!(Lock::in_init(&kunit::LIVE).err(), Some(EBUSY));
         assert_eq!(Lock::in_init(&kunit::GOING).err(), Some(EBUSY));
-        // Tests have threads of their own, also while the kernel boots.
+        // A test runs in its own thread, which does not initialize the kernel, also at boot.
         assert_eq!(Lock::in_init(&kunit::BUILT_IN).err(), Some(EBUSY));
     }
 
     #[test]
-    fn a_module_registers_its_own() {
+    fn check_owner_rejects_a_static_of_another_module() {
         static WHAT: u32 = 0;
 
         assert!(check_owner(&WHAT, &kunit::COMING).is_ok());
@@ -109,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_call_what_is_live() {
+    fn a_coming_or_going_module_is_not_live() {
         let live = |module| Lock::new().is_live(module);
         assert!(!live(&kunit::COMING));
         assert!(!live(&kunit::GOING));

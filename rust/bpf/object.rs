@@ -3,8 +3,8 @@
 //! Objects: values with a reference count, to which BPF programs hold pointers.
 //!
 //! An [`Object<T>`] is a `T` with a reference count. Rust code holds a reference as an `ARef`; a
-//! program holds a reference in a register or in a map. The crate frees the object after the last
-//! reference is released and an RCU grace period has passed.
+//! program holds a reference in a register or in a map. After the last reference is released and an
+//! RCU grace period has passed, the crate drops the `T` and frees the object.
 //!
 //! This module does not find objects by a key (see [`registry`](crate::registry)) and does not lock
 //! their fields (see [`lock`](crate::lock)).
@@ -21,7 +21,7 @@
 //! | result of the kfunc | result that the program gets | in C |
 //! | --- | --- | --- |
 //! | `ARef<Object<T>>` | a reference, which the program must release | `KF_ACQUIRE` |
-//! | `Option<ARef<Object<T>>>` | the same or `NULL`; the program must test for `NULL` | `KF_ACQUIRE`, `KF_RET_NULL` |
+//! | `Option<ARef<Object<T>>>` | a reference or `NULL`; the program must test for `NULL` | `KF_ACQUIRE`, `KF_RET_NULL` |
 //! | `Option<RcuPtr<'_, Object<T>>>` | a pointer that is valid until the program leaves its RCU read-side critical section, or `NULL` | `KF_RCU_PROTECTED`, `KF_RET_NULL` |
 //!
 //! The only type of the kernel that a kfunc can take in this way is `RcuPtr<'_, Task>`; see
@@ -62,7 +62,7 @@
 //!
 //! Code can create an object and release its last reference in any context, NMI included. The crate
 //! drops the `T` later, in an RCU callback. So the `Drop` of `T` must not sleep, and must not wait
-//! for a lock that the code which a program interrupts may hold: see [`lock`](crate::lock).
+//! for a lock that the code that runs a program may hold: see [`lock`](crate::lock).
 //!
 //! # Weak references and registries
 //!

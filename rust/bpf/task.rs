@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tasks in signatures of kfuncs: `RcuPtr<'_, Task>`.
+//! Tasks as arguments of kfuncs: `RcuPtr<'_, Task>`.
 //!
-//! There is no `&Task`. The verifier accepts trusted pointers for that, and trusts those that a
-//! tracepoint shows, too: the last reference to the task may be gone, and safe code could make a
-//! new one of `&Task`. [`RcuPtr::try_get`](crate::RcuPtr::try_get) looks first, and returns a [`TaskRef`].
+//! A kfunc that needs a reference calls [`RcuPtr::try_get`](crate::RcuPtr::try_get), which returns
+//! a [`TaskRef`] if the task still has a reference.
 //!
-//! There is no `ARef<Task>` either. It could not be dropped wherever a program runs: the last
-//! reference calls `call_rcu()`, in the middle of which the program may be. As an argument or result,
-//! it counts `usage`, the kernel's own
-//! kfuncs for tasks (`bpf_task_acquire()`, `bpf_task_release()`) and its destructor for kptrs count
-//! `rcu_users`, and to the verifier one reference is like the other: a program would take here and
-//! give there. A program that wants to hold a task uses those.
+//! To add another type of the kernel, write the same implementations for it: its name and size in
+//! BTF, and the function that acquires a reference if the value still has one.
 //!
-//! This is also how another type of the kernel is added: its name and size, and how a reference is
-//! taken if there is one.
+//! # What this module does not do
+//!
+//! - A kfunc cannot take `&Task`. The verifier would accept any trusted pointer for it, also the
+//!   argument of a tracepoint. The last reference to that task may be released already, but safe
+//!   code could acquire a new one from `&Task`.
+//! - A kfunc cannot take or return `ARef<Task>`. Its drop is not allowed in every context, because
+//!   the release of the last reference calls `call_rcu()`, and a program may run in the middle of
+//!   `call_rcu()`. As an argument or result, `ARef<Task>` would also mix two counts: it counts
+//!   `usage`, but the kernel's own kfuncs for tasks (`bpf_task_acquire()`, `bpf_task_release()`)
+//!   and its destructor for kptrs count `rcu_users`. The verifier does not distinguish the two, so
+//!   a program could acquire one and release the other. A program that wants to hold a task calls
+//!   the kernel's kfuncs.
 //!
 //! C header: [`include/linux/sched/task.h`](srctree/include/linux/sched/task.h)
 
@@ -33,38 +38,39 @@ use crate::{
 use core::ptr::NonNull;
 use kernel::task::Task;
 
-/// A reference to a task, which can be dropped in any context.
+/// A reference to a task, which can be dropped in any context, NMI included.
 ///
-/// It does not lend the task: of a `&Task`, an `ARef<Task>` could be made.
+/// A `TaskRef` gives no `&Task`, because safe code could create an `ARef<Task>` from a `&Task`.
 ///
 /// # Invariants
 ///
-/// One of the counts in the task's `usage` belongs to it.
+/// The `TaskRef` owns one of the counts in the task's `usage`.
 pub struct TaskRef(NonNull<Task>);
 
-// SAFETY: Tasks can be used from any thread.
+// SAFETY: Any thread may read the pid of a task and release a reference to it.
 unsafe impl Send for TaskRef {}
 
-// SAFETY: As above.
+// SAFETY: `&TaskRef` gives access only to the pid, which any thread may read.
 unsafe impl Sync for TaskRef {}
 
 impl TaskRef {
-    /// The number of the task, as the initial namespace has it.
+    /// Returns the pid of the task in the initial PID namespace.
     pub fn pid(&self) -> i32 {
-        // SAFETY: By the type invariants.
+        // SAFETY: By the type invariants, `self` owns a count, so the task is valid.
         unsafe { self.0.as_ref() }.pid()
     }
 }
 
 impl Drop for TaskRef {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants, there is a count to give up. The function may be called in
-        // any context.
+        // SAFETY: By the type invariants, `self` owns a count, which is given up here. The helper
+        // may be called in any context.
         unsafe { rust_bpf_helper_put_task(self.0.as_ptr().cast()) };
     }
 }
 
-// SAFETY: `Task` is a transparent `struct task_struct`. It has members that are no scalars.
+// SAFETY: `Task` is a transparent wrapper of `struct task_struct`, which has members that are not
+// scalars.
 unsafe impl BtfType for Task {
     const BTF: &'static str = "struct task_struct";
     const DECLARATION: &'static str = {
@@ -83,20 +89,22 @@ const _: () = {
     };
     const ENTRY: &[&str] = &[KEY, Task::DECLARATION, "\0"];
 
-    // The BTF step compares the size with the kernel's.
+    // `scripts/rust-btf` compares this size with the size in the kernel's BTF.
     #[link_section = ".modinfo"]
     #[used(compiler)]
     static DECLARE: [u8; describe::len(ENTRY)] = describe::concat(ENTRY);
 };
 
-// SAFETY: The kernel frees a task after RCU readers (`delayed_put_task_struct()`).
+// SAFETY: The kernel frees a task after a grace period (`delayed_put_task_struct()`). `try_get`
+// returns a reference only if the helper has added a count.
 unsafe impl Referenced for Task {
     type Held = TaskRef;
 
     unsafe fn try_get(task: NonNull<Self>) -> Option<TaskRef> {
-        // SAFETY: RCU keeps the memory of the task; the function only looks at the count.
+        // SAFETY: The caller says that RCU keeps the memory of the task; the helper uses only the
+        // count.
         let has_count = unsafe { rust_bpf_helper_task_inc_not_zero(task.as_ptr().cast()) };
-        // INVARIANT: The count was just added.
+        // INVARIANT: The helper has added the count.
         has_count.then(|| TaskRef(task))
     }
 }
@@ -120,34 +128,34 @@ mod tests {
     }
 
     #[test]
-    fn the_declaration_has_the_size_of_the_kernel() {
+    fn the_declaration_has_the_size_of_task_struct() {
         let size = Task::DECLARATION.strip_prefix("struct task_struct ");
         let size = size.and_then(|digits| digits.parse::<usize>().ok());
         assert_eq!(size, Some(size_of::<bindings::task_struct>()));
     }
 
     #[test]
-    fn a_task_that_runs_can_be_held() {
+    fn try_get_returns_a_reference_to_the_current_task() {
         let register = &raw const **current!() as u64;
         let reader = rcu::read_lock();
-        // SAFETY: RCU keeps the task, as does that it runs.
+        // SAFETY: The current task is valid while it runs.
         let task = unsafe { receive::<RcuPtr<'_, Task>, _>(register, |task| task.try_get()) };
         drop(reader);
         assert_eq!(task.map(|task| task.pid()), Some(current!().pid()));
     }
 
     #[test]
-    fn a_task_without_references_cannot() -> Result {
-        // Of this one nobody looks at more than its count.
+    fn try_get_fails_for_a_task_without_references() -> Result {
+        // A fake task: the code under test uses only its count.
         let mut raw = KBox::init(pin_init::init_zeroed::<bindings::task_struct>(), GFP_KERNEL)?;
         let register = &raw mut *raw as u64;
-        // SAFETY: It stays as long as `raw`.
+        // SAFETY: `raw` stays allocated until the end of the test.
         let held = unsafe { receive::<RcuPtr<'_, Task>, _>(register, |task| task.try_get()) };
         assert!(held.is_none());
         assert_eq!(usage(&raw), 0);
 
         raw.usage.refs.counter = 1;
-        // SAFETY: As above.
+        // SAFETY: `raw` stays allocated until the end of the test.
         let held = unsafe { receive::<RcuPtr<'_, Task>, _>(register, |task| task.try_get()) };
         assert_eq!(usage(&raw), 2);
         drop(held);
