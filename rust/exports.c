@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Makes the symbols of the bpf crate usable by modules, as the kernel does for
- * its own crates.
+ * Exports the symbols of the bpf crate to modules, as the kernel does for its own
+ * crates.
  */
 
 #include <linux/export.h>

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Rust code that can panic is not built: scripts/rust-panic looks at each object.
-# RUST_PANIC names the tool, if it is not in PATH. See Documentation/panics.rst.
+# The build fails if Rust code can panic: scripts/rust-panic checks each object
+# file. RUST_PANIC is the path of the tool, if the tool is not in PATH. See
+# Documentation/panics.rst.
 
-# What an editor shows of this, and a build with CLIPPY=1. rustc passes over them.
+# Editors and a build with CLIPPY=1 show these lints for code that can panic. rustc
+# ignores them.
 panic-lints := $(addprefix -Wclippy::,arithmetic_side_effects expect_used \
 	indexing_slicing panic string_slice todo unimplemented unreachable unwrap_used)
 
-# Which functions of these crates can panic is read from them, if they are there.
+# From these objects, if they exist, the tool reads which functions of the crates
+# can panic.
 panic-with := $(wildcard $(addprefix $(objtree)/rust/,core.o compiler_builtins.o kernel.o))
 
 RUST_PANIC ?= rust-panic
@@ -15,15 +18,16 @@ RUST_PANIC ?= rust-panic
 quiet_cmd_rust_panic = PANIC   $<
       cmd_rust_panic = $(RUST_PANIC) $(addprefix --with ,$(panic-with)) $<; touch $@
 
-# Of a kernel whose assertions are panics, on purpose, nothing is checked.
+# With CONFIG_RUST_DEBUG_ASSERTIONS, assertions panic on purpose, so there is no
+# check.
 ifndef CONFIG_RUST_DEBUG_ASSERTIONS
 $(obj)/%.nopanic: $(obj)/%.o $(panic-with) $(wildcard $(RUST_PANIC)) FORCE
 	$(call if_changed,rust_panic)
 
 no-panics = $(patsubst %.o,%.nopanic,$(1))
 
-# MODULE.mod, which has to be there before the module is linked, after checks of
-# its objects.
+# $(call module-without-panics,MODULE.mod,OBJECTS) checks the objects before Kbuild
+# makes MODULE.mod, without which it does not link the module.
 define module-without-panics
 $(obj)/$(1): | $(addprefix $(obj)/,$(call no-panics,$(2)))
 targets += $(call no-panics,$(2))

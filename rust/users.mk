@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# For the Makefile of a directory whose Rust modules use the bpf crate, at its
-# end.
+# Include this file at the end of the Makefile of a directory whose Rust modules
+# use the bpf crate.
 
 bpf-crate := $(obj)/$(bpf-rust)
 
@@ -9,15 +9,17 @@ include $(src)/$(bpf-rust)/panics.mk
 
 rustflags-y += --extern bpf -L$(bpf-crate) $(panic-lints)
 
-# The objects of Rust code among these, or among their parts.
+# $(call rust-objects,OBJECTS) is the list of the Rust objects among OBJECTS and
+# the parts of OBJECTS.
 rust-objects = $(foreach object,$(foreach object,$(filter %.o,$(1)), \
 	$(or $(strip $(foreach parts,-objs -y -m,$($(object:.o=$(parts))))),$(object))), \
 	$(if $(wildcard $(src)/$(object:.o=.rs)),$(object)))
 
-# A module is compiled anew when the crate changes.
+# A change of the crate recompiles the Rust objects.
 $(addprefix $(obj)/,$(call rust-objects,$(obj-y) $(obj-m))): $(bpf-crate)/libbpf.rmeta
 
-# A panic in what is built in fails the build; a module with one is not linked.
+# The build fails if built-in code can panic. A module that can panic is not
+# linked.
 always-y += $(call no-panics,$(call rust-objects,$(obj-y)))
 $(foreach module,$(filter %.o,$(obj-m)), \
 	$(eval $(call module-without-panics,$(module:.o=.mod),$(call rust-objects,$(module)))))

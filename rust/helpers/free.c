@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Objects are freed by RCU callbacks, whose code is that of the module which
- * made them. When such a module goes, whatever it did in its exit or failed
- * init, its code stays until the callbacks have ended, and those that they
- * themselves begin.
+ * RCU callbacks free objects. A callback runs code of the module that created
+ * the object. The module notifier in this file delays the unload of a module,
+ * after its exit or its failed init, until all its callbacks have ended,
+ * including the callbacks that its callbacks start.
  *
- * Nothing that CPUs share is written when an object is freed: the callbacks of a
- * module are waited for by rcu_barrier(). Those that begin in a callback, because
- * an object held the last reference to another one, are counted for their type.
- * A module that has freed no object does not take part.
+ * The release of an object writes no data that CPUs share: the notifier calls
+ * rcu_barrier() to wait for callbacks. A callback starts another callback if its
+ * object holds the last reference to another object. The type of that object
+ * counts such chained callbacks. The notifier does not wait for a module that
+ * has freed no object.
  */
 
 #include <linux/atomic.h>
@@ -27,21 +28,26 @@
 
 #include "helpers.h"
 
-/* So many bytes of objects may wait for RCU readers on a CPU. */
+/* The limit on objects that wait for a grace period, in bytes for each CPU. */
 #define MAX_WAITING (16L << 20)
 
+/* Bytes of objects released on this CPU, minus bytes that it has freed. */
 static DEFINE_PER_CPU(long, waiting);
 
-/* Whether this CPU runs one of the callbacks. */
+/* Not 0 while this CPU runs a callback that frees an object. */
 static DEFINE_PER_CPU(int, freeing);
 
-/* Types of which an object was freed; modules' go with them. */
+/*
+ * The types of which an object was freed. The notifier removes the types of a
+ * module before the module is unloaded.
+ */
 static LLIST_HEAD(users);
 static DEFINE_MUTEX(users_mutex);
 
 /*
- * What cannot be given to call_rcu() where its last reference went: in an NMI,
- * and with interrupts off, where a program may run in the middle of call_rcu().
+ * Callbacks that the release of a reference could not pass to call_rcu(): in an
+ * NMI, or with interrupts off, where a program may run in the middle of
+ * call_rcu().
  */
 struct deferred {
 	struct llist_head list;
@@ -64,11 +70,11 @@ static DEFINE_PER_CPU(struct deferred, deferred) = {
 	.work = IRQ_WORK_INIT_HARD(free_deferred),
 };
 
-/* A node of the list takes the place of callback_head's. */
+/* The node of the list overlays the field next of struct callback_head. */
 static_assert(offsetof(struct callback_head, next) == 0 &&
 	      sizeof(struct llist_node) == sizeof(struct callback_head *));
 
-/* Whether the context is one in which call_rcu() and most locks must be left alone. */
+/* Returns whether the current context must not call call_rcu() or take most locks. */
 static bool must_defer(void)
 {
 	return in_nmi() || irqs_disabled();
@@ -101,9 +107,10 @@ static noinline void free_object(struct rust_bpf_header *header)
 }
 
 /*
- * Returns the object, with a reference more, or NULL if it had none. Its header
- * is so many bytes behind its beginning. May be called in any context. Not traced,
- * as Rust code is not: both functions are a part of kfuncs that count.
+ * Adds a reference to an object whose header is @header bytes behind its start.
+ * Returns the object, or NULL if it has no reference. May be called in any
+ * context. This function and the next one are parts of kfuncs. They are notrace
+ * because Rust code is not traced either.
  */
 notrace void *rust_bpf_helper_object_get(void *object, size_t header)
 {
@@ -112,14 +119,17 @@ notrace void *rust_bpf_helper_object_get(void *object, size_t header)
 	return refcount_inc_not_zero(&counted->refs) ? object : NULL;
 }
 
-/* The last reference frees the object. May be called in any context. */
+/*
+ * Releases a reference to an object; the release of the last reference frees the
+ * object. May be called in any context.
+ */
 notrace void rust_bpf_helper_object_put(struct rust_bpf_header *header)
 {
 	if (refcount_dec_and_test(&header->refs))
 		free_object(header);
 }
 
-/* A reference that is given up later. */
+/* A reference that an irq_work releases later. */
 struct reference {
 	struct callback_head head;
 	void (*put)(void *what);
@@ -139,7 +149,7 @@ static void put_later(void *what, void (*put)(void *what))
 	struct reference *reference = kmalloc_nolock(sizeof(*reference), 0, NUMA_NO_NODE);
 
 	if (!reference) {
-		pr_warn_once("rust_bpf: a reference is leaked: there is no memory to give it up later\n");
+		pr_warn_once("rust_bpf: no memory to defer the release of a reference; the reference is leaked\n");
 		return;
 	}
 	reference->put = put;
@@ -158,9 +168,10 @@ static void put_task(void *task)
 }
 
 /*
- * The last reference takes the lock of all maps and one of a workqueue. A program
- * may run under them, but not where it can be preempted. May be called in any
- * context.
+ * Releases a reference to a struct_ops table. The release of the last reference
+ * takes map_idr_lock and a lock of a workqueue. A program may run while this CPU
+ * holds one of these locks, but then the context is not preemptible. May be
+ * called in any context.
  */
 void rust_bpf_helper_put_table(void *ops)
 {
@@ -170,7 +181,10 @@ void rust_bpf_helper_put_table(void *ops)
 		put_later(ops, put_table);
 }
 
-/* The last reference calls call_rcu(). May be called in any context. */
+/*
+ * Releases a reference to a task. The release of the last reference calls
+ * call_rcu(). May be called in any context.
+ */
 void rust_bpf_helper_put_task(void *task)
 {
 	if (!must_defer())
@@ -179,13 +193,14 @@ void rust_bpf_helper_put_task(void *task)
 		put_later(task, put_task);
 }
 
-/* Around the end of an object, in its callback. */
+/* The callback of an object calls this function before it drops the value. */
 void rust_bpf_helper_free_begins(struct rust_bpf_reclaim *reclaim)
 {
 	this_cpu_sub(waiting, reclaim->size);
 	this_cpu_inc(freeing);
 }
 
+/* The callback of an object calls this function at its end. */
 void rust_bpf_helper_free_ends(struct rust_bpf_reclaim *reclaim, bool is_chained)
 {
 	this_cpu_dec(freeing);
@@ -193,7 +208,10 @@ void rust_bpf_helper_free_ends(struct rust_bpf_reclaim *reclaim, bool is_chained
 		atomic_dec(&reclaim->chained);
 }
 
-/* Whether more objects may be made, of which each may soon wait for RCU readers. */
+/*
+ * Returns whether an object may be created: false if both the count of this CPU
+ * and the sum of all CPUs have reached MAX_WAITING.
+ */
 bool rust_bpf_helper_may_make(void)
 {
 	long sum = 0;
@@ -201,13 +219,13 @@ bool rust_bpf_helper_may_make(void)
 
 	if (likely(this_cpu_read(waiting) < MAX_WAITING))
 		return true;
-	/* Callbacks may run on other CPUs than those where they began. */
+	/* A callback may run on another CPU than the release of its object. */
 	for_each_possible_cpu(cpu)
 		sum += READ_ONCE(per_cpu(waiting, cpu));
 	return sum < MAX_WAITING;
 }
 
-/* Waits for all callbacks that have begun. */
+/* Waits for all callbacks that were queued before the call. */
 static void wait_for_callbacks(void)
 {
 	int cpu;
@@ -217,7 +235,7 @@ static void wait_for_callbacks(void)
 	rcu_barrier();
 }
 
-/* Moves a module's types from the list of all to one of its own. */
+/* Moves the types of @module from the list of all types to @types. */
 static void take_types(struct module *module, struct llist_head *types)
 {
 	struct rust_bpf_reclaim *reclaim, *next;
@@ -231,6 +249,7 @@ static void take_types(struct module *module, struct llist_head *types)
 	}
 }
 
+/* Returns whether a chained callback of one of the types has not ended. */
 static bool is_waiting(const struct llist_head *types)
 {
 	const struct rust_bpf_reclaim *reclaim;
@@ -241,7 +260,10 @@ static bool is_waiting(const struct llist_head *types)
 	return false;
 }
 
-/* No program calls the module any more, so that it frees nothing but in callbacks. */
+/*
+ * Waits for all callbacks of @module. Programs cannot call the module any more, so
+ * only its callbacks free objects.
+ */
 static void wait_for_frees(struct module *module)
 {
 	LLIST_HEAD(types);
@@ -251,10 +273,10 @@ static void wait_for_frees(struct module *module)
 		return;
 	do {
 		wait_for_callbacks();
-		/* Types of which an object was freed in a callback for the first time. */
+		/* A callback may have freed the first object of another type. */
 		take_types(module, &types);
 	} while (is_waiting(&types));
-	/* The last callback may have counted and not returned. */
+	/* The last callback has decremented its count but may not have returned. */
 	rcu_barrier();
 }
 
@@ -275,7 +297,7 @@ static int rust_bpf_module_event(struct notifier_block *nb, unsigned long event,
 
 static struct notifier_block module_notifier = {
 	.notifier_call = rust_bpf_module_event,
-	/* Before that of kernel/bpf/btf.c, which lets programs use a module's BTF. */
+	/* Runs before the notifier of kernel/bpf/btf.c, which makes a module's BTF usable. */
 	.priority = 1,
 };
 
@@ -289,7 +311,7 @@ static void __exit rust_bpf_exit(void)
 {
 	unregister_module_notifier(&module_notifier);
 	wait_for_callbacks();
-	/* Of objects of this module itself, in KUnit suites. */
+	/* The KUnit suites of this module create objects. */
 	wait_for_frees(THIS_MODULE);
 }
 module_exit(rust_bpf_exit);

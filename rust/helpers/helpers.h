@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * C macros and inline functions that the bpf crate calls. Functions that the
- * kernel exports need none: kernel::bindings has them.
+ * C functions that the bpf crate calls: wrappers of C macros and inline functions,
+ * and code that is simpler in C. Functions that the kernel exports need no wrapper:
+ * kernel::bindings declares them.
  */
 #ifndef _RUST_BPF_HELPERS_H
 #define _RUST_BPF_HELPERS_H
@@ -19,26 +20,29 @@ struct btf_member;
 struct btf_type;
 struct module;
 
-/* A kfunc: the same in rust/bpf/kfunc_set.rs. */
+/* The name and the function of a kfunc; rust/bpf/kfunc_set.rs has the same struct. */
 struct rust_bpf_symbol {
 	const char *name;
 	const void *function;
 };
 
-/* How objects of a type are freed: the same in rust/bpf/header.rs, which has more. */
+/*
+ * The data for freeing objects of a type. The first fields of struct Reclaim in
+ * rust/bpf/header.rs.
+ */
 struct rust_bpf_reclaim {
 	rcu_callback_t free;
-	/* For one that another one had the last reference to. */
+	/* For an object whose last reference the callback of another object released. */
 	rcu_callback_t free_chained;
-	/* Of an object, in bytes. */
+	/* The size of an object in bytes. */
 	size_t size;
 	struct llist_node node;
 	atomic_t is_listed;
-	/* Callbacks of the second kind that have not ended. */
+	/* The number of free_chained callbacks that have not ended. */
 	atomic_t chained;
 };
 
-/* A part of every object: the same in rust/bpf/header.rs, which has more. */
+/* The header of every object. The first fields of struct Header in rust/bpf/header.rs. */
 struct rust_bpf_header {
 	refcount_t refs;
 	refcount_t weak;
@@ -79,7 +83,7 @@ bool rust_bpf_helper_task_inc_not_zero(void *task);
 u32 rust_bpf_helper_throw_id(void);
 void *rust_bpf_helper_xdp_linear(const void *buff, u32 *len);
 
-/* For KUnit. */
+/* Functions in insn_kunit.c, for the KUnit tests. */
 struct bpf_insn;
 
 typedef void rust_bpf_kunit_encode_t(struct bpf_insn *out, int op, int dst, int src, s16 off,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * While a module is initialized, no program can call it, and the kernel's lists
- * of its kfuncs and tables may change, for which the kernel takes no lock. Here
- * is one: who holds it sees a state of the module that does not change to the
- * next one, because the kernel makes a module's BTF usable in a notifier of the
- * same event that comes after ours.
+ * The kernel has lists of the kfuncs and tables of each module, and changes them
+ * without a lock. The lists may change while the module is initialized, because
+ * no program can call the module then. The mutex in this file keeps a module in
+ * that state: the notifier in free.c takes the mutex on each change of the state,
+ * and runs before the notifier of the kernel that makes the module's BTF usable.
  */
 
 #include <linux/kernel.h>
@@ -26,7 +26,10 @@ void rust_bpf_helper_init_unlock(void)
 	mutex_unlock(&init_mutex);
 }
 
-/* A module is live, or about to go: waits for who has seen it in its init. */
+/*
+ * The notifier calls this function when a module becomes live or going. Waits for
+ * a thread that has seen the module in its init and still holds the mutex.
+ */
 void rust_bpf_helper_init_ends(void)
 {
 	mutex_lock(&init_mutex);
@@ -34,15 +37,18 @@ void rust_bpf_helper_init_ends(void)
 }
 
 /*
- * Whether what a module registers is the module's own. Those of KUnit suites have
- * no name.
+ * Returns whether @what is in the memory of @module. Also returns true for
+ * built-in code and for the modules of KUnit suites, which have no name.
  */
 bool rust_bpf_helper_is_of(const void *what, const struct module *module)
 {
 	return !module || !module->name[0] || within_module((unsigned long)what, module);
 }
 
-/* Whether @module is initialized; for code that is built in, by this thread. */
+/*
+ * Returns whether @module is being initialized. For built-in code, returns whether
+ * the current thread initializes the kernel.
+ */
 bool rust_bpf_helper_in_init(const struct module *module)
 {
 	if (!module)

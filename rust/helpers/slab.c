@@ -5,7 +5,7 @@
 
 #include "helpers.h"
 
-/* Frees memory by kmalloc_nolock() after RCU readers, in any context. */
+/* Frees memory from kmalloc_nolock() after a grace period. Any context. */
 void rust_bpf_helper_kfree_rcu(struct callback_head *head, void *memory)
 {
 	static_assert(sizeof(struct kvfree_rcu_head) <= sizeof(*head));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How deep calls of table members may be inside of each other. A program that
- * implements a member may call a kfunc which calls a member again, and nothing
- * in the kernel ends that before the stack does.
+ * A limit on nested calls of table members. A program that implements a member may
+ * call a kfunc that calls a member again. The kernel itself has no limit for this
+ * recursion, which would overflow the stack.
  */
 
 #include <linux/compiler.h>
@@ -13,13 +13,13 @@
 
 #include "helpers.h"
 
-/* A third of the stack of a thread is for the innermost program and what it calls. */
+/* The innermost program and the functions that it calls get a third of the thread's stack. */
 #define RESERVE (THREAD_SIZE / 3)
 
 /*
- * So many calls are inside of each other on a CPU, at most: in threads, which do
- * not move to another CPU while they run a program, and in interrupts, whose
- * stacks have no name here.
+ * The maximum depth of nested calls on a CPU in threads; interrupts get half of
+ * it. A thread does not move to another CPU while it runs a program. The limit is
+ * the only check in interrupts, because this file does not know their stacks.
  */
 #define MAX_DEPTH 8
 
@@ -31,7 +31,10 @@ static unsigned long stack_left(void)
 	return (unsigned long)__builtin_frame_address(0) - (unsigned long)task_stack_page(current);
 }
 
-/* Whether a thread, or an interrupt, that runs a program may call a member. */
+/*
+ * Counts a call of a member by a thread or an interrupt that runs a program.
+ * Returns false, and counts nothing, if the call would be nested too deeply.
+ */
 bool rust_bpf_helper_member_begins(void)
 {
 	unsigned long left = stack_left();
@@ -58,7 +61,7 @@ void rust_bpf_helper_member_ends(void)
 		this_cpu_dec(interrupt_depth);
 }
 
-/* The trampoline that calls a program says so in the thread, be it in an interrupt. */
+/* The trampoline that calls a program sets current->bpf_ctx, also in an interrupt. */
 bool rust_bpf_helper_in_program(void)
 {
 	return current->bpf_ctx;

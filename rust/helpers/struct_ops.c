@@ -12,14 +12,17 @@ u32 rust_bpf_helper_member_offset(const struct btf_type *t, const struct btf_mem
 	return __btf_member_bit_offset(t, member) / 8;
 }
 
-/* The struct that a register points to, by its id in BTF. */
+/* Returns the BTF id of the struct that a register points to, and its BTF in @btf. */
 u32 rust_bpf_helper_reg_struct(const struct bpf_reg_state *reg, const struct btf **btf)
 {
 	*btf = reg->btf;
 	return reg->btf_id;
 }
 
-/* The struct that an argument of a member points to; 0 if it does not. */
+/*
+ * Returns the BTF id of the type that argument @arg of member @member points to, or
+ * 0 if the argument is not a pointer or does not exist.
+ */
 u32 rust_bpf_helper_arg_struct(const struct btf *btf, const struct btf_type *t, u32 member,
 			       u32 arg)
 {
@@ -38,10 +41,11 @@ u32 rust_bpf_helper_arg_struct(const struct btf *btf, const struct btf_type *t, 
 }
 
 /*
- * The id of bpf_throw(), and with it the kernel's own BTF, for which a module
- * has no other name. 0 if there is none. BTF_ID() of the kernel's functions is
- * for built-in code. A module cannot give the reference to the BTF up, and need
- * not, because it stays.
+ * Returns the BTF id of bpf_throw(), or 0 if the kernel does not have it, and the
+ * kernel's own BTF in @vmlinux. A module has no other way to get that BTF: only
+ * built-in code can use BTF_ID() for functions of the kernel. The function does not
+ * release the reference to the BTF. A module cannot do so, and the kernel's BTF is
+ * never freed.
  */
 static u32 find_throw(struct btf **vmlinux)
 {
@@ -50,7 +54,7 @@ static u32 find_throw(struct btf **vmlinux)
 	struct btf *btf;
 	s32 id;
 
-	/* Pairs with the release below. */
+	/* Pairs with smp_store_release() below. */
 	*vmlinux = smp_load_acquire(&cached);
 	if (*vmlinux)
 		return throw_id;
@@ -58,7 +62,7 @@ static u32 find_throw(struct btf **vmlinux)
 	if (id <= 0)
 		return 0;
 	WRITE_ONCE(throw_id, id);
-	/* Who sees the BTF sees the id. */
+	/* A CPU that sees the BTF also sees the id. */
 	smp_store_release(&cached, btf);
 	*vmlinux = btf;
 	return id;
@@ -71,7 +75,7 @@ u32 rust_bpf_helper_throw_id(void)
 	return find_throw(&vmlinux);
 }
 
-/* The size of a number in bytes; 0 for what is none. */
+/* Returns the size of a scalar type in bytes, or 0 for other types. */
 static u32 number_size(const struct btf *btf, u32 id)
 {
 	const struct btf_type *t = btf_type_by_id(btf, id);
@@ -82,9 +86,10 @@ static u32 number_size(const struct btf *btf, u32 id)
 }
 
 /*
- * The id of a function of the kernel itself that takes so many numbers and
- * returns one of this size in bytes; 0 if there is none. If a module has one of
- * that name, the reference to its BTF is lost.
+ * Returns the BTF id of the function @name in the kernel itself, if the function
+ * takes @params scalars and returns a scalar of @result_size bytes; otherwise 0. If
+ * only a module has a function @name, the reference to the BTF of that module is
+ * leaked.
  */
 u32 rust_bpf_helper_kfunc_id(const char *name, u32 params, u32 result_size)
 {
@@ -108,7 +113,7 @@ u32 rust_bpf_helper_kfunc_id(const char *name, u32 params, u32 result_size)
 	return number_size(btf, t->type) == result_size ? id : 0;
 }
 
-/* The arguments of a member, as its BTF has them; they are read-only. */
+/* Lets a program read the arguments of a member with their types in BTF. */
 bool rust_bpf_helper_is_valid_access(int off, int size, enum bpf_access_type type,
 				     const struct bpf_prog *prog,
 				     struct bpf_insn_access_aux *info)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The verifier looks for the address of a kfunc by its name, in kallsyms, and
- * takes the first symbol of that name: one of the kernel's comes before those of
- * modules, and may be data. Modules have no way to ask kallsyms but kprobes.
+ * The verifier looks up the address of a kfunc in kallsyms by its name, and uses
+ * the first symbol with that name. Symbols of the kernel, which may be data, come
+ * before symbols of modules. A module can look up a symbol only with a kprobe.
  */
 
 #include <linux/cleanup.h>
@@ -15,7 +15,10 @@
 
 #ifdef CONFIG_KPROBES
 
-/* A probe is behind the instruction that marks the target of indirect calls. */
+/*
+ * The kernel places a probe behind the instruction at the start of a function that
+ * marks a target of indirect calls. The instruction has at most so many bytes.
+ */
 #define MAX_MARK 8
 
 static bool is_at(const struct kprobe *probe, const void *function)
@@ -23,7 +26,10 @@ static bool is_at(const struct kprobe *probe, const void *function)
 	return (unsigned long)probe->addr - (unsigned long)function <= MAX_MARK;
 }
 
-/* Whether programs that call these kfuncs would call these functions. May sleep. */
+/*
+ * Checks that programs that call these kfuncs reach these functions. Returns 0,
+ * -EEXIST if the kernel has a symbol with the name of a kfunc, or -ENOMEM. May sleep.
+ */
 int rust_bpf_helper_check_symbols(const struct rust_bpf_symbol *symbols, u32 count)
 {
 	struct kprobe *probes __free(kvfree) = kvcalloc(count, sizeof(*probes), GFP_KERNEL);
@@ -41,7 +47,7 @@ int rust_bpf_helper_check_symbols(const struct rust_bpf_symbol *symbols, u32 cou
 		err = register_kprobe(probe);
 		if (!err)
 			list[registered++] = probe;
-		/* Without a symbol, the verifier finds nothing. */
+		/* If kallsyms has no symbol, the verifier finds no wrong one. */
 		if (err == -ENOENT)
 			err = 0;
 		else if (err == -ENOMEM)
@@ -49,7 +55,7 @@ int rust_bpf_helper_check_symbols(const struct rust_bpf_symbol *symbols, u32 cou
 		else if (err || !is_at(probe, symbols[i].function))
 			err = -EEXIST;
 		if (err)
-			pr_err("rust_bpf: %s: the kernel has a symbol of that name, which programs would call; rename the kfunc\n",
+			pr_err("rust_bpf: %s: programs would call a symbol of the kernel with the same name; rename the kfunc\n",
 			       symbols[i].name);
 	}
 	if (registered)
@@ -59,7 +65,7 @@ int rust_bpf_helper_check_symbols(const struct rust_bpf_symbol *symbols, u32 cou
 
 #else
 
-/* The build has compared the names with the kernel's symbols. */
+/* Without kprobes, only the build compares the names with the kernel's symbols. */
 int rust_bpf_helper_check_symbols(const struct rust_bpf_symbol *symbols, u32 count)
 {
 	return 0;
