@@ -33,9 +33,7 @@ pub(crate) fn check_owner<T>(what: &'static T, module: &ThisModule) -> Result {
     if unsafe { rust_bpf_helper_is_of(what, module.as_ptr().cast()) } {
         return Ok(());
     }
-    pr_err!(
-        "a module must register and initialize only its own kfunc sets, tables and states\n"
-    );
+    pr_err!("a module must register and initialize only its own kfunc sets, tables and states\n");
     Err(EINVAL)
 }
 

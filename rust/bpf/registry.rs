@@ -181,8 +181,8 @@ impl<T: Registered> Registry<T> {
     unsafe fn look<'a>(place: &Place, key: Option<u64>) -> Option<&'a Object<T>> {
         let object = place.object.load(Acquire);
         if let Some(key) = key {
-            // The key belongs to `object` only if the place still contains `object`: a reader that
-            // sees the key of the next object does not see `object` any more.
+            // The key may already be that of the next object. Then this reader also sees that
+            // `object` has left the place, or has no reference any more.
             if place.key.load(Acquire) != key || place.object.load(Acquire) != object {
                 return None;
             }
@@ -231,8 +231,9 @@ impl<T: Registered> Registry<T> {
                 .map_err(|_| EBUSY)?;
             // A reader that sees the object also sees its key. If the place contains an object
             // without references, the callback of that object does not clear the place, because the
-            // place contains the new object then. INVARIANT: The `place` of the object points to
-            // this place. The callback that drops the object clears the place.
+            // place contains the new object then.
+            // INVARIANT: The `place` of the object points to this place. The callback that drops
+            // the object clears the place.
             place.key.store(key, Release);
             place
                 .object
