@@ -141,7 +141,8 @@ impl Header {
         // SAFETY: The memory has `reclaim.size` bytes, and an object has its header at this offset.
         let header = unsafe { memory.byte_add(reclaim.header) }.cast::<Self>();
         // INVARIANT: `refs` counts the caller's reference. `weak` is 1, because the callback has
-        // not dropped the value. SAFETY: The object has room for its header.
+        // not dropped the value.
+        // SAFETY: The object has room for its header.
         unsafe {
             header.write(Self {
                 refs: Refcount::new(1),

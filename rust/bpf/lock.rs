@@ -87,7 +87,7 @@ impl<T> ResSpinLock<T> {
         // SAFETY: `self` is borrowed, so the lock is valid and does not move while it is held.
         to_result(unsafe { rust_bpf_helper_res_spin_lock(self.lock.get(), &mut flags) })?;
         // SAFETY: This CPU holds the lock until `f` has returned. Until then, every other call of
-        // `with` fails or waits, also on this CPU.
+        // `with` for this lock fails or waits, also on this CPU.
         let result = f(unsafe { &mut *self.value.get() });
         // SAFETY: This CPU holds the lock. `f` has released every lock that it took, because it can
         // take such a lock only for the duration of a closure.

@@ -207,7 +207,7 @@ impl ObjectType {
         !self.writable.is_empty()
     }
 
-    /// Returns whether a program may write `size` bytes at `offset` bytes. Only a write of one
+    /// Returns whether a program may write `size` bytes at `offset` (in bytes). Only a write of one
     /// whole writable field is allowed.
     pub(crate) fn may_write(&self, offset: usize, size: usize) -> bool {
         let mut fields = self.writable.iter();
@@ -350,10 +350,10 @@ unsafe impl<T: BtfObject> AlwaysRefCounted for Object<T> {
     }
 
     unsafe fn dec_ref(object: NonNull<Self>) {
-        // SAFETY: The caller gives up a reference. The helper may be called in any context, and
-        // passes the object to an RCU callback if this is the last reference. The callback runs
-        // code of a module: the notifier in `rust/helpers/free.c` delays the unload of the module
-        // until all its callbacks have ended.
+        // SAFETY: The caller gives up a reference. The helper may be called in any context. For the
+        // last reference, the helper queues an RCU callback, which runs code of a module. The
+        // notifier in `rust/helpers/free.c` delays the unload of the module until all its callbacks
+        // have ended.
         unsafe { rust_bpf_helper_object_put(&raw const (*object.as_ptr()).header) };
     }
 }
@@ -371,10 +371,10 @@ unsafe impl<T: BtfObject> AlwaysRefCounted for Object<T> {
 /// The weak reference owns one of the counts in the object's `weak`.
 pub struct Weak<T: BtfObject>(NonNull<Object<T>>);
 
-// SAFETY: `upgrade` gives access to an `Object<T>` from any thread, which is `Send` and `Sync`.
+// SAFETY: `upgrade` gives any thread access to the `Object<T>`, which is `Send` and `Sync`.
 unsafe impl<T: BtfObject> Send for Weak<T> {}
 
-// SAFETY: `upgrade` gives access to an `Object<T>` from any thread, which is `Send` and `Sync`.
+// SAFETY: `upgrade` gives any thread access to the `Object<T>`, which is `Send` and `Sync`.
 unsafe impl<T: BtfObject> Sync for Weak<T> {}
 
 impl<T: BtfObject> Weak<T> {
@@ -816,7 +816,7 @@ mod tests {
     }
 
     #[test]
-    fn the_release_of_the_last_reference_drops_the_value_once() -> Result {
+    fn releasing_the_last_reference_drops_the_value_once() -> Result {
         let first = thing()?;
         assert_eq!(refs(&first), 1);
         assert_eq!(

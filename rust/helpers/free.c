@@ -5,11 +5,11 @@
  * after its exit or its failed init, until all its callbacks have ended,
  * including the callbacks that its callbacks start.
  *
- * The release of an object writes no data that CPUs share: the notifier calls
- * rcu_barrier() to wait for callbacks. A callback starts another callback if its
- * object holds the last reference to another object. The type of that object
- * counts such chained callbacks. The notifier does not wait for a module that
- * has freed no object.
+ * To count callbacks, CPUs would have to share a counter. The notifier calls
+ * rcu_barrier() instead. Only chained callbacks are counted: a callback starts
+ * another callback if its object holds the last reference to another object, and
+ * the type of that object counts them. The notifier does not wait for a module
+ * that has freed no object.
  */
 
 #include <linux/atomic.h>
