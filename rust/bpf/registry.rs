@@ -79,8 +79,8 @@ use kernel::{
 pub struct Place {
     key: Atomic<u64>,
     object: Atomic<*mut c_void>,
-    /// A lookup of a key whose home is this place visits this place and so many places after it.
-    /// Independent of the object in this place.
+    /// A lookup of a key whose home is this place visits this place and the next `reach` places,
+    /// independent of the object in this place.
     reach: Atomic<u32>,
 }
 

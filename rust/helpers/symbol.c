@@ -17,7 +17,7 @@
 
 /*
  * The kernel places a probe behind the instruction at the start of a function that
- * marks a target of indirect calls. The instruction has at most so many bytes.
+ * marks a target of indirect calls. That instruction has at most MAX_MARK bytes.
  */
 #define MAX_MARK 8
 
