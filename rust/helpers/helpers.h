@@ -83,7 +83,7 @@ bool rust_bpf_helper_task_inc_not_zero(void *task);
 u32 rust_bpf_helper_throw_id(void);
 void *rust_bpf_helper_xdp_linear(const void *buff, u32 *len);
 
-/* Functions in insn_kunit.c, for the KUnit tests. */
+/* Functions in pro_epilogue_kunit.c, for the KUnit tests. */
 struct bpf_insn;
 
 typedef void rust_bpf_kunit_encode_t(struct bpf_insn *out, int op, int dst, int src, s16 off,
