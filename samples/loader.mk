@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# The loader of a sample, with the skeleton of its BPF program in it:
+# Builds the loader of a sample, with the skeleton of the BPF program in it:
 #
 #   make -C samples/NAME -f ../loader.mk KDIR=<kernel tree> OUTPUT=<dir> \
 #        VMLINUX_BTF=<file> MODULE_BTF=<dir>/NAME.ko
 #
-# scripts/bpf.mk says what these are. The kernel module itself is built by
-# Kbuild, from the Makefile beside the sample.
+# scripts/bpf.mk explains the variables. Kbuild builds the kernel module, from the
+# Makefile beside the sample.
 
 NAME	   := $(notdir $(CURDIR))
 BPF_SRC	   := .

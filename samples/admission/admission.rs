@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A device whose requests BPF programs admit.
+//! A device whose requests a BPF program admits.
 //!
-//! Each file that opens `/dev/admission` has a budget of bytes. A `write()` asks for as many bytes as
-//! it has, and returns how many were granted. A policy, which programs implement, decides; before
-//! it runs, the prologue tells it what is left of the budget, and when it returns, the epilogue
-//! takes from the budget. Whatever a policy returns, a file gets no more than its budget. Without a
-//! policy, a request gets what is left.
+//! Each open file of `/dev/admission` has a budget of bytes. A `write()` requests as many bytes as
+//! the user passes, and returns the number of bytes that the device grants. A policy, a table that
+//! a BPF program implements, decides. The prologue stores the rest of the budget in the request
+//! before the program runs, and the epilogue takes the granted bytes from the budget after it
+//! returns. A file never gets more than its budget, for any result of the program. Without a
+//! policy, a request gets the rest of the budget.
 //!
-//! The policy can be replaced at any time: each request is decided by one policy, whole.
+//! User space can replace the policy at any time: one policy decides each request.
+//!
+//! The device does not store or return data, and a budget is never filled up again.
 
 use bpf::{
     bpf_helper,
@@ -52,18 +55,18 @@ use kernel::{
 module! {
     type: Admission,
     name: "admission",
-    description: "Rust sample: a device whose requests BPF programs admit",
+    description: "Rust sample: a device whose requests a BPF program admits",
     license: "GPL",
 }
 
-/// What a file has when it is opened, in bytes.
+/// The budget of a new file, in bytes.
 const BUDGET: u32 = 4096;
 
-/// What is left of the budget of an open file.
+/// The rest of the budget of an open file, in bytes.
 struct Budget(Atomic<u32>);
 
 impl Budget {
-    /// Takes what is wanted, as far as it is there. Returns how much that was.
+    /// Takes up to `wanted` bytes from the budget. Returns the number of bytes taken.
     fn take(&self, wanted: u32) -> u32 {
         let mut left = self.0.load(Relaxed);
         loop {
@@ -76,35 +79,37 @@ impl Budget {
     }
 }
 
-/// A request, as programs see it.
+/// A request. Programs can read the fields with `#[btf]`.
 #[derive(BtfType)]
 #[btf(object, name = "bpf_admission_request")]
 struct Request {
-    /// How many bytes it asks for.
+    /// The number of bytes that the request asks for.
     #[btf]
     bytes: u32,
-    /// What was left of the budget when the policy was asked.
+    /// The rest of the budget before the policy decides, in bytes.
     #[btf]
     left: Atomic<u32>,
     budget: Arc<Budget>,
 }
 
-/// What programs decide. `struct bpf_admission_ops` for them.
+/// The policy, `struct bpf_admission_ops` in C.
 #[struct_ops(bpf_admission_ops)]
 trait AdmissionOps {
-    /// Returns how many bytes the request may have. Its budget bounds what it gets.
+    /// Returns the number of bytes to grant. The epilogue limits the number to the request and to
+    /// the budget.
     fn admit(&self, request: &Object<Request>) -> u32;
 }
 
 bpf_helper! {
-    /// Before a policy: the facts.
+    /// Called by the prologue: stores the rest of the budget in the request.
     static FACTS = fn(request: &Object<Request>) {
         request.left.store(request.budget.0.load(Relaxed), Relaxed);
     };
 }
 
 bpf_helper! {
-    /// After it: grants what the policy says, as far as it was asked for and is there.
+    /// Called by the epilogue: takes `wanted` bytes from the budget, at most the bytes of the
+    /// request. Returns the number of bytes taken.
     static GRANT = fn(request: &Object<Request>, wanted: u32) -> u32 {
         request.budget.take(wanted.min(request.bytes))
     };

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reads the names that DNS packets ask for.
+//! A kfunc that reads the name in the question of a DNS packet.
 //!
-//! A name in a packet is a sequence of labels, each with its length before it, and all of it is
-//! chosen by who sent the packet. In C, parsers of this have been written wrong many times: lengths
-//! that lead out of the packet, names without an end. Here an index that is wrong is an error.
+//! A name is a sequence of labels, each with its length before it. The sender of the packet chooses
+//! every byte. Parsers in C often make mistakes here: a length leads out of the packet, or a name
+//! has no end. In this parser, a wrong index becomes an error.
+//!
+//! The parser reads the first question only, and follows no compressed names.
 
 use bpf::prelude::*;
 use kernel::prelude::*;
@@ -16,22 +18,29 @@ module! {
     license: "GPL",
 }
 
-/// Where the question begins: after the header.
+/// The length of the header, in bytes. The question follows the header.
 const HEADER: u32 = 12;
 
-/// The longest name, in the form in which it is in a packet.
+/// The maximum length of a name in a packet, in bytes.
 const MAX_NAME: usize = 255;
 
-/// Copies the name in the question of the DNS packet at @offset of @packet to @name, in small
-/// letters and with dots between the labels, and returns its length in bytes.
+/// Copies the name in the question of a DNS packet, in lower case and with dots between the labels.
 ///
-/// Context: any; does not sleep.
+/// The DNS packet begins at byte @offset of @packet. The kfunc writes the name to @name, without a
+/// NUL byte, and returns the length of the name in bytes.
 ///
 /// # Errors
 ///
-/// - `E2BIG`: the packet ends before the name does, or @name is too short.
-/// - `EBADMSG`: the packet has no question, or its name is none.
-/// - `EILSEQ`: there are characters in it that are not those of host names.
+/// - `E2BIG`: the packet ends before the name ends, or @name is too short, or longer than 8192
+///   bytes.
+/// - `EBADMSG`: the packet has no question, or the name is empty or compressed.
+/// - `EILSEQ`: the name has a character that host names do not have.
+/// - `ENOMEM`: there is no memory for the copy of @name.
+/// - `EOPNOTSUPP`, `EFAULT`: the crate cannot read this dynptr (`Dynptr::read()`).
+///
+/// # Context
+///
+/// Any context. Does not sleep.
 #[kfunc]
 fn bpf_dns_question(packet: Dynptr<'_>, offset: u32, name: &mut [u8]) -> Result<u32> {
     let mut header = [0; HEADER as usize];
@@ -53,7 +62,7 @@ fn bpf_dns_question(packet: Dynptr<'_>, offset: u32, name: &mut [u8]) -> Result<
     Ok(len.try_into()?)
 }
 
-/// Copies the labels at the beginning of `question` to `name`; returns how many bytes those are.
+/// Copies the labels at the beginning of `question` to `name`. Returns the number of bytes written.
 fn copy_name(mut question: &[u8], name: &mut [u8]) -> Result<usize> {
     let mut end: usize = 0;
     let mut put = |letter: u8| -> Result<usize> {
@@ -68,7 +77,7 @@ fn copy_name(mut question: &[u8], name: &mut [u8]) -> Result<usize> {
             0 if len == 0 => return Err(EBADMSG),
             0 => return Ok(len),
             1..=63 => {}
-            // A pointer to a name elsewhere; a question has none.
+            // A compressed name, which points to another name. A question has none.
             _ => return Err(EBADMSG),
         }
         let (label, rest) = rest.split_at_checked(label_len.into()).ok_or(E2BIG)?;
@@ -86,7 +95,7 @@ fn copy_name(mut question: &[u8], name: &mut [u8]) -> Result<usize> {
 }
 
 kfunc_set! {
-    /// Programs that see packets, and those that user space runs.
+    /// For programs that get packets, and for programs that user space runs.
     static DNS_NAMES = {
         prog_types: [SchedCls, Xdp, Syscall],
         kfuncs: [bpf_dns_question],

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs in the virtual machine: loads the modules, starts the loader and then
-# some programs with names that a parser has to be ready for.
+# Runs in the virtual machine: loads the modules, starts the loader, and executes
+# programs with names that are hard to parse.
 
 cd "$(dirname "$0")" || exit 1
 uname -sr
@@ -12,7 +12,7 @@ insmod rust_bpf.ko || exit 1
 echo "+ insmod exec_names.ko"
 insmod exec_names.ko || exit 1
 
-# An empty script is enough: execve() is called with its name.
+# run FILE: makes and executes a script. The demo needs only the name in execve().
 run()
 {
 	mkdir -p "${1%/*}"
@@ -39,7 +39,7 @@ programs()
 
 echo "+ ./exec_names 8"
 ./exec_names 8 | {
-	# The loader prints the head of its table when the program is attached.
+	# The loader prints the head of its table after it has attached the program.
 	IFS= read -r head && echo "$head"
 	programs > /dev/null
 	while IFS= read -r line; do

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Passes the file name of every execve() to kfuncs written in Rust and tells
- * the loader what they say. The prototypes come from the module's own BTF, by
- * way of vmlinux.h.
+ * Passes the file name of every execve() to kfuncs in Rust and sends their
+ * results to the loader. vmlinux.h has the prototypes, from the BTF of the module.
  */
 
 #include "vmlinux.h"

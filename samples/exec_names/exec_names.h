@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the BPF program of this sample tells its loader. */
+/* The event that the BPF program sends to the loader. */
 #ifndef _EXEC_NAMES_H
 #define _EXEC_NAMES_H
 

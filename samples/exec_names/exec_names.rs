@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Parses names of executed files for BPF programs.
+//! Kfuncs that parse and hash the names of executed files.
 //!
-//! A file name is bytes that anybody who calls `execve()` chose. A BPF program can read them, but
-//! it has no way to tell whether they are UTF-8, and cannot loop over them freely. These kfuncs
-//! can: they are safe Rust, and the verifier checks what they are given.
+//! The caller of `execve()` chooses every byte of a file name. A BPF program can read the bytes,
+//! but it cannot check if they are UTF-8, and the verifier limits its loops. The kfuncs check and
+//! parse the name in safe Rust, and the verifier checks the memory that the program passes.
+//!
+//! The kfuncs do not look at the file system: `..` and symbolic links are names like any other.
 
 use bpf::prelude::*;
 use core::{
@@ -21,15 +23,21 @@ module! {
     license: "GPL",
 }
 
-/// Copies the last part of the path in @path to @base and returns its length in bytes.
+/// Copies the last part of the path in @path to @base, without a NUL byte.
 ///
-/// The path ends at its first NUL byte, or with @path. Context: any; does not sleep.
+/// The path ends at its first NUL byte, or at the end of @path. The kfunc returns the length of the
+/// last part in bytes.
 ///
 /// # Errors
 ///
 /// - `EILSEQ`: the path is not UTF-8.
-/// - `EINVAL`: the path has no last part: it is empty or ends with a slash.
-/// - `E2BIG`: @base is shorter than the last part, or @path is longer than 8192 bytes.
+/// - `EINVAL`: the path has no last part: the path is empty or ends with a slash.
+/// - `E2BIG`: @base is shorter than the last part, or @path or @base is longer than 8192 bytes.
+/// - `ENOMEM`: there is no memory for the copies of @path and @base.
+///
+/// # Context
+///
+/// Any context, NMIs included. Does not sleep.
 #[kfunc]
 fn bpf_exec_name_base(path: &[u8], base: &mut [u8]) -> Result<u32> {
     let path = CStr::from_bytes_until_nul(path).map_or(path, CStr::to_bytes);
@@ -45,10 +53,19 @@ fn bpf_exec_name_base(path: &[u8], base: &mut [u8]) -> Result<u32> {
 
 /// Returns 32 bits of the SipHash of @name with @key.
 ///
-/// Who does not know the key cannot choose names that fall together. Context: any; does not sleep.
+/// A user without the key cannot choose names with the same hash.
+///
+/// # Errors
+///
+/// - `E2BIG`: @name is longer than 8192 bytes.
+/// - `ENOMEM`: there is no memory for the copy of @name.
+///
+/// # Context
+///
+/// Any context, NMIs included. Does not sleep.
 #[kfunc]
 fn bpf_exec_name_hash(name: &[u8], key: u64) -> Result<u32> {
-    // `core` has no other name for SipHash; the one that is preferred to it is in `std`.
+    // The replacement of this type is in `std`; `core` has no other SipHash.
     #[allow(deprecated)]
     let mut hasher = core::hash::SipHasher::new_with_keys(key, 0);
     hasher.write(name);
@@ -56,7 +73,7 @@ fn bpf_exec_name_hash(name: &[u8], key: u64) -> Result<u32> {
 }
 
 kfunc_set! {
-    /// Programs that see processes start.
+    /// For programs that trace the start of processes, and for programs that user space runs.
     static EXEC_NAMES = {
         prog_types: [Tracing, Syscall],
         kfuncs: [bpf_exec_name_base, bpf_exec_name_hash],

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * exec_names [COUNT]: shows what the kfuncs of exec_names.ko say of the file
- * names of processes that start, until COUNT of them or Ctrl-C.
+ * exec_names [COUNT]: prints the results of the kfuncs of exec_names.ko for the
+ * file name of each new process, until COUNT processes or Ctrl-C.
  */
 
 #include <errno.h>
@@ -25,8 +25,8 @@ static void on_signal(int signal)
 }
 
 /*
- * Bytes that somebody else chose do not go to the terminal as they are. The
- * kfunc promises that a name is UTF-8, not that it is free of control codes.
+ * Another user chose these bytes, so they must not reach the terminal unchanged.
+ * The kfunc guarantees that a name is UTF-8, but it may have control codes.
  */
 static int print_escaped(const char *text, int len, bool utf8)
 {
@@ -80,7 +80,7 @@ int main(int argc, char **argv)
 	if (!skel || getrandom(&skel->rodata->key, sizeof(skel->rodata->key), 0) < 0)
 		goto out;
 	if (exec_names_bpf__load(skel)) {
-		fprintf(stderr, "The program was refused. Is exec_names.ko loaded?\n");
+		fprintf(stderr, "The program did not load. Is exec_names.ko loaded?\n");
 		goto out;
 	}
 	events = ring_buffer__new(bpf_map__fd(skel->maps.events), on_event, NULL, NULL);

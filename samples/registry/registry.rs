@@ -2,11 +2,13 @@
 
 //! A registry of counters that BPF programs share.
 //!
-//! A program opens a counter by its key, holds a reference to it, keeps the reference in a map,
-//! adds to it, and walks over all counters. A counter is there as long as anybody holds a reference:
-//! the registry does not. Every rule of that (a reference is given up once, and
-//! not used after that; `NULL` is tested for; a pointer from under RCU does not leave it) is a
-//! type here, and the verifier enforces it.
+//! A program opens a counter by its key, holds a reference, keeps the reference in a map, adds to
+//! the counter, and iterates over all counters. A counter exists as long as a program or a map
+//! holds a reference; the registry holds none. The verifier enforces every rule, because each rule
+//! is a type here: a program releases a reference once and does not use it after that, tests for
+//! null, and does not use an RCU pointer outside of the RCU read-side critical section.
+//!
+//! The registry has 64 places and does not grow. Counters do not outlive their last reference.
 
 use bpf::{
     prelude::*,
@@ -28,7 +30,7 @@ module! {
     license: "GPL",
 }
 
-/// A counter. BPF programs can read `key`; they change the value by a kfunc.
+/// A counter. Programs can read `key`, and change `value` through a kfunc.
 #[derive(BtfType)]
 #[btf(object, name = "bpf_counter", registry = 64)]
 struct Counter {
@@ -39,7 +41,7 @@ struct Counter {
     label: [u8; 16],
 }
 
-/// Counters that are not freed yet: the tests see that none is left.
+/// The number of counters that are not freed. The tests check that none is left.
 static ALIVE: Atomic<u32> = Atomic::new(0);
 
 impl Counter {
@@ -68,43 +70,47 @@ fn label(key: u64) -> [u8; 16] {
     label
 }
 
-/// Returns the counter with @key, which is made if there is none, or `NULL` if there is no room.
+/// Returns a reference to the counter with @key. Makes the counter if there is none.
+///
+/// Returns null if the registry has no free place, if there is no memory, or if the registry's lock
+/// cannot be taken.
 #[kfunc]
 fn bpf_counter_open(key: u64) -> Option<ARef<Object<Counter>>> {
     Object::find_or_make(key, || Counter::new(key)).ok()
 }
 
-/// Returns the counter with @key, without a reference, or `NULL`.
+/// Returns the counter with @key, without a reference. Returns null if there is none.
 #[kfunc]
 fn bpf_counter_find<'a>(key: u64, rcu: &'a rcu::Guard) -> Option<RcuPtr<'a, Object<Counter>>> {
     Object::find(key, rcu)
 }
 
-/// Makes a reference of a pointer from under RCU; `NULL` if the counter is about to be freed.
+/// Returns a reference for an RCU pointer. Returns null if the last reference is gone.
 #[kfunc]
 fn bpf_counter_acquire(counter: RcuPtr<'_, Object<Counter>>) -> Option<ARef<Object<Counter>>> {
     counter.try_get()
 }
 
-/// Gives up a reference.
+/// Releases a reference.
 #[kfunc]
 fn bpf_counter_release(counter: ARef<Object<Counter>>) {
     drop(counter);
 }
 
-/// Adds @value to @counter and returns what it was.
+/// Adds @value to @counter. Returns the value before the addition.
 #[kfunc]
 fn bpf_counter_add(counter: &Object<Counter>, value: u64) -> u64 {
     counter.value.fetch_add(value, Relaxed)
 }
 
-/// Returns the value of @counter, or 0 if there is none.
+/// Returns the value of @counter, or 0 if @counter is null.
 #[kfunc]
 fn bpf_counter_value(counter: Option<&Object<Counter>>) -> u64 {
     counter.map_or(0, |counter| counter.value.load(Relaxed))
 }
 
-/// Lends the label of @counter, which is 16 bytes long, or `NULL` if the program wants more.
+/// Returns the label of @counter as read-only memory of @size bytes. Returns null if @size is more
+/// than 16.
 #[kfunc]
 fn bpf_counter_label<'a>(
     counter: &'a Object<Counter>,
@@ -113,26 +119,29 @@ fn bpf_counter_label<'a>(
     size.lend(&counter.label)
 }
 
-/// Removes @counter from the registry: the next to open its key gets another one.
+/// Removes @counter from the registry. The next call that opens the key makes another counter.
+///
+/// Returns false if the counter is not in the registry.
 #[kfunc]
 fn bpf_counter_remove(counter: &Object<Counter>) -> bool {
     counter.leave()
 }
 
-/// Returns how many counters are not freed yet.
+/// Returns the number of counters that are not freed.
 #[kfunc]
 fn bpf_counters_alive() -> u32 {
     ALIVE.load(Relaxed)
 }
 
-/// Walks over the registry. What is added or removed meanwhile may be seen or not.
+/// An iterator over the registry. It may or may not visit a counter that is added or removed
+/// meanwhile.
 struct Walk {
     next: u32,
 }
 
 #[kfunc_iterator(counter)]
 impl Walk {
-    /// Begins with the counter at place @first.
+    /// Begins at place @first of the registry.
     fn new(first: u32) -> Result<Self> {
         Ok(Self { next: first })
     }
@@ -143,7 +152,7 @@ impl Walk {
 }
 
 kfunc_set! {
-    /// Programs of all types that trace, and those that user space runs.
+    /// For tracing programs of all types, and for programs that user space runs.
     static REGISTRY = {
         prog_types: [Tracing, Syscall],
         kfuncs: [
