@@ -27,8 +27,13 @@ use kernel::{
 /// # Errors
 ///
 /// [`EINVAL`]: the static is in another module. The function prints an error.
+#[inline(always)]
 pub(crate) fn check_owner<T>(what: &'static T, module: &ThisModule) -> Result {
-    let what = core::ptr::from_ref(what).cast();
+    check_owner_of(core::ptr::from_ref(what).cast(), module)
+}
+
+/// [`check_owner`] without the type of the static, so that a module has no copy for each type.
+fn check_owner_of(what: *const core::ffi::c_void, module: &ThisModule) -> Result {
     // SAFETY: A `ThisModule` is null for built-in code, and otherwise points to a valid module.
     if unsafe { rust_bpf_helper_is_of(what, module.as_ptr().cast()) } {
         return Ok(());
