@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Text put together at compile time.
+//! Concatenation of text at compile time.
 //!
-//! The macros of this crate describe prototypes and types to the BTF step in strings whose parts
-//! are constants of traits, offsets and sizes. This is `concat!` for such parts. It is for the code
-//! that the macros generate, and for nothing else.
+//! The macros of this crate describe prototypes and types to the BTF step in strings. The parts of
+//! these strings are constants of traits, offsets and sizes, which `concat!` does not accept. This
+//! module is only for the code that the macros generate. It does not know the language of the
+//! descriptions: see `scripts/rust-btf`.
 
-// The compiler runs it. A panic is an error there, not a stop of the kernel.
+// The compiler evaluates this code, so a panic is a compile error and does not stop the kernel.
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
-/// The length of the parts together, in bytes.
+/// Returns the sum of the lengths of the parts, in bytes.
 #[inline]
 pub const fn len(parts: &[&str]) -> usize {
     let mut len = 0;
@@ -21,7 +22,7 @@ pub const fn len(parts: &[&str]) -> usize {
     len
 }
 
-/// The parts, one after the other. `N` is their [`len`].
+/// Concatenates the parts. `N` must be their [`len`].
 pub const fn concat<const N: usize>(parts: &[&str]) -> [u8; N] {
     let mut text = [0; N];
     let mut end = 0;
@@ -39,7 +40,7 @@ pub const fn concat<const N: usize>(parts: &[&str]) -> [u8; N] {
     text
 }
 
-/// The text of [`concat`], which is text because its parts are.
+/// Returns the result of [`concat`] as text; empty if the bytes are not UTF-8.
 pub const fn text(bytes: &[u8]) -> &str {
     match core::str::from_utf8(bytes) {
         Ok(text) => text,
@@ -51,7 +52,7 @@ pub const fn text(bytes: &[u8]) -> &str {
 pub struct Number<const VALUE: usize>;
 
 impl<const VALUE: usize> Number<VALUE> {
-    /// The digits, at the end of the room for the longest number.
+    /// The digits, with zeroes before them to the length of the longest number.
     const DIGITS: [u8; 20] = {
         let mut digits = [b'0'; 20];
         let mut value = VALUE;
@@ -74,17 +75,17 @@ impl<const VALUE: usize> Number<VALUE> {
     };
 }
 
-/// Text of a type that is made of another one, such as an array's.
+/// The text of a composed type, such as an array.
 pub struct Composed {
     bytes: [u8; Self::ROOM],
     len: usize,
 }
 
 impl Composed {
-    /// No name of a type in BTF is longer.
+    /// The maximum length in bytes. The text of a type in BTF is not longer.
     const ROOM: usize = 512;
 
-    /// Puts the parts together.
+    /// Concatenates the parts.
     #[inline]
     pub const fn new(parts: &[&str]) -> Self {
         let mut bytes = [0; Self::ROOM];
@@ -103,7 +104,7 @@ impl Composed {
         Self { bytes, len }
     }
 
-    /// The text.
+    /// Returns the text.
     #[inline]
     pub const fn text(&'static self) -> &'static str {
         text(self.bytes.split_at(self.len).0)
@@ -116,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_follow_each_other() {
+    fn concat_joins_the_parts_in_order() {
         const NONE: [u8; len(&[])] = concat(&[]);
         const EMPTY: [u8; len(&["", ""])] = concat(&["", ""]);
         const PARTS: &[&str] = &["", "struct", " ", "", "größe", "x"];
@@ -129,12 +130,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_left_away() {
+    fn text_of_bytes_that_are_not_utf8_is_empty() {
         assert_eq!(text(b"a\xff"), "");
     }
 
     #[test]
-    fn numbers_have_no_leading_zeroes() {
+    fn a_number_has_no_leading_zeroes() {
         assert_eq!(Number::<0>::TEXT, "0");
         assert_eq!(Number::<9>::TEXT, "9");
         assert_eq!(Number::<10>::TEXT, "10");
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn composed_text_can_fill_its_room() {
+    fn a_composed_text_has_up_to_512_bytes() {
         const LONGEST: &str = {
             const BYTES: [u8; Composed::ROOM] = [b'x'; Composed::ROOM];
             text(&BYTES)

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Kfuncs in safe Rust: functions of the kernel that BPF programs may call.
+//! Kfuncs in safe Rust: functions of the kernel that BPF programs can call.
 //!
-//! A kfunc's signature is its contract. The verifier reads the prototype from BTF, checks every
-//! call of every program against it, and refuses the program that does not keep it. In C the
-//! contract is spread over the prototype, magic ends of parameter names, a list of flags and a
-//! comment. Here it is the Rust signature, and the rest is made from it.
+//! The signature of a kfunc is its contract. The verifier reads the prototype from BTF, checks
+//! every call of every program against the prototype, and rejects a program that breaks it. In C,
+//! the contract is spread over the prototype, suffixes of parameter names, a list of flags and a
+//! comment. In this crate, the contract is the Rust signature, and the macros generate the rest.
+//!
+//! The crate does not load programs, and it does not call functions of programs except through
+//! [`struct_ops`](mod@struct_ops).
 //!
 //! # A module
 //!
-//! ```ignore
+//! ```
 //! use bpf::prelude::*;
 //! use kernel::prelude::*;
 //!
@@ -45,93 +48,93 @@
 //!
 //! # The signature is the contract
 //!
-//! What a C author writes, and where, beside the Rust type that says the same:
+//! Each row shows a part of a contract in C, the Rust type that says the same, and the value that
+//! the program must pass or gets:
 //!
-//! | in C | in Rust | what a program must pass, or gets |
+//! | in C | in Rust | the program passes or gets |
 //! | --- | --- | --- |
-//! | `u32 n` | `n: u32`, and all integers to 64 bits | a scalar; bits above the size are cut off |
+//! | `u32 n` | `n: u32`, and all integers to 64 bits | a scalar; the kfunc ignores the bits above the size |
 //! | `bool b` | `b: bool` | a scalar; true if its lowest byte is not zero |
-//! | `u32 n__k` | [`n: Const<u32>`](Const) | a scalar that the verifier knows |
-//! | `u64 n__ign` | [`n: Ignored<u64>`](Ignored) | anything |
-//! | `const void *p, u32 p__sz` | `p: &[u8]` | memory of that size; the function has [a private copy](mem) |
-//! | `void *p, u32 p__sz` | `p: &mut [u8]` | the same, and the copy is written back |
-//! | | [`p: &Mem`](Mem) | the memory itself, which others may change meanwhile |
+//! | `u32 n__k` | [`n: Const<u32>`](Const) | a scalar whose value the verifier knows |
+//! | `u64 n__ign` | [`n: Ignored<u64>`](Ignored) | any value |
+//! | `const void *p, u32 p__sz` | `p: &[u8]` | memory of that size; the kfunc works on [a private copy](mem) |
+//! | `void *p, u32 p__sz` | `p: &mut [u8]` | the same; the crate writes the copy back |
+//! | | [`p: &Mem`](Mem) | memory of that size; the kfunc works on the memory itself, which other CPUs can change |
 //! | `const char *s__str` | `s: &CStr` | a string constant |
-//! | `struct t *p`, all scalars | [`p: In<T>`](In) | memory of that size; the function has a copy |
-//! | `struct t *p`, written to | [`p: Out<'_, T>`](Out) | memory of that size |
+//! | `struct t *p`, all scalars | [`p: In<T>`](In) | memory of the size of `T`; the kfunc gets a copy |
+//! | `struct t *p`, written to | [`p: Out<'_, T>`](Out) | memory of the size of `T` |
 //! | `struct t *p` | [`p: &Object<T>`](object) | a trusted pointer |
-//! | `struct t *p__nullable` | `p: Option<&Object<T>>` | the same, or `NULL` |
-//! | `KF_RELEASE`, `struct t *p` | `p: ARef<Object<T>>`, first | a reference, which it has no more |
-//! | `KF_RCU`, `struct t *p` | [`p: RcuPtr<'_, Object<T>>`](RcuPtr) | a trusted pointer, or one valid under RCU |
+//! | `struct t *p__nullable` | `p: Option<&Object<T>>` | the same, or null |
+//! | `KF_RELEASE`, `struct t *p` | `p: ARef<Object<T>>`, first | a reference, which the call releases |
+//! | `KF_RCU`, `struct t *p` | [`p: RcuPtr<'_, Object<T>>`](RcuPtr) | a trusted pointer, or an RCU pointer |
 //! | `KF_RCU`, `struct task_struct *p` | `p: RcuPtr<'_, Task>` | [the same](task) |
-//! | `struct bpf_dynptr *p` | [`p: Dynptr<'_>`](Dynptr) | a dynptr; accesses are checked by the crate |
-//! | `p__arena`, `p__arena__nullable` | [`p: Arena<'_>`](Arena), `Option<Arena<'_>>` | any address of its arena |
+//! | `struct bpf_dynptr *p` | [`p: Dynptr<'_>`](Dynptr) | a dynptr; the crate checks each access |
+//! | `p__arena`, `p__arena__nullable` | [`p: Arena<'_>`](Arena), `Option<Arena<'_>>` | any address in the arena of the program |
 //! | `void *m__map` | [`m: &Map`](Map) | a map |
-//! | `KF_IMPLICIT_ARGS`, `struct bpf_prog_aux *` | [`prog: &ProgAux`](ProgAux), last | nothing: the kernel adds it |
-//! | `KF_RCU_PROTECTED` | `rcu: &rcu::Guard` | nothing; it must be in an RCU read-side critical section |
+//! | `KF_IMPLICIT_ARGS`, `struct bpf_prog_aux *` | [`prog: &ProgAux`](ProgAux), last | nothing: the kernel adds the argument |
+//! | `KF_RCU_PROTECTED` | `rcu: &rcu::Guard` | nothing; the program must be in an RCU read-side critical section |
 //! | a static | [`module: &ModuleRef`](ModuleRef) with [`ModuleState`] | nothing |
 //! | `rqspinlock_t`, in the static | [`ResSpinLock`](lock) | nothing |
 //! | a hash table under RCU | [`#[btf(object, registry = 64)]`](registry) | nothing |
-//! | returns `void`, `u32`, `bool` | returns `()`, an integer, `bool`, an enum | a scalar of which the verifier knows no bounds |
+//! | returns `void`, `u32`, `bool` | returns `()`, an integer, `bool`, an enum | a scalar without known bounds |
 //! | returns `int`: 0 or errno | returns `Result<()>` | the same |
 //! | returns `s64`: a value or errno | returns `Result<u32>` | the same |
-//! | `KF_ACQUIRE` | returns `ARef<Object<T>>` | a reference that it must give up |
-//! | `KF_ACQUIRE \| KF_RET_NULL` | returns `Option<ARef<Object<T>>>` | the same; it must test for `NULL` |
-//! | `KF_RCU_PROTECTED \| KF_RET_NULL` | returns `Option<RcuPtr<'_, Object<T>>>` | a pointer that is valid until it leaves RCU |
-//! | `u64 rdonly_buf_size` | [`RdonlyBufSize`], returns `Option<RdonlyBuf<'_>>` | memory of that size to read |
+//! | `KF_ACQUIRE` | returns `ARef<Object<T>>` | a reference that the program must release |
+//! | `KF_ACQUIRE \| KF_RET_NULL` | returns `Option<ARef<Object<T>>>` | the same; the program must test for null |
+//! | `KF_RCU_PROTECTED \| KF_RET_NULL` | returns `Option<RcuPtr<'_, Object<T>>>` | a pointer that is valid to the end of the RCU read-side critical section |
+//! | `u64 rdonly_buf_size` | [`RdonlyBufSize`], returns `Option<RdonlyBuf<'_>>` | read-only memory of that size |
 //! | `KF_ITER_NEW`, `_NEXT`, `_DESTROY` | [`#[kfunc_iterator(name)]`](iterator) | a loop |
-//! | `KF_SLEEPABLE`, `KF_DESTRUCTIVE`, `KF_PERFMON`, `KF_SPINLOCK_SAFE` | `#[kfunc(sleepable, destructive, perfmon, spinlock_safe)]` | what no type can say |
+//! | `KF_SLEEPABLE`, `KF_DESTRUCTIVE`, `KF_PERFMON`, `KF_SPINLOCK_SAFE` | `#[kfunc(sleepable, destructive, perfmon, spinlock_safe)]` | flags that no type can express |
 //! | `BTF_KFUNCS_START`, `BTF_ID_FLAGS`, `register_btf_kfunc_id_set()` | [`kfunc_set!`] and [`KfuncSet::register`] | |
-//! | `.filter` | `kfunc_set! { ... if function; }` | |
-//! | `__kptr`, `register_btf_id_dtor_kfuncs()` | `kfunc_set! { ... with objects [T]; }` | a reference in a map |
+//! | `.filter` | [`kfunc_set!`] with `filter: function` | |
+//! | `__kptr`, `register_btf_id_dtor_kfuncs()` | [`kfunc_set!`] with `objects: [T]` | references in map values |
 //! | a struct in BTF | [`#[derive(BtfType)]`](types) | |
 //!
-//! The other way round, programs implement tables of functions that a module calls: see
+//! Programs can also implement a table of functions that a module calls: see
 //! [`struct_ops`](mod@struct_ops).
 //!
-//! Everything else does not compile; the error points at the argument and says what to write. More
-//! than five arguments (a slice counts as two) are passed on the stack, to twelve; the kernel can
-//! do that on x86-64 and arm64.
+//! A signature with any other type does not compile. The error points at the argument and names
+//! the types to use instead. A kfunc has at most twelve arguments; a slice counts as two. Arguments
+//! after the fifth are on the stack, which the kernel supports on x86-64 and arm64.
 //!
 //! # Panics
 //!
-//! A panic stops the kernel, so a module that can panic is not built: `a + b`, `array[index]` and
-//! `unwrap()` become errors of the build where the compiler cannot prove that they do not panic. The
-//! error says what to write instead. Where the author knows better, the function says why:
-//! [`#[bpf::may_panic("reason")]`](macro@may_panic).
+//! A panic stops the kernel, so the build rejects a module that can panic: `a + b`, `array[index]`
+//! and `unwrap()` are build errors where the compiler cannot prove that they do not panic. The
+//! error says which code to write instead. If the author knows that a panic is impossible, the
+//! attribute [`#[bpf::may_panic("reason")]`](macro@may_panic) on the function gives the reason.
 //!
-//! # What is not supported, and why
+//! # Not supported
 //!
-//! - `__uninit` for memory: 7.3 refuses what a program wrote there before; see [`Out`].
+//! - `__uninit` for memory: the verifier of 7.3 rejects the call; see [`Out`].
 //! - `rdwr_buf_size`: Rust code would share memory with the program for an unknown time.
-//! - `__szk`: a constant size says nothing more to the function; take [`Const`] beside a slice.
+//! - `__szk`: a constant size tells the kfunc nothing more than a size; use [`Const`] and a slice.
 //! - `__irq_flag`, `struct bpf_res_spin_lock *`, lists, trees, `__alloc`, `__refcounted_kptr`,
-//!   `__nonown_allowed`, timers, work queues and task work: the verifier knows the kernel's own
-//!   functions for these by name, and no module's.
-//! - `KF_ARENA_RET` and pointers into an arena as results: the crate has nothing that allocates
-//!   there. `KF_ARENA_ARG1` and `_ARG2` say the same as the suffix.
-//! - Callbacks: the verifier follows those of the kernel's own functions only.
-//! - `KF_FASTCALL`: the JIT would have to know how to inline the function.
-//! - `__const_map`: what it promises beyond [`Map`] is about maps in maps, which [`Map`] does not
-//!   touch.
-//! - References as items of an iterator, structs by value as items: see [`iterator`].
+//!   `__nonown_allowed`, timers, work queues and task work: the verifier finds the kfuncs for these
+//!   by name, and only in the kernel itself.
+//! - `KF_ARENA_RET` and results that point into an arena: the crate has no function that allocates
+//!   arena memory. `KF_ARENA_ARG1` and `KF_ARENA_ARG2` mean the same as the suffix `__arena`.
+//! - Callbacks: the verifier supports callbacks only for kfuncs and helpers of the kernel itself.
+//! - `KF_FASTCALL`: the verifier would have to know how to inline the kfunc.
+//! - `__const_map`: its additional promise is about maps in maps, which [`Map`] does not access.
+//! - References and structs by value as items of an iterator: see [`iterator`].
 //! - `&Task`, `ARef<Task>` and other pointers to structs of the kernel: see [`task`].
-//! - A set cannot be unregistered before the module is unloaded: the kernel cannot either.
+//! - Unregistering a set before the module is unloaded: the kernel has no function for it.
 //!
-//! Where a kfunc may run, and which locks and allocations it may use there, is in
-//! `Documentation/contexts.rst`; what stops which mistake of an author, and which attempt of a
-//! program, in `Documentation/threat-model.rst`.
+//! `Documentation/contexts.rst` lists the contexts in which a kfunc can run, and the locks and
+//! allocations that it may use there. `Documentation/threat-model.rst` lists the mistakes of
+//! authors and the attacks of programs, and the check that stops each.
 //!
-//! What is unsafe is in this crate. Where a module needs more than it offers, the raw layer is
-//! [`kfunc::KfuncArg`] and [`kfunc::KfuncRet`]: to implement them is `unsafe`, and a claim about
-//! `kernel/bpf/verifier.c`.
+//! All unsafe code is in this crate. A module that needs more can implement the unsafe traits
+//! [`kfunc::KfuncArg`] and [`kfunc::KfuncRet`]. Each implementation makes a claim about
+//! `kernel/bpf/verifier.c`, which its author must check.
 //!
 //! C headers: [`include/linux/btf.h`](srctree/include/linux/btf.h),
 //! [`include/linux/btf_ids.h`](srctree/include/linux/btf_ids.h).
 //!
 //! Reference: <https://docs.kernel.org/bpf/kfuncs.html>
 
-// The macros write `::bpf::`, and the tests in this crate use them, too.
+// The macros generate paths that begin with `::bpf::`, and the tests in this crate use the macros.
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
 extern crate self as bpf;
 
@@ -208,7 +211,7 @@ pub use value::{
     ProgAux, //
 };
 
-/// What a module that offers kfuncs needs.
+/// The items that a module with kfuncs needs.
 pub mod prelude {
     pub use crate::{
         kfunc,
@@ -233,5 +236,5 @@ pub mod prelude {
     };
 }
 
-/// Prefix of what this crate prints.
+/// The prefix of this crate's log messages.
 const __LOG_PREFIX: &[u8] = b"rust_bpf\0";

@@ -2,26 +2,29 @@
 
 //! Memory that a BPF program lends to a kfunc.
 //!
-//! For a pointer and a length (`void *data, u32 data__sz` in BTF) the verifier checks that the
-//! program may read **and write** so many bytes there (`check_mem_size_reg()`). It does not check,
-//! and nobody else does, that the memory is the program's alone:
+//! For a pointer and a length (`void *data, u32 data__sz` in BTF), the verifier checks that the
+//! program may read **and write** that many bytes (`check_mem_size_reg()`). The verifier does not
+//! check that the program is the only user of the memory:
 //!
-//! - it can be a map value, which other CPUs and, through `mmap()`, user space change at any time;
+//! - the memory can be a map value, which other CPUs and, through `mmap()`, user space change at
+//!   any time;
 //! - two arguments of one call can be the same memory, or overlap.
 //!
-//! A Rust slice promises the opposite: what `&[u8]` shows does not change, and nothing else refers
-//! to what `&mut [u8]` does. Safe code relies on it; a `&str` whose bytes change after they were
-//! checked makes the kernel read out of bounds. So a kfunc can have
+//! A Rust slice promises the opposite: the bytes of a `&[u8]` do not change, and no other pointer
+//! leads to the bytes of a `&mut [u8]`. Safe code relies on this promise: a `&str` whose bytes
+//! change after the UTF-8 check makes the kernel read out of bounds. So a kfunc can take one of two
+//! types:
 //!
-//! - [`&Mem`](Mem): the memory itself. It can be read and written at any place and any time, and
-//!   promises no more than that. No cost.
-//! - `&[u8]` or `&mut [u8]`: a private copy, taken before the function runs; with `mut`, written
-//!   back after it; where two arguments overlap, the copy of the first one is written last. Up to
-//!   256 bytes lie on the stack, more are allocated with
-//!   `kmalloc_nolock()`, which works in every context in which a program can run and which may
-//!   fail: the kfunc must be able to return an error.
+//! - [`&Mem`](Mem) is the memory itself. The kfunc can read and write every byte at any time, and
+//!   every byte can change at any time. This type has no cost.
+//! - `&[u8]` and `&mut [u8]` are a private copy. The crate makes the copy before the kfunc runs.
+//!   For `&mut [u8]`, the crate writes the copy back after the kfunc returns; if two arguments
+//!   overlap, the crate writes the copy of the first argument last. A copy of up to 256 bytes is on
+//!   the stack. For a larger copy, the crate calls `kmalloc_nolock()`, which works in every context
+//!   in which a program can run, and which can fail: the kfunc must be able to return an error.
 //!
-//! This module knows nothing of pointers to objects, and nothing of dynptrs.
+//! This module does not handle pointers to objects (see [`object`](crate::object)) or dynptrs (see
+//! [`dynptr`](crate::dynptr)).
 //!
 //! C: `check_mem_size_reg()` in `kernel/bpf/verifier.c`; `__sz` in
 //! `Documentation/bpf/kfuncs.rst`.
@@ -49,16 +52,19 @@ use kernel::{
     prelude::*, //
 };
 
-/// Bytes of a BPF program, which anybody may change at any time.
+/// Memory of a BPF program, which other CPUs and user space can change at any time.
 ///
-/// The bytes are read and written one by one or by copying, and every access may see what another
-/// CPU writes at that moment. To work on bytes that stay what they are, copy them with
-/// [`Mem::copy_to`], or take `&[u8]`.
+/// A method reads or writes one byte or copies bytes, and each access can see a write of another
+/// CPU. A kfunc that needs bytes that do not change copies them with [`Mem::copy_to`], or takes
+/// `&[u8]`. No method sleeps or takes a lock.
 ///
 /// # Examples
 ///
-/// ```ignore
-/// /// Overwrites @data with zeroes and returns what its first byte was.
+/// ```
+/// # use bpf::prelude::*;
+/// # use kernel::prelude::*;
+/// #
+/// /// Overwrites @data with zeroes and returns the old value of its first byte.
 /// #[kfunc]
 /// fn bpf_wipe(data: &Mem) -> Result<u32> {
 ///     let first = data.get(0).ok_or(EINVAL)?;
@@ -70,90 +76,92 @@ use kernel::{
 pub struct Mem([UnsafeCell<u8>]);
 
 impl Mem {
-    /// Makes a `Mem` of the two registers that describe it.
+    /// Makes a `Mem` of two registers: a pointer and a size in bytes.
     ///
     /// # Safety
     ///
-    /// If the size is not 0, so many bytes at the pointer must be valid for reads and writes during
-    /// the call.
+    /// If the size is not 0, that many bytes at the pointer must be valid for reads and writes
+    /// during the call of the kfunc.
     #[inline(always)]
     unsafe fn from_registers((data, len): (*mut u8, u32), _: &Call) -> &Self {
-        // A program that `bpf_prog_test_run()` runs without a context has null for one, which the
-        // verifier takes for memory of any size that the program declares, or of none. A reference
-        // is not null. The sum is two instructions without a branch.
+        // If `bpf_prog_test_run()` runs a program without a context, the context pointer is null.
+        // The verifier accepts this pointer as memory of any size that the program declares, also
+        // of size 0. A Rust reference must not be null. The sum costs two instructions and no
+        // branch.
         let data = data.wrapping_add(usize::from(data.is_null()));
-        // SAFETY: By the safety requirements; nothing is read or written if `len` is 0.
+        // SAFETY: The caller promises that the `len` bytes are valid. If `len` is 0, no byte is
+        // accessed.
         unsafe { Self::new(data, len) }
     }
 
-    /// The same, for as long as the caller says.
+    /// Makes a `Mem` of the `len` bytes at `data`.
     ///
     /// # Safety
     ///
-    /// If `len` is not 0, the `len` bytes that begin at `data` must be valid for reads and writes for
-    /// `'a`.
+    /// If `len` is not 0, the `len` bytes that begin at `data` must be valid for reads and writes
+    /// for `'a`.
     #[inline(always)]
     pub(crate) unsafe fn new<'a>(data: *mut u8, len: u32) -> &'a Self {
-        // SAFETY: The caller promises the memory. It is initialized: it comes from outside of
-        // Rust. As all of it is in `UnsafeCell`, changes from elsewhere are no concern of the
-        // reference.
+        // SAFETY: The caller promises that the memory is valid. The memory counts as initialized,
+        // because it comes from outside of Rust. All bytes are in `UnsafeCell`, so other code may
+        // change them while the reference exists.
         let bytes = unsafe { slice::from_raw_parts(data.cast::<UnsafeCell<u8>>(), len as usize) };
-        // CAST: `Self` is transparent.
+        // CAST: `Self` has the layout of the slice: it is `repr(transparent)`.
         let mem = core::ptr::from_ref(bytes) as *const Self;
-        // SAFETY: `mem` points to `bytes`.
+        // SAFETY: `mem` points to `bytes`, which is valid for as long as the result.
         unsafe { &*mem }
     }
 
-    /// The number of bytes, at most `BPF_MAX_VAR_SIZ` (512 MiB).
+    /// Returns the number of bytes, at most `BPF_MAX_VAR_SIZ` (512 MiB).
     #[inline]
     pub const fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are no bytes.
+    /// Returns whether the length is 0.
     #[inline]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Reads the byte at `index`, or returns [`None`] if there is none.
+    /// Returns the byte at `index`, or [`None`] if `index` is not below the length.
     #[inline]
     pub fn get(&self, index: usize) -> Option<u8> {
         let byte = self.0.get(index)?;
-        // SAFETY: `byte` is valid for reads. A single volatile access may race in the kernel's
-        // memory model.
+        // SAFETY: `byte` is valid for reads. The kernel's memory model allows a race of a single
+        // volatile access.
         Some(unsafe { byte.get().read_volatile() })
     }
 
-    /// Writes the byte at `index`.
+    /// Writes `value` to the byte at `index`.
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if there is no such byte.
+    /// [`EINVAL`] if `index` is not below the length.
     #[inline]
     pub fn set(&self, index: usize, value: u8) -> Result {
         let byte = self.0.get(index).ok_or(EINVAL)?;
-        // SAFETY: `byte` is valid for writes. A single volatile access may race in the kernel's
-        // memory model.
+        // SAFETY: `byte` is valid for writes. The kernel's memory model allows a race of a single
+        // volatile access.
         unsafe { byte.get().write_volatile(value) };
         Ok(())
     }
 
-    /// The bytes in `range`, or [`None`] if they are not all there.
+    /// Returns the part of the memory in `range`, or [`None`] if `range` is not within the memory.
     #[inline]
     pub fn slice(&self, range: Range<usize>) -> Option<&Self> {
         let bytes = self.0.get(range)?;
-        // CAST: `Self` is transparent.
+        // CAST: `Self` has the layout of the slice: it is `repr(transparent)`.
         let mem = core::ptr::from_ref(bytes) as *const Self;
-        // SAFETY: `mem` points to `bytes`.
+        // SAFETY: `mem` points to `bytes`, which is valid for as long as the result.
         Some(unsafe { &*mem })
     }
 
-    /// Copies all bytes to the beginning of `buf` and returns them there.
+    /// Copies all bytes to the beginning of `buf` and returns this part of `buf`.
     ///
     /// # Errors
     ///
-    /// [`E2BIG`] if `buf` is shorter; it is not changed then.
+    /// [`E2BIG`] if `buf` is shorter than the memory; `buf` does not change then.
     #[inline]
     pub fn copy_to<'a>(&self, buf: &'a mut [u8]) -> Result<&'a mut [u8]> {
         let buf = buf.get_mut(..self.len()).ok_or(E2BIG)?;
@@ -165,7 +173,7 @@ impl Mem {
     ///
     /// # Errors
     ///
-    /// [`E2BIG`] if the memory is shorter; it is not changed then.
+    /// [`E2BIG`] if the memory is shorter than `bytes`; the memory does not change then.
     #[inline]
     pub fn copy_from(&self, bytes: &[u8]) -> Result {
         self.slice(0..bytes.len()).ok_or(E2BIG)?.write(bytes);
@@ -175,33 +183,33 @@ impl Mem {
     /// Sets all bytes to `value`.
     #[inline]
     pub fn fill(&self, value: u8) {
-        // SAFETY: The memory is valid for writes of its length. The call is to the kernel's
-        // function, so that writes which race with it are those of the kernel's memory model.
+        // SAFETY: The memory is valid for writes of its length. The kernel's memory model covers
+        // races with its own `memset()`.
         unsafe { bindings::memset(self.as_ptr().cast(), value.into(), self.len()) };
     }
 
-    /// Copies to `buf`, which must have the length of the memory.
+    /// Copies all bytes to `buf`, which must have the length of the memory.
     #[inline(always)]
     fn read(&self, buf: &mut [u8]) {
         debug_assert_eq!(buf.len(), self.len());
-        // SAFETY: `buf` is valid for writes of its length, which is that of the memory. Nothing
-        // else refers to it, so they do not overlap.
+        // SAFETY: `buf` is valid for writes of its length, which is the length of the memory.
+        // `buf` is a unique reference, so it does not overlap with the memory.
         unsafe { fetch(buf.as_mut_ptr(), self.as_ptr(), self.len()) };
     }
 
-    /// Copies from `bytes`, which must have the length of the memory.
+    /// Copies all of `bytes`, which must have the length of the memory, to the memory.
     #[inline(always)]
     fn write(&self, bytes: &[u8]) {
         debug_assert_eq!(bytes.len(), self.len());
-        // SAFETY: As for `read`, with the places changed: `bytes` does not change while it is
-        // borrowed, so it does not overlap with the memory.
+        // SAFETY: The memory is valid for writes of its length, which is the length of `bytes`.
+        // `bytes` does not change while it is borrowed, so it does not overlap with the memory.
         unsafe { bindings::memcpy(self.as_ptr().cast(), bytes.as_ptr().cast(), self.len()) };
     }
 
-    /// Writes a copy taken by [`Snapshot::take`] back.
+    /// Writes back a copy that [`Snapshot::take`] made of this memory.
     #[inline(always)]
     fn write_back(&self, copy: &[u8]) {
-        // A copy has the length of what was copied.
+        // The condition is true for a copy of this memory; the compiler does not know that.
         if copy.len() == self.len() {
             self.write(copy);
         }
@@ -212,61 +220,64 @@ impl Mem {
     }
 }
 
-/// Copies memory that others may change at any time.
+/// Copies `len` bytes of memory that other CPUs can change at any time.
 ///
-/// The compiler knows what `memcpy()` does. Where the copy is copied on, it would rather copy the
-/// source once more, which may have changed after somebody has checked the copy. So it is told that
-/// the copy may be anything.
+/// The compiler knows the meaning of `memcpy()`. If the copy is copied again, the compiler may read
+/// the source a second time instead, and the source may have changed after the kfunc checked the
+/// copy. So the inline assembly tells the compiler that the copy can have any value.
 ///
 /// # Safety
 ///
 /// `from` must be valid for reads and `to` for writes of `len` bytes, and they must not overlap.
 #[inline(always)]
 pub(crate) unsafe fn fetch(to: *mut u8, from: *const u8, len: usize) {
-    // SAFETY: By the safety requirements. The call is to the kernel's function, so that writes
-    // which race with it are those of the kernel's memory model.
+    // SAFETY: The caller promises that both are valid for `len` bytes and do not overlap. The
+    // kernel's memory model covers races with its own `memcpy()`.
     unsafe { bindings::memcpy(to.cast(), from.cast(), len) };
-    // SAFETY: This does nothing.
+    // SAFETY: The assembly has no instructions.
     unsafe { asm!("/* {} */", in(reg) to, options(nostack, preserves_flags)) };
 }
 
-/// A private copy of a program's memory: what a `&[u8]` argument refers to.
+/// Room on the stack for a private copy of a program's memory.
 ///
-/// This is where a small copy lies. A large one lies in an [`Allocation`], which is a variable of
-/// its own, so that the compiler sees that there is none to free if the copy is small.
+/// A `&[u8]` argument refers to such a copy. A copy of more than [`INLINE`](Self::INLINE) bytes is
+/// in an [`Allocation`]. The allocation is a separate variable, so that the compiler sees that a
+/// small copy has no allocation to free.
 struct Snapshot(MaybeUninit<[u8; Self::INLINE]>);
 
 impl Snapshot {
-    /// So many bytes are copied to the stack.
+    /// The largest size in bytes of a copy on the stack.
     const INLINE: usize = 256;
 
-    /// Makes room for a copy.
+    /// Makes room for a copy, without a copy in it.
     #[inline(always)]
     fn new() -> Self {
         Self(MaybeUninit::uninit())
     }
 
-    /// Copies `mem` and returns the copy.
+    /// Copies `mem` to the stack or, if it is large, to a new allocation in `large`; returns the
+    /// copy.
     ///
     /// # Errors
     ///
-    /// - [`E2BIG`]: more than [`Allocation::MAX`] bytes.
-    /// - [`ENOMEM`]: no memory.
+    /// - [`E2BIG`]: `mem` has more than [`Allocation::MAX`] bytes.
+    /// - [`ENOMEM`]: the allocation failed.
     #[inline(always)]
     fn take<'a>(&'a mut self, large: &'a mut Allocation, mem: &Mem) -> Result<&'a mut [u8]> {
         let data = if mem.len() <= Self::INLINE {
             let data = self.0.as_mut_ptr().cast::<u8>();
-            // SAFETY: `data` is valid for writes of `mem.len()` bytes, and as it is ours alone, it
-            // does not overlap with `mem`.
+            // SAFETY: `data` is valid for writes of `INLINE` bytes, which is at least `mem.len()`.
+            // No other pointer leads to this stack memory, so it does not overlap with `mem`.
             unsafe { fetch(data, mem.as_ptr(), mem.len()) };
             data
         } else {
             let data = copy_to_heap(mem)?;
-            // INVARIANT: It was allocated by `kmalloc_nolock()`, and nobody else has it.
+            // INVARIANT: `data` comes from `kmalloc_nolock()`, and has no other owner.
             *large = Allocation(Some(data));
             data.as_ptr()
         };
-        // SAFETY: So many bytes were just initialized, and the slice borrows both places.
+        // SAFETY: `fetch()` initialized `mem.len()` bytes, and the slice borrows `self` and
+        // `large`.
         Ok(unsafe { slice::from_raw_parts_mut(data, mem.len()) })
     }
 }
@@ -275,14 +286,14 @@ impl Snapshot {
 ///
 /// # Invariants
 ///
-/// If there is a pointer, it owns an allocation by `kmalloc_nolock()`.
+/// A pointer in it comes from `kmalloc_nolock()`, and the `Allocation` owns the memory.
 struct Allocation(Option<NonNull<u8>>);
 
 impl Allocation {
-    /// The most that can be allocated, in bytes: what `kmalloc_nolock()` can.
+    /// The largest size in bytes that `kmalloc_nolock()` can allocate.
     const MAX: usize = bindings::KMALLOC_MAX_CACHE_SIZE as usize;
 
-    /// Makes none.
+    /// Makes an `Allocation` without memory.
     #[inline(always)]
     const fn none() -> Self {
         // INVARIANT: Nothing is allocated.
@@ -294,29 +305,29 @@ impl Drop for Allocation {
     #[inline(always)]
     fn drop(&mut self) {
         if let Some(data) = self.0 {
-            // SAFETY: By the type invariants, `data` was allocated by `kmalloc_nolock()`, and it
-            // is not used after this. May be called in any context.
+            // SAFETY: By the type invariants, `data` comes from `kmalloc_nolock()` and belongs to
+            // `self`, which is not used after this. `kfree_nolock()` may run in any context.
             unsafe { bindings::kfree_nolock(data.as_ptr().cast()) };
         }
     }
 }
 
-/// Copies `mem` to memory by `kmalloc_nolock()`, which the caller owns.
+/// Copies `mem` to new memory of `kmalloc_nolock()`. The caller owns the memory.
 #[cold]
 fn copy_to_heap(mem: &Mem) -> Result<NonNull<u8>> {
     if mem.len() > Allocation::MAX {
         return Err(E2BIG);
     }
-    // SAFETY: The function may be called in any context.
+    // SAFETY: `kmalloc_nolock()` may run in any context.
     let data = unsafe { rust_bpf_helper_kmalloc_nolock(mem.len()) };
     let data = NonNull::new(data.cast::<u8>()).ok_or(ENOMEM)?;
-    // SAFETY: So many bytes were just allocated.
+    // SAFETY: `data` has room for `mem.len()` bytes, and is new memory, so it does not overlap.
     unsafe { fetch(data.as_ptr(), mem.as_ptr(), mem.len()) };
     Ok(data)
 }
 
 // SAFETY: For a pointer and a size, the verifier checks that the program may read and write the
-// memory (`check_mem_size_reg()`). The program cannot give it up before the call returns.
+// memory (`check_mem_size_reg()`). The program cannot release the memory before the call returns.
 unsafe impl KfuncArg for &Mem {
     const CONTRACT: Contract = Contract::memory("*void");
     type Value<'a> = &'a Mem;
@@ -329,12 +340,12 @@ unsafe impl KfuncArg for &Mem {
         function: impl FnOnce(&Mem) -> R,
         _fail: impl FnOnce(Infallible) -> R,
     ) -> R {
-        // SAFETY: The verifier checked the memory.
+        // SAFETY: The verifier checked that the program may read and write the memory.
         function(unsafe { Mem::from_registers(passed.memory(), call) })
     }
 }
 
-// SAFETY: As for `&Mem`; the function gets a copy.
+// SAFETY: The verifier checks the memory as for `&Mem`. The function gets a private copy of it.
 unsafe impl KfuncArg for &[u8] {
     const CONTRACT: Contract = Contract::memory("*const void").copied();
     type Value<'a> = &'a [u8];
@@ -347,7 +358,7 @@ unsafe impl KfuncArg for &[u8] {
         function: impl FnOnce(&[u8]) -> R,
         fail: impl FnOnce(Error) -> R,
     ) -> R {
-        // SAFETY: The verifier checked the memory.
+        // SAFETY: The verifier checked that the program may read and write the memory.
         let mem = unsafe { Mem::from_registers(passed.memory(), call) };
         let mut snapshot = Snapshot::new();
         let mut large = Allocation::none();
@@ -358,7 +369,8 @@ unsafe impl KfuncArg for &[u8] {
     }
 }
 
-// SAFETY: As for `&[u8]`; what the function leaves in the copy is written back.
+// SAFETY: The verifier checks the memory as for `&Mem`, also for writes. The function gets a
+// private copy, and `write_back()` writes only initialized bytes.
 unsafe impl KfuncArg for &mut [u8] {
     const CONTRACT: Contract = Contract::memory("*void");
     type Value<'a> = &'a mut [u8];
@@ -371,7 +383,7 @@ unsafe impl KfuncArg for &mut [u8] {
         function: impl FnOnce(&mut [u8]) -> R,
         fail: impl FnOnce(Error) -> R,
     ) -> R {
-        // SAFETY: The verifier checked the memory.
+        // SAFETY: The verifier checked that the program may read and write the memory.
         let mem = unsafe { Mem::from_registers(passed.memory(), call) };
         let mut snapshot = Snapshot::new();
         let mut large = Allocation::none();
@@ -398,7 +410,7 @@ mod tests {
         Ok(data.iter().map(|&byte| u32::from(byte)).sum())
     }
 
-    /// Adds one to each byte of @data, and then fails if it is told to.
+    /// Adds one to each byte of @data, and then returns an error if @fail is true.
     #[kfunc]
     fn bpf_kunit_inc(data: &mut [u8], fail: bool) -> Result {
         for byte in data {
@@ -418,7 +430,7 @@ mod tests {
         Ok(from.iter().map(|&byte| u32::from(byte)).sum())
     }
 
-    /// Sets @to to 1 and returns the sum of @from. Both are the memory itself.
+    /// Sets @to to 1 and returns the sum of @from. Both arguments are the memory itself.
     #[kfunc]
     fn bpf_kunit_mem_clear(from: &Mem, to: &Mem) -> u64 {
         to.fill(1);
@@ -428,7 +440,7 @@ mod tests {
             .sum()
     }
 
-    /// The same functions as the JIT's code calls them.
+    /// The symbols of the kfuncs, as the JIT's code calls them.
     mod entry {
         extern "C" {
             pub(super) fn bpf_kunit_sum(data: *mut u8, len: u32) -> i64;
@@ -451,11 +463,11 @@ mod tests {
     }
 
     fn mem(bytes: &mut [u8]) -> &Mem {
-        // SAFETY: The bytes are there for as long as they are borrowed.
+        // SAFETY: The bytes are valid for as long as they are borrowed.
         unsafe { Mem::new(bytes.as_mut_ptr(), bytes.len() as u32) }
     }
 
-    /// Bytes that are not all the same.
+    /// Returns `len` bytes with different values.
     fn pattern(len: usize) -> Result<KVVec<u8>> {
         let mut bytes = KVVec::with_capacity(len, GFP_KERNEL)?;
         for index in 0..len {
@@ -464,10 +476,10 @@ mod tests {
         Ok(bytes)
     }
 
-    /// Tries again if there is no memory: the allocator does not wait for locks.
-    fn patiently<T>(mut what: impl FnMut() -> Result<T>) -> Result<T> {
+    /// Calls `attempt` again if it returns `ENOMEM`: the allocator does not wait for locks.
+    fn retry<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
         for _ in 0..100 {
-            match what() {
+            match attempt() {
                 Err(err) if err == ENOMEM => {}
                 result => return result,
             }
@@ -476,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_there_up_to_the_last() {
+    fn get_and_set_reject_an_index_past_the_end() {
         let mut bytes = [1, 2, 3];
         let mem = mem(&mut bytes);
         assert_eq!(mem.len(), 3);
@@ -493,7 +505,7 @@ mod tests {
     }
 
     #[test]
-    fn slices_are_there_up_to_the_end() {
+    fn slice_rejects_a_range_past_the_end() {
         let mut bytes = [1, 2, 3];
         let mem = mem(&mut bytes);
         let len = |range| mem.slice(range).map(Mem::len);
@@ -514,8 +526,8 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_memory_too() {
-        // SAFETY: For no bytes, any pointer is valid.
+    fn empty_memory_has_no_bytes() {
+        // SAFETY: If the size is 0, any pointer is valid.
         let mem = unsafe { Mem::from_registers((NonNull::dangling().as_ptr(), 0), &Call) };
         assert!(mem.is_empty());
         assert_eq!(mem.get(0), None);
@@ -530,7 +542,7 @@ mod tests {
     }
 
     #[test]
-    fn copies_need_room() {
+    fn a_copy_needs_enough_room() {
         let mut bytes = [1, 2, 3];
         let mem = mem(&mut bytes);
 
@@ -552,7 +564,7 @@ mod tests {
     }
 
     #[test]
-    fn writing_stays_in_the_slice() -> Result {
+    fn writes_stay_within_the_slice() -> Result {
         let mut bytes = [0; 5];
         let inner = mem(&mut bytes).slice(1..4).ok_or(EINVAL)?;
         inner.fill(7);
@@ -560,7 +572,7 @@ mod tests {
 
         let inner = mem(&mut bytes).slice(1..4).ok_or(EINVAL)?;
         inner.write_back(&[1, 2, 3]);
-        // Those are no copies of it.
+        // These slices are no copies of `inner`: they have other lengths.
         inner.write_back(&[8; 2]);
         inner.write_back(&[8; 4]);
         assert_eq!(bytes, [0, 1, 2, 3, 0]);
@@ -568,7 +580,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_memory_can_be_there_twice() -> Result {
+    fn two_slices_can_overlap() -> Result {
         let mut bytes = [1, 2, 3, 4];
         let mem = mem(&mut bytes);
         let one = mem.slice(0..3).ok_or(EINVAL)?;
@@ -583,12 +595,12 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_private() -> Result {
+    fn a_copy_and_its_source_change_independently() -> Result {
         for len in [0, 1, 256, 257, 4096, Allocation::MAX] {
             let mut bytes = pattern(len)?;
             let expected = pattern(len)?;
             let mem = mem(&mut bytes);
-            patiently(|| {
+            retry(|| {
                 let mut small = Snapshot::new();
                 let mut large = Allocation::none();
 
@@ -606,7 +618,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_has_a_limit() -> Result {
+    fn a_copy_above_the_limit_is_e2big() -> Result {
         let mut bytes = pattern(Allocation::MAX + 1)?;
         let mut small = Snapshot::new();
         let mut large = Allocation::none();
@@ -616,21 +628,21 @@ mod tests {
     }
 
     #[test]
-    fn functions_see_copies_of_every_size() -> Result {
+    fn kfuncs_get_copies_of_every_size() -> Result {
         for len in [0, 1, 256, 257, 4096, Allocation::MAX] {
             let mut bytes = pattern(len)?;
             let sum: i64 = bytes.iter().map(|&byte| i64::from(byte)).sum();
             let data = bytes.as_mut_ptr();
             let len = len as u32;
 
-            let seen = patiently(|| {
-                // SAFETY: So many bytes are there, and nobody else refers to them.
+            let seen = retry(|| {
+                // SAFETY: `data` has `len` bytes, and no other reference leads to them.
                 let sum = unsafe { entry::bpf_kunit_sum(data, len) };
                 kernel::error::to_result(sum.min(0) as i32).map(|()| sum)
             })?;
             assert_eq!(seen, sum);
-            patiently(|| {
-                // SAFETY: As above.
+            retry(|| {
+                // SAFETY: `data` has `len` bytes, and no other reference leads to them.
                 kernel::error::to_result(unsafe { entry::bpf_kunit_inc(data, len, 0) })
             })?;
             let before = pattern(len as usize)?;
@@ -640,11 +652,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_not_touched() -> Result {
+    fn memory_above_the_limit_does_not_change() -> Result {
         let mut bytes = pattern(Allocation::MAX + 1)?;
         let mut small = [5];
         let (data, len, one) = (bytes.as_mut_ptr(), bytes.len() as u32, small.as_mut_ptr());
-        // SAFETY: So many bytes are there, and nobody else refers to them.
+        // SAFETY: Both pointers have as many bytes, and no other reference leads to them.
         unsafe {
             assert_eq!(entry::bpf_kunit_sum(data, len), -7);
             assert_eq!(entry::bpf_kunit_inc(data, len, 0), -7);
@@ -657,30 +669,30 @@ mod tests {
     }
 
     #[test]
-    fn a_function_that_fails_has_written() {
+    fn the_copy_is_written_back_if_the_kfunc_fails() {
         let mut bytes = [1, 2];
-        // SAFETY: The bytes are there, and nobody else refers to them.
+        // SAFETY: The bytes are valid, and no other reference leads to them.
         let ret = unsafe { entry::bpf_kunit_inc(bytes.as_mut_ptr(), 2, 1) };
         assert_eq!(ret, -5);
         assert_eq!(bytes, [2, 3]);
     }
 
     #[test]
-    fn arguments_can_be_the_same_memory() {
+    fn two_arguments_can_be_the_same_memory() {
         let mut bytes = [1, 2, 3, 4];
         let data = bytes.as_mut_ptr();
-        // SAFETY: The bytes are there, and nobody else refers to them.
+        // SAFETY: The bytes are valid, and no other reference leads to them.
         let sum = unsafe {
-            // The copy of the first argument is written back last.
+            // The crate writes the copy of the first argument back last.
             entry::bpf_kunit_clear(data, 4, data, 3, data.add(2), 2)
         };
         assert_eq!(sum, 10);
         assert_eq!(bytes, [1, 1, 1, 2]);
 
         let data = bytes.as_mut_ptr();
-        // SAFETY: As above.
+        // SAFETY: The bytes are valid, and no other reference leads to them.
         let sum = unsafe { entry::bpf_kunit_mem_clear(data, 4, data.add(2), 2) };
-        // It is the memory itself that was changed first.
+        // The kfunc changed the memory itself before it computed the sum.
         assert_eq!(sum, 4);
         assert_eq!(bytes, [1; 4]);
     }

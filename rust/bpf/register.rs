@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How Rust values sit in the registers of BPF.
+//! The representation of Rust values in the registers of BPF.
 //!
-//! Values cross the border between Rust and BPF in five directions: a kfunc takes arguments and
-//! returns a result, a struct_ops member does the same the other way round, and a prologue or an
-//! epilogue calls a function. The bits are the same each time. [`Register`] is the one place that
-//! knows them; a direction adds what it tells the verifier:
+//! Values pass between Rust and BPF in five directions: a kfunc takes arguments and returns a
+//! result, a struct_ops member takes arguments and returns a result, and a prologue or an epilogue
+//! calls a helper. The representation is the same in each direction, and [`Register`] defines it.
+//! The trait of each direction adds the information for the verifier:
 //!
-//! | direction | trait | a value becomes | the verifier learns |
+//! | direction | trait | result of the conversion | information for the verifier |
 //! | --- | --- | --- | --- |
 //! | program → kfunc | [`KfuncArg`](crate::kfunc::KfuncArg) | a Rust value | a [`Contract`](crate::contract::Contract) |
 //! | kfunc → program | [`KfuncRet`](crate::kfunc::KfuncRet) | a register | `KF_*` flags |
 //! | subsystem → member | [`MemberArg`](crate::struct_ops::MemberArg) | a register | a suffix in the stub's prototype |
 //! | member → subsystem | [`MemberRet`](crate::struct_ops::MemberRet) | a Rust value | the type in BTF |
-//! | prologue → function | [`HelperArg`](crate::pro_epilogue::HelperArg), [`HelperRet`](crate::pro_epilogue::HelperRet) | both | nothing; [`Prologue::call`](crate::pro_epilogue::Prologue::call) compares [`Content`]s |
+//! | prologue → helper | [`HelperArg`](crate::pro_epilogue::HelperArg), [`HelperRet`](crate::pro_epilogue::HelperRet) | both | nothing; [`Prologue::call`](crate::pro_epilogue::Prologue::call) compares [`Content`]s |
 //!
-//! Types that go in one direction only, such as memory, dynptrs and constants, do not implement
-//! [`Register`] but that direction's trait.
+//! This module does not handle types that pass in one direction only, such as memory, dynptrs and
+//! constants: they implement only the trait of that direction.
 //!
 //! C: the registers `R0` to `R5` of `include/linux/filter.h`.
 
@@ -26,7 +26,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// A call from BPF: arguments are lent for as long as this lives. For the code that the macros
+/// A call from BPF: arguments are valid as long as this value lives. For the code that the macros
 /// generate.
 #[doc(hidden)]
 pub struct Call;
@@ -34,22 +34,22 @@ pub struct Call;
 /// The content of a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// Nothing: the type has one value.
+    /// No content: the type has only one value.
     Nothing,
     /// A number. The bits above the size of the type have no meaning.
     Scalar,
-    /// A pointer to an object of this type, which lives until the call ends.
+    /// A pointer to an object of this type, which lives until the call returns.
     Object(&'static ObjectType),
-    /// The same, or null.
+    /// Null, or a pointer to an object of this type, which lives until the call returns.
     ObjectOrNull(&'static ObjectType),
-    /// A pointer to an object of this type, and a reference to it.
+    /// A pointer to an object of this type, and a reference to the object.
     Reference(&'static ObjectType),
-    /// The same, or null.
+    /// Null, or a pointer to an object of this type, and a reference to the object.
     ReferenceOrNull(&'static ObjectType),
 }
 
 impl Content {
-    /// The type of the object that the register can point to.
+    /// Returns the type of the object to which the register can point.
     pub(crate) const fn object(self) -> Option<&'static ObjectType> {
         match self {
             Content::Nothing | Content::Scalar => None,
@@ -60,8 +60,10 @@ impl Content {
         }
     }
 
-    /// Whether a register of this content can be passed where `param` is expected, before or after
-    /// the program has run. A program gives up its references; after it has run, they may be gone.
+    /// Returns whether a register with this content can be an argument for `param`.
+    ///
+    /// `program_has_run` is true in an epilogue. A program releases its references before the
+    /// epilogue, so the objects may be freed.
     pub(crate) fn can_be(self, param: Content, program_has_run: bool) -> bool {
         use Content::*;
 
@@ -77,12 +79,12 @@ impl Content {
     }
 }
 
-/// A type whose values fit into one register, in any direction.
+/// A type whose values fit into one register, in all directions.
 ///
 /// # Safety
 ///
-/// [`into_abi`](Register::into_abi) must return what `CONTENT` says. Every value of the type must be
-/// one that C code can take for the type `BTF`.
+/// [`into_abi`](Register::into_abi) must return a value with the content `CONTENT`. Every value of
+/// the type must be a valid value of the type `BTF` for C code.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not fit into a BPF register",
     label = "take an integer, `bool`, `&Object<T>` or `Option<&Object<T>>`"
@@ -94,36 +96,36 @@ pub unsafe trait Register: Sized {
     /// The content of the register.
     const CONTENT: Content;
 
-    /// The same type, lent for `'a`.
+    /// `Self` with the lifetime `'a`.
     ///
-    /// A function that wants to keep an argument for longer does not get a value of this type to
-    /// compile, whatever name it calls the type by.
+    /// `'a` is the time of the call. So a function that keeps an argument after the call does not
+    /// compile, also if its signature has an alias of the type.
     type Value<'a>;
 
-    /// The type of C that has the same bits.
+    /// The C type with the same representation.
     type Abi: Abi;
 
-    /// Makes a value of the content of a register, of which all 64 bits are passed.
+    /// Converts all 64 bits of a register to a value.
     ///
     /// # Safety
     ///
-    /// `register` must contain what `CONTENT` says, until the call ends. A reference in it is given
-    /// to the value.
+    /// `register` must have the content `CONTENT` until the call returns. If the content is a
+    /// reference, the caller must own it, and the value takes it over.
     unsafe fn from_register<'a>(register: u64, call: &'a Call) -> Self::Value<'a>;
 
-    /// Makes the type of C of a value. A reference in the value is given to the receiver.
+    /// Converts a value to the C type. The receiver takes over the reference in the value.
     fn into_abi(self) -> Self::Abi;
 
-    /// Makes the content of a whole register of a value.
+    /// Converts a value to all 64 bits of a register.
     #[inline(always)]
     fn into_register(self) -> u64 {
         self.into_abi().extend()
     }
 }
 
-/// A type of C that a function can return.
+/// A C type that a function can return.
 pub trait Abi {
-    /// The value in a whole register.
+    /// Returns the value as all 64 bits of a register, extended according to its sign.
     fn extend(self) -> u64;
 }
 
@@ -144,7 +146,7 @@ impl Abi for () {
 macro_rules! integer {
     ($($ty:ident as $btf:literal),* $(,)?) => {$(
         impl Abi for $ty {
-            // One line for all sizes and signs, of which some could be said with `From`.
+            // The macro uses one expression for all types; only some of them have `From`.
             #[allow(clippy::cast_lossless)]
             #[inline(always)]
             fn extend(self) -> u64 {
@@ -152,7 +154,7 @@ macro_rules! integer {
             }
         }
 
-        // SAFETY: A scalar is all that `CONTENT` promises.
+        // SAFETY: `CONTENT` promises a scalar, and every integer is one. Every value is valid in C.
         unsafe impl Register for $ty {
             const BTF: &'static str = $btf;
             const CONTENT: Content = Content::Scalar;
@@ -184,8 +186,9 @@ impl Abi for bool {
     }
 }
 
-// SAFETY: A scalar is all that `CONTENT` promises. Of the numbers, only 0 and 1 are a `bool` of Rust,
-// so the lowest byte is tested, which is the byte that a C function would look at.
+// SAFETY: `CONTENT` promises a scalar, and a `bool` is 0 or 1. In Rust, only 0 and 1 are a valid
+// `bool`, so `from_register()` compares the lowest byte with 0. A C function would read the same
+// byte.
 unsafe impl Register for bool {
     const BTF: &'static str = "bool";
     const CONTENT: Content = Content::Scalar;
@@ -203,7 +206,7 @@ unsafe impl Register for bool {
     }
 }
 
-// SAFETY: There is nothing in the register.
+// SAFETY: `CONTENT` promises nothing, and `from_register()` does not use the register.
 unsafe impl Register for () {
     const BTF: &'static str = "void";
     const CONTENT: Content = Content::Nothing;
@@ -217,8 +220,8 @@ unsafe impl Register for () {
     fn into_abi(self) {}
 }
 
-/// 0, or an error number, which is negative. A negative number that is no error number is [`EINVAL`].
-// SAFETY: A scalar is all that `CONTENT` promises.
+/// 0, or a negative error number. From BPF, every other negative number is [`EINVAL`].
+// SAFETY: `CONTENT` promises a scalar, and every `i32` is one.
 unsafe impl Register for Result<()> {
     const BTF: &'static str = "int";
     const CONTENT: Content = Content::Scalar;
@@ -249,15 +252,15 @@ unsafe impl Register for Result<()> {
 mod tests {
     use super::*;
 
-    /// The value that a scalar in a register becomes.
+    /// Converts a scalar in a register to a value.
     fn scalar<T: for<'a> Register<Value<'a> = T>>(register: u64) -> T {
         assert_eq!(T::CONTENT, Content::Scalar);
-        // SAFETY: Any register contains a scalar.
+        // SAFETY: Every register is a scalar.
         unsafe { T::from_register(register, &Call) }
     }
 
     #[test]
-    fn integers_are_cut_to_their_size() {
+    fn an_integer_ignores_the_bits_above_its_size() {
         assert_eq!(scalar::<u8>(0xdead_beef_dead_be00), 0);
         assert_eq!(scalar::<u8>(0xdead_beef_dead_beff), u8::MAX);
         assert_eq!(scalar::<i8>(0xdead_beef_dead_be7f), i8::MAX);
@@ -277,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bool_is_its_lowest_byte() {
+    fn a_bool_is_true_for_any_nonzero_lowest_byte() {
         assert!(!scalar::<bool>(0));
         assert!(!scalar::<bool>(0xffff_ffff_ffff_ff00));
         assert!(scalar::<bool>(1));
@@ -288,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn values_fill_a_register_with_their_sign() {
+    fn a_value_is_extended_to_a_register_by_its_sign() {
         assert_eq!(u8::MAX.into_register(), 0xff);
         assert_eq!(i8::MIN.into_register(), 0xffff_ffff_ffff_ff80);
         assert_eq!(u32::MAX.into_register(), 0xffff_ffff);
@@ -301,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_is_an_error_number() {
+    fn a_result_is_zero_or_an_error_number() {
         let last = Error::from_errno(-4095);
         for (result, number) in [(Ok(()), 0), (Err(EPERM), -1), (Err(last), -4095)] {
             assert_eq!(result.into_abi(), number);

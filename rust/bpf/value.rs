@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Arguments with a meaning beyond their value: constants, strings, what only the verifier or only
-//! the kernel looks at.
+//! Arguments that are neither memory nor objects: constants, strings, maps, and arguments that only
+//! the verifier uses.
 //!
-//! Memory is in [`mem`](crate::mem), structs are in [`types`](crate::types), references in
-//! [`object`](crate::object).
+//! This module does not handle memory (see [`mem`](crate::mem)), structs (see
+//! [`types`](crate::types)) or references (see [`object`](crate::object)).
 //!
 //! C: the suffixes of `Documentation/bpf/kfuncs.rst`.
 
@@ -28,10 +28,12 @@ use kernel::{
     prelude::*, //
 };
 
-/// A scalar that the verifier knows.
+/// A scalar whose value the verifier knows.
 ///
-/// A program whose argument is not the same on every path to the call is refused, so what depends
-/// on the value can be decided once for each call. C: `arg__k`.
+/// The verifier rejects a program if there is a path to the call on which the verifier does not
+/// know the value (`process_const_arg()`). Two paths to one call can pass different values.
+///
+/// C: `arg__k`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Const<T>(T);
 
@@ -45,8 +47,8 @@ impl<T> Deref for Const<T> {
 
 macro_rules! constant {
     ($($ty:ty),*) => {$(
-        // SAFETY: The verifier accepts a scalar that it knows (`KF_ARG_CONST`), of which the upper
-        // bits are cut off as for any other.
+        // SAFETY: The verifier accepts only a scalar with a known value (`KF_ARG_CONST`). The cast
+        // ignores the upper bits of the register, as for every scalar.
         unsafe impl KfuncArg for Const<$ty> {
             const CONTRACT: Contract =
                 Contract::value(<$ty as Register>::BTF).suffix("__k").constant();
@@ -68,13 +70,14 @@ macro_rules! constant {
 
 constant!(u8, u16, u32, u64, i8, i16, i32, i64);
 
-/// An argument that nobody looks at.
+/// An argument that the verifier does not check and the kfunc does not get.
 ///
-/// The verifier does not check it, so there is nothing that the function could do with it. It
-/// keeps the place of an argument that is no longer, or not yet, used. C: `arg__ign`.
+/// This type keeps the place of an argument that the kfunc no longer uses, or does not use yet.
+///
+/// C: `arg__ign`.
 pub struct Ignored<T>(PhantomData<T>);
 
-// SAFETY: Nothing is made of what arrives.
+// SAFETY: `receive()` does not use the register.
 unsafe impl<T: KfuncArg> KfuncArg for Ignored<T> {
     const CONTRACT: Contract = T::CONTRACT.ignored();
     type Value<'a> = Ignored<T>;
@@ -91,9 +94,9 @@ unsafe impl<T: KfuncArg> KfuncArg for Ignored<T> {
     }
 }
 
-// SAFETY: For `__str` the verifier accepts a pointer into the value of a map that is frozen and
-// read-only, if there is a NUL after it (`check_arg_const_str()`). Nobody changes it, and it lives
-// as long as the program that uses the map.
+// SAFETY: For `__str`, the verifier accepts only a pointer into the value of a frozen read-only
+// map, with a NUL byte after it (`check_arg_const_str()`). The value does not change, and the map
+// lives as long as the program that uses it.
 unsafe impl KfuncArg for &CStr {
     const CONTRACT: Contract = Contract::value("*const char").suffix("__str");
     type Value<'a> = &'a CStr;
@@ -107,36 +110,40 @@ unsafe impl KfuncArg for &CStr {
         _fail: impl FnOnce(Infallible) -> R,
     ) -> R {
         let text = passed.register() as *const kernel::ffi::c_char;
-        // SAFETY: The verifier checked that there is a NUL, and nobody changes the text.
+        // SAFETY: The verifier checked that the text ends with a NUL byte, and the text is in a
+        // frozen map, so it does not change.
         function(unsafe { CStr::from_char_ptr(text) })
     }
 }
 
-/// The program that calls.
+/// The program that calls the kfunc.
 ///
-/// It is not an argument for the program: the kernel adds it (`KF_IMPLICIT_ARGS`). It must be the
-/// last argument of the function.
+/// The program does not pass this argument: the kernel adds it (`KF_IMPLICIT_ARGS`). It must be the
+/// last argument of the kfunc.
+///
+/// C: `struct bpf_prog_aux *` in [`include/linux/bpf.h`](srctree/include/linux/bpf.h).
 #[repr(transparent)]
 pub struct ProgAux(kernel::types::Opaque<bindings::bpf_prog_aux>);
 
 impl ProgAux {
-    /// The id of the program, as `bpftool prog` shows it.
+    /// Returns the id of the program, which `bpftool prog` shows.
     pub fn id(&self) -> u32 {
-        // SAFETY: The struct is valid, and the id is set before the program runs.
+        // SAFETY: The struct is valid. The kernel sets the id before the program runs.
         unsafe { (*self.0.get()).id }
     }
 
-    /// The name of the program, as its author gave it; it may be cut off after 15 bytes.
+    /// Returns the name that the loader gave the program: at most 15 bytes. libbpf cuts off a
+    /// longer name.
     pub fn name(&self) -> &CStr {
-        // SAFETY: The struct is valid; the name is set before the program runs and does not
-        // change after that.
+        // SAFETY: The struct is valid. The kernel sets the name before the program runs, and does
+        // not change it later.
         let name: &[u8] = unsafe { &*core::ptr::addr_of!((*self.0.get()).name) };
         CStr::from_bytes_until_nul(name).unwrap_or_default()
     }
 }
 
-// SAFETY: The verifier puts the address of the calling program's `struct bpf_prog_aux` in the
-// register, whatever the program left there. The program cannot be freed while it runs.
+// SAFETY: The verifier adds an instruction that puts the address of the calling program's
+// `struct bpf_prog_aux` into the register. The kernel does not free a program that runs.
 unsafe impl KfuncArg for &ProgAux {
     const CONTRACT: Contract =
         Contract::value("*struct bpf_prog_aux").with_flags(bindings::KF_IMPLICIT_ARGS);
@@ -150,45 +157,49 @@ unsafe impl KfuncArg for &ProgAux {
         function: impl FnOnce(&ProgAux) -> R,
         _fail: impl FnOnce(Infallible) -> R,
     ) -> R {
-        // SAFETY: The verifier wrote the address, and the program outlives the call. `ProgAux` is
-        // transparent.
+        // SAFETY: The register has the address of a `struct bpf_prog_aux`, which outlives the call.
+        // `ProgAux` has the same layout: it is `repr(transparent)`.
         function(unsafe { &*(passed.register() as *const ProgAux) })
     }
 }
 
-/// A map of the program.
+/// A map.
 ///
-/// C: `void *map__map` and `struct bpf_map *`.
+/// The program passes one of its own maps, or a trusted pointer to a `struct bpf_map`. A kfunc can
+/// read the sizes and the id, but no element.
+///
+/// C: `void *map__map` and `struct bpf_map *` in
+/// [`include/linux/bpf.h`](srctree/include/linux/bpf.h).
 #[repr(transparent)]
 pub struct Map(kernel::types::Opaque<bindings::bpf_map>);
 
 impl Map {
-    /// The size of a key in bytes.
+    /// Returns the size of a key in bytes.
     pub fn key_size(&self) -> u32 {
         // SAFETY: The struct is valid, and the field does not change.
         unsafe { (*self.0.get()).key_size }
     }
 
-    /// The size of a value in bytes.
+    /// Returns the size of a value in bytes.
     pub fn value_size(&self) -> u32 {
         // SAFETY: The struct is valid, and the field does not change.
         unsafe { (*self.0.get()).value_size }
     }
 
-    /// The number of elements that the map has room for.
+    /// Returns the maximum number of elements.
     pub fn max_entries(&self) -> u32 {
         // SAFETY: The struct is valid, and the field does not change.
         unsafe { (*self.0.get()).max_entries }
     }
 
-    /// The id of the map, as `bpftool map` shows it.
+    /// Returns the id of the map, which `bpftool map` shows.
     pub fn id(&self) -> u32 {
-        // SAFETY: The struct is valid, and the id is set before a program can use the map.
+        // SAFETY: The struct is valid. The kernel sets the id before a program can use the map.
         unsafe { (*self.0.get()).id }
     }
 }
 
-// SAFETY: For `__map` the verifier accepts a map of the program, which lives as long as the
+// SAFETY: For `__map`, the verifier accepts only a map of the program, which lives as long as the
 // program, or a trusted pointer to a `struct bpf_map` (`is_kfunc_arg_map()`).
 unsafe impl KfuncArg for &Map {
     const CONTRACT: Contract = Contract::value("*void").suffix("__map");
@@ -202,7 +213,8 @@ unsafe impl KfuncArg for &Map {
         function: impl FnOnce(&Map) -> R,
         _fail: impl FnOnce(Infallible) -> R,
     ) -> R {
-        // SAFETY: The verifier accepts a map only, which outlives the call. `Map` is transparent.
+        // SAFETY: The verifier accepts only a map, which outlives the call. `Map` has the layout of
+        // `struct bpf_map`: it is `repr(transparent)`.
         function(unsafe { &*(passed.register() as *const Map) })
     }
 }
@@ -216,17 +228,17 @@ mod tests {
         kunit::receive, //
     };
 
-    /// What a function gets of a constant.
+    /// Returns the value that a kfunc gets for a constant in a register.
     fn constant<T: Copy>(register: u64) -> T
     where
         Const<T>: for<'a> KfuncArg<Value<'a> = Const<T>, Error = Infallible>,
     {
-        // SAFETY: The verifier accepts any number that it knows.
+        // SAFETY: All values of the register are a valid constant.
         unsafe { receive::<Const<T>, _>(register, |value| *value) }
     }
 
     #[test]
-    fn constants_are_cut_to_their_size() {
+    fn a_constant_ignores_the_bits_above_its_size() {
         assert_eq!(constant::<u8>(0xdead_beef_dead_be80), 0x80);
         assert_eq!(constant::<i8>(0xdead_beef_dead_be80), i8::MIN);
         assert_eq!(constant::<u16>(0xdead_beef_dead_8000), 0x8000);
@@ -238,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn suffixes_tell_the_verifier() {
+    fn a_parameter_has_the_suffix_of_its_type() {
         macro_rules! check {
             ($($ty:ty as $text:literal,)*) => {$({
                 static PARAM: Composed = <$ty as KfuncArg>::CONTRACT.describe("p", true);
@@ -258,9 +270,9 @@ mod tests {
     }
 
     #[test]
-    fn strings_end_before_their_nul() {
+    fn a_string_ends_before_its_nul() {
         for text in [c"", c"a", c"gr\xc3\xb6\xc3\x9fe", c"not utf-8 \xff"] {
-            // SAFETY: The verifier accepts strings with a NUL.
+            // SAFETY: `text` ends with a NUL byte and does not change.
             let same = unsafe { receive::<&CStr, _>(text.as_char_ptr() as u64, |arg| arg == text) };
             assert!(same);
         }
@@ -278,7 +290,7 @@ mod tests {
             for (to, from) in raw.name.iter_mut().zip(name) {
                 *to = *from;
             }
-            // SAFETY: As far as it is looked at, it is that of a program, and lives long enough.
+            // SAFETY: The fields that `ProgAux` reads are valid, and `raw` outlives the call.
             unsafe {
                 receive::<&ProgAux, _>(&raw const *raw as u64, |prog| {
                     prog.id() == u32::MAX && prog.name().to_bytes() == shown
@@ -289,7 +301,7 @@ mod tests {
         assert!(check(b"", b""));
         assert!(check(b"name", b"name"));
         assert!(check(b"fifteen letters", b"fifteen letters"));
-        // The kernel writes no such name.
+        // The kernel never sets a name without a NUL byte.
         assert!(check(b"sixteen letters.", b""));
         Ok(())
     }
@@ -301,7 +313,7 @@ mod tests {
         raw.value_size = 2;
         raw.max_entries = u32::MAX;
         raw.id = 4;
-        // SAFETY: As far as it is looked at, it is a map, and lives long enough.
+        // SAFETY: The fields that `Map` reads are valid, and `raw` outlives the call.
         let sizes = unsafe {
             receive::<&Map, _>(&raw const *raw as u64, |map| {
                 (
