@@ -2,13 +2,13 @@
 
 //! Pointers into the arena of a program.
 //!
-//! An arena is memory that a program shares with user space. The program passes a pointer into it,
-//! of which the JIT makes an address of the kernel. The verifier checks nothing about it: it may be
-//! any address of the arena, and the pages there may be missing. An access is safe all the same,
-//! because the arena ends with a guard and the kernel gives a missing page a substitute when it is
-//! touched; as far as [`Arena::MAX`] bytes behind the pointer.
+//! An arena is memory that a program shares with user space. The program passes a pointer into the
+//! arena, and the JIT converts the pointer to a kernel address. The verifier does not check the
+//! pointer: it can have any address in the arena, and the pages there can be missing. An access of
+//! up to [`Arena::MAX`] bytes from the pointer on is safe for two reasons: the arena ends with a
+//! guard area, and the kernel maps a scratch page when code accesses a missing page.
 //!
-//! This module does not allocate pages of an arena.
+//! This module does not allocate pages of an arena, and does not return pointers into one.
 //!
 //! C: `p__arena`, `p__arena__nullable`; `Documentation/bpf/kfuncs.rst`, "Accessing arena memory".
 
@@ -29,30 +29,32 @@ use core::{
 
 /// A pointer into the arena of the calling program.
 ///
-/// `Option<Arena<'_>>` is one that may be `NULL`. Neither can be passed on the stack, as the sixth
-/// argument or later.
+/// `Option<Arena<'_>>` is a pointer that can be null. Both types must be among the first five
+/// arguments, because they cannot be on the stack.
+///
+/// C: `void *p__arena`, `void *p__arena__nullable`.
 pub struct Arena<'a> {
     data: NonNull<u8>,
     _lent: PhantomData<&'a Mem>,
 }
 
 impl<'a> Arena<'a> {
-    /// So many bytes behind the pointer can be accessed: half of the guard.
+    /// The number of bytes from the pointer on that the kfunc can access: half of the guard area.
     pub const MAX: usize = 32 * 1024;
 
-    /// The first `len` bytes, or [`None`] if that is more than [`Self::MAX`].
+    /// Returns the first `len` bytes, or [`None`] if `len` is more than [`Self::MAX`].
     pub fn mem(&self, len: usize) -> Option<&'a Mem> {
         if len > Self::MAX {
             return None;
         }
-        // SAFETY: The kernel lets the function read and write so many bytes, whatever is there
+        // SAFETY: Reads and writes of up to `MAX` bytes are valid, also if pages are missing
         // (`bpf_arena_handle_page_fault()`). The arena lives as long as the program.
         Some(unsafe { Mem::new(self.data.as_ptr(), len as u32) })
     }
 }
 
-// SAFETY: The program has an arena, and the JIT adds its address, which is not zero, to the lower
-// 32 bits of what the program passes. Nothing is concluded of the address but that.
+// SAFETY: The verifier checks that the program has an arena. The JIT adds the address of the arena,
+// which is not zero, to the lower 32 bits of the argument. `Arena` relies only on that.
 unsafe impl KfuncArg for Arena<'_> {
     const CONTRACT: Contract = Contract::pointer("*u8").suffix("__arena").in_register();
     type Value<'a> = Arena<'a>;
@@ -66,14 +68,15 @@ unsafe impl KfuncArg for Arena<'_> {
         _fail: impl FnOnce(Infallible) -> R,
     ) -> R {
         function(Arena {
-            // SAFETY: The JIT added an address to the register that is not zero.
+            // SAFETY: The JIT added the address of the arena, so the register is not zero.
             data: unsafe { NonNull::new_unchecked(passed.register() as *mut u8) },
             _lent: PhantomData,
         })
     }
 }
 
-// SAFETY: The same, but the JIT leaves a pointer with lower 32 bits of zero alone and passes null.
+// SAFETY: The JIT adds the address of the arena as for `Arena`. But if the lower 32 bits of the
+// argument are zero, the JIT passes null.
 unsafe impl KfuncArg for Option<Arena<'_>> {
     const CONTRACT: Contract = Contract::pointer("*u8")
         .suffix("__arena__nullable")
@@ -107,7 +110,7 @@ mod tests {
     use kernel::prelude::*;
 
     #[test]
-    fn the_guard_is_not_passed() -> Result {
+    fn an_access_is_at_most_half_of_the_guard_area() -> Result {
         let mut memory: KVVec<u8> = KVVec::from_elem(7, Arena::MAX, GFP_KERNEL)?;
         let register = memory.as_mut_ptr() as u64;
         let check = |arena: Arena<'_>| {
@@ -123,18 +126,18 @@ mod tests {
             assert_eq!(all.get(0), Some(7));
             all.set(Arena::MAX - 1, 8)
         };
-        // SAFETY: There is memory as far as the arena's guard would go.
+        // SAFETY: `register` points to `Arena::MAX` bytes of valid memory.
         unsafe { receive::<Arena<'_>, _>(register, check) }?;
         assert_eq!(memory.last(), Some(&8));
         Ok(())
     }
 
     #[test]
-    fn null_is_none() {
+    fn a_null_pointer_is_none() {
         let mut byte = 7_u8;
-        // The first byte, if there is one.
+        // Returns the first byte, if the pointer is not null.
         let first = |register| {
-            // SAFETY: The JIT passes null or a pointer.
+            // SAFETY: `register` is null or points to one valid byte.
             unsafe { receive::<Option<Arena<'_>>, _>(register, |arena| arena?.mem(1)?.get(0)) }
         };
         assert_eq!(first(0), None);
@@ -142,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn suffixes_tell_the_jit() {
+    fn a_parameter_has_the_suffix_of_an_arena_pointer() {
         static ARENA: Composed = <Arena<'_> as KfuncArg>::CONTRACT.describe("p", true);
         static OR_NULL: Composed = <Option<Arena<'_>> as KfuncArg>::CONTRACT.describe("p", true);
         assert_eq!(ARENA.text(), "p__arena *u8");

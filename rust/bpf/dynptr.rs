@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Dynptrs: memory of which the program and the verifier do not know the size.
+//! Dynptrs: memory whose size the verifier does not know.
 //!
 //! A program makes a dynptr of a buffer, of a record of a ring buffer or of a packet, and passes
-//! it to a kfunc that takes [`Dynptr<'_>`](Dynptr). The verifier sees to it that the dynptr was
-//! made and that what it points to is still there. It does not check a single access: that is done
-//! here.
+//! the dynptr to a kfunc that takes [`Dynptr<'_>`](Dynptr). The verifier checks that the dynptr is
+//! initialized and that its memory still exists. The verifier does not check accesses: this module
+//! does.
 //!
-//! # What it does not do
+//! # Not supported
 //!
-//! - A packet that is not in one piece can be read if it is an skb; of an XDP packet, only what is
-//!   in one piece. The kernel does not export what would be needed to read more, nor to write to
-//!   packets.
-//! - Metadata of packets, and files: the same.
-//! - Making a dynptr: the kernel's kfuncs do.
+//! - Reading the fragments of an XDP packet: a kfunc can read only its linear part. A kfunc can
+//!   read all of an skb.
+//! - Writing to a packet, and reading or writing the metadata of a packet or a file. The kernel
+//!   exports no function for these accesses and for the fragments to modules.
+//! - Making a dynptr: programs use kfuncs and helpers of the kernel for that.
 //!
 //! C: `struct bpf_dynptr *`; `struct bpf_dynptr_kern` in
 //! [`include/linux/bpf.h`](srctree/include/linux/bpf.h).
@@ -37,42 +37,43 @@ use kernel::{
     prelude::*, //
 };
 
-/// What `size` of a `struct bpf_dynptr_kern` holds beside the size.
+// The field `size` of `struct bpf_dynptr_kern` has the size, the type and the read-only flag.
 const SIZE_MASK: u32 = (1 << 24) - 1;
 const TYPE_SHIFT: u32 = 28;
 const RDONLY: u32 = 1 << 31;
 
 /// A dynptr of the program.
 ///
-/// What it shows may be changed by others at any time, as with [`Mem`].
+/// Other CPUs and user space can change its memory at any time, as for [`Mem`]. No method sleeps or
+/// takes a lock.
 pub struct Dynptr<'a>(&'a bindings::bpf_dynptr_kern);
 
 impl Dynptr<'_> {
-    /// The number of bytes, less than 2^24.
+    /// Returns the number of bytes, less than 2^24.
     #[inline]
     pub fn len(&self) -> u32 {
         self.0.size & SIZE_MASK
     }
 
-    /// Whether there are no bytes. A dynptr that could not be made is empty.
+    /// Returns whether the length is 0. If a program failed to make a dynptr, the dynptr is empty.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether nothing can be written.
+    /// Returns whether the dynptr is read-only.
     #[inline]
     pub fn is_read_only(&self) -> bool {
         self.0.size & RDONLY != 0
     }
 
-    /// Copies `buf.len()` bytes from `offset` on to `buf`.
+    /// Copies `buf.len()` bytes, which begin at `offset` bytes in the dynptr, to `buf`.
     ///
     /// # Errors
     ///
-    /// - [`E2BIG`]: there are not so many bytes. `buf` is not changed.
-    /// - [`EOPNOTSUPP`]: bytes of this kind cannot be read; see the module's documentation.
-    /// - [`EFAULT`]: the packet is damaged.
+    /// - [`E2BIG`]: the dynptr has fewer bytes. `buf` does not change.
+    /// - [`EOPNOTSUPP`]: this module cannot read these bytes; see its documentation.
+    /// - [`EFAULT`]: the packet is shorter than the dynptr.
     #[inline]
     pub fn read(&self, offset: u32, buf: &mut [u8]) -> Result {
         self.check(offset, buf.len())?;
@@ -82,14 +83,15 @@ impl Dynptr<'_> {
         }
     }
 
-    /// The same for a packet, apart so that it is not compiled into every function that reads.
+    /// Does the work of [`read`](Self::read) for a packet. A separate function, so that the
+    /// compiler does not inline it into every caller of `read`.
     fn read_packet(&self, offset: u32, buf: &mut [u8]) -> Result {
         let len = self.check(offset, buf.len())?;
         if self.kind() != bindings::bpf_dynptr_type_BPF_DYNPTR_TYPE_SKB {
             return read_at(self.xdp_linear().ok_or(EOPNOTSUPP)?, offset, buf);
         }
         let start = self.0.offset.checked_add(offset).ok_or(E2BIG)?;
-        // SAFETY: For this kind, `data` is an skb, which is valid as long as the dynptr. `buf` has
+        // SAFETY: For this type, `data` is an skb, which is valid as long as the dynptr. `buf` has
         // room for `len` bytes. The function checks `start` and `len`.
         let ret = unsafe {
             rust_bpf_helper_skb_copy_bits(self.0.data, start, buf.as_mut_ptr().cast(), len)
@@ -97,13 +99,13 @@ impl Dynptr<'_> {
         kernel::error::to_result(ret)
     }
 
-    /// Copies `bytes` to `offset`.
+    /// Copies `bytes` to the dynptr, from `offset` bytes on.
     ///
     /// # Errors
     ///
-    /// - [`E2BIG`]: there is no room for them; nothing is written.
+    /// - [`E2BIG`]: the dynptr is too short for `bytes`. The memory does not change.
     /// - [`EPERM`]: the dynptr is read-only.
-    /// - [`EOPNOTSUPP`]: it is a packet's.
+    /// - [`EOPNOTSUPP`]: the memory is that of a packet, of its metadata or of a file.
     pub fn write(&self, offset: u32, bytes: &[u8]) -> Result {
         self.check(offset, bytes.len())?;
         if self.is_read_only() {
@@ -115,7 +117,7 @@ impl Dynptr<'_> {
             .copy_from(bytes)
     }
 
-    /// The bytes themselves, if they are in one piece and can be written; else [`None`].
+    /// Returns the memory itself, if it is contiguous and writable; otherwise [`None`].
     pub fn as_mem(&self) -> Option<&Mem> {
         if self.is_read_only() {
             return None;
@@ -128,8 +130,8 @@ impl Dynptr<'_> {
         (self.0.size & !RDONLY) >> TYPE_SHIFT
     }
 
-    /// The bytes, if `data` is the memory and not an object that has it. They must not be written
-    /// to if the dynptr is read-only.
+    /// Returns the memory, if `data` points to the memory and not to an object such as an skb. The
+    /// caller must not write to the memory of a read-only dynptr.
     #[inline]
     fn as_memory(&self) -> Option<&Mem> {
         let is_memory = matches!(
@@ -140,30 +142,31 @@ impl Dynptr<'_> {
         if !is_memory || self.0.data.is_null() {
             return None;
         }
-        // SAFETY: For these kinds, `data` points to memory of the program of `offset` and `len`
-        // bytes (`bpf_dynptr_adjust()` keeps it so), which lives as long as the dynptr.
+        // SAFETY: For these types, `data` points to at least `offset` + `len` bytes of memory of
+        // the program, also after `bpf_dynptr_adjust()`. The memory lives as long as the dynptr.
         Some(unsafe {
             let start = self.0.data.cast::<u8>().add(self.0.offset as usize);
             Mem::new(start, self.len())
         })
     }
 
-    /// The part of an XDP packet that is in one piece. It must not be written to.
+    /// Returns the linear part of an XDP packet. The caller must not write to it.
     fn xdp_linear(&self) -> Option<&Mem> {
         if self.kind() != bindings::bpf_dynptr_type_BPF_DYNPTR_TYPE_XDP || self.0.data.is_null() {
             return None;
         }
         let mut linear = 0;
-        // SAFETY: For this kind, `data` is an xdp_buff, which is valid as long as the dynptr.
+        // SAFETY: For this type, `data` is an xdp_buff, which is valid as long as the dynptr.
         let data = unsafe { rust_bpf_helper_xdp_linear(self.0.data, &mut linear) };
-        // SAFETY: So many bytes are in one piece there.
+        // SAFETY: The linear part has `linear` bytes, which live as long as the dynptr.
         let mem = unsafe { Mem::new(data.cast::<u8>(), linear) };
         let offset = self.0.offset as usize;
         let end = offset.checked_add(self.len() as usize)?.min(mem.len());
         mem.slice(offset..end)
     }
 
-    /// Whether so many bytes are there; as `bpf_dynptr_check_off_len()`.
+    /// Checks that the dynptr has `len` bytes from `offset` on, as `bpf_dynptr_check_off_len()`
+    /// does. Returns `len`.
     #[inline]
     fn check(&self, offset: u32, len: usize) -> Result<u32> {
         let len = u32::try_from(len).map_err(|_| E2BIG)?;
@@ -174,7 +177,7 @@ impl Dynptr<'_> {
     }
 }
 
-/// Copies `buf.len()` bytes from `offset` on.
+/// Copies `buf.len()` bytes from `offset` in `mem` on to `buf`.
 #[inline]
 fn read_at(mem: &Mem, offset: u32, buf: &mut [u8]) -> Result {
     let end = (offset as usize).checked_add(buf.len()).ok_or(E2BIG)?;
@@ -183,9 +186,9 @@ fn read_at(mem: &Mem, offset: u32, buf: &mut [u8]) -> Result {
     Ok(())
 }
 
-// SAFETY: The verifier accepts a dynptr that was initialized and is not invalidated, on the
-// program's stack or given to it (`process_dynptr_func()`). Its bytes are a `struct
-// bpf_dynptr_kern` that nobody changes during the call.
+// SAFETY: The verifier accepts only an initialized and valid dynptr, on the stack of the program or
+// as an argument of the program (`process_dynptr_func()`). The dynptr is a `struct
+// bpf_dynptr_kern`, which does not change during the call.
 unsafe impl KfuncArg for Dynptr<'_> {
     const CONTRACT: Contract = Contract::pointer("*const struct bpf_dynptr");
     type Value<'a> = Dynptr<'a>;
@@ -198,7 +201,8 @@ unsafe impl KfuncArg for Dynptr<'_> {
         function: impl FnOnce(Dynptr<'_>) -> R,
         _fail: impl FnOnce(Infallible) -> R,
     ) -> R {
-        // SAFETY: The verifier checked that this is a dynptr, which stays until the call ends.
+        // SAFETY: The verifier checked that the register points to a dynptr, which stays valid
+        // until the call returns.
         function(Dynptr(unsafe {
             &*(passed.register() as *const bindings::bpf_dynptr_kern)
         }))
@@ -211,7 +215,7 @@ mod tests {
     use super::*;
     use core::ptr;
 
-    // `size` as include/linux/bpf.h has it, of which the module above has its own idea.
+    // The values of the field `size`, from include/linux/bpf.h, written independently of the code.
     const LOCAL: u32 = 1 << 28;
     const RINGBUF: u32 = 2 << 28;
     #[cfg(CONFIG_NET)]
@@ -220,7 +224,7 @@ mod tests {
     const SKB_META: u32 = 5 << 28;
     const READ_ONLY: u32 = 1 << 31;
 
-    /// What a program has on its stack.
+    /// Returns a dynptr as on the stack of a program.
     fn kern(data: *mut u8, size: u32, offset: u32) -> bindings::bpf_dynptr_kern {
         bindings::bpf_dynptr_kern {
             data: data.cast(),
@@ -229,27 +233,27 @@ mod tests {
         }
     }
 
-    /// What a function gets.
+    /// Returns the argument of a kfunc.
     ///
     /// # Safety
     ///
-    /// `kern` must be as the verifier has them.
+    /// The code that the test calls must access only valid memory through `kern`.
     unsafe fn dynptr(kern: &bindings::bpf_dynptr_kern) -> Dynptr<'_> {
         Dynptr(kern)
     }
 
     #[test]
-    fn the_size_is_one_part_of_three() {
+    fn a_dynptr_has_a_length_and_a_read_only_flag() {
         let mut byte = 0;
         let longest = kern(&raw mut byte, LOCAL | READ_ONLY | 0xff_ffff, 0);
-        // SAFETY: Nobody looks at the memory.
+        // SAFETY: The test does not access the memory.
         let longest = unsafe { dynptr(&longest) };
         assert_eq!(longest.len(), 0xff_ffff);
         assert!(!longest.is_empty());
         assert!(longest.is_read_only());
 
         let empty = kern(&raw mut byte, LOCAL, 0);
-        // SAFETY: The same.
+        // SAFETY: The test does not access the memory.
         let empty = unsafe { dynptr(&empty) };
         assert_eq!(empty.len(), 0);
         assert!(empty.is_empty());
@@ -257,10 +261,10 @@ mod tests {
     }
 
     #[test]
-    fn no_sum_overflows() {
+    fn check_rejects_bytes_past_the_end_without_overflow() {
         let mut byte = 0;
         let longest = kern(&raw mut byte, LOCAL | 0xff_ffff, 0);
-        // SAFETY: Nobody looks at the memory.
+        // SAFETY: The test does not access the memory.
         let longest = unsafe { dynptr(&longest) };
         assert_eq!(longest.check(0, 0xff_ffff), Ok(0xff_ffff));
         assert_eq!(longest.check(0xff_ffff, 0), Ok(0));
@@ -278,11 +282,11 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_read_and_written_from_its_offset_on() -> Result {
+    fn reads_and_writes_begin_at_the_offset() -> Result {
         for kind in [LOCAL, RINGBUF] {
             let mut bytes = [0, 1, 2, 3, 4, 5, 6, 7];
             let kern = kern(bytes.as_mut_ptr(), kind | 4, 2);
-            // SAFETY: There are so many bytes behind the offset.
+            // SAFETY: `bytes` has four bytes after the offset of two bytes.
             let dynptr = unsafe { dynptr(&kern) };
 
             let mut buf = [9; 4];
@@ -308,10 +312,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_only_is_not_written() -> Result {
+    fn a_write_to_a_read_only_dynptr_is_eperm() -> Result {
         let mut bytes = [1, 2];
         let kern = kern(bytes.as_mut_ptr(), LOCAL | READ_ONLY | 2, 0);
-        // SAFETY: There are so many bytes.
+        // SAFETY: `bytes` has two bytes.
         let dynptr = unsafe { dynptr(&kern) };
         let mut buf = [0; 2];
         dynptr.read(0, &mut buf)?;
@@ -323,9 +327,9 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_not_made_is_empty() {
+    fn a_null_dynptr_is_empty() {
         let null = kern(ptr::null_mut(), 0, 0);
-        // SAFETY: `bpf_dynptr_set_null()` leaves it so.
+        // SAFETY: `bpf_dynptr_set_null()` leaves these values. A null dynptr has no memory.
         let null = unsafe { dynptr(&null) };
         assert!(null.is_empty());
         assert!(null.as_mem().is_none());
@@ -336,10 +340,10 @@ mod tests {
     }
 
     #[test]
-    fn other_kinds_are_left_alone() {
+    fn an_unsupported_type_is_eopnotsupp() {
         let mut bytes = [1, 2];
         let kern = kern(bytes.as_mut_ptr(), SKB_META | 2, 0);
-        // SAFETY: Nobody looks at what is not supported.
+        // SAFETY: The code does not access the memory of this type.
         let dynptr = unsafe { dynptr(&kern) };
         assert_eq!(dynptr.read(0, &mut [0]), Err(EOPNOTSUPP));
         assert_eq!(dynptr.write(0, &[0]), Err(EOPNOTSUPP));
@@ -347,17 +351,17 @@ mod tests {
     }
 
     #[test]
-    fn an_xdp_packet_is_read_as_far_as_it_is_in_one_piece() -> Result {
+    fn a_read_of_an_xdp_packet_ends_at_the_linear_part() -> Result {
         let mut bytes = [0_u8, 1, 2, 3, 4];
-        // As `struct xdp_buff` begins: four bytes are in one piece.
+        // The first two fields of `struct xdp_buff`: four bytes are linear.
         let data = bytes.as_mut_ptr();
         let mut xdp = [data, data.wrapping_add(4)];
-        // Of six bytes, three are in it, or none; or there are more in it than in the dynptr.
+        // The linear part has three bytes of the dynptr, none, or more bytes than the dynptr.
         let xdp = xdp.as_mut_ptr().cast();
         let some = kern(xdp, XDP | 6, 1);
         let none = kern(xdp, XDP | 6, 5);
         let less = kern(xdp, XDP | 2, 1);
-        // SAFETY: What is looked at of an xdp_buff is there.
+        // SAFETY: The fields of `struct xdp_buff` that the code reads are valid.
         let (some, none, less) = unsafe { (dynptr(&some), dynptr(&none), dynptr(&less)) };
 
         let mut buf = [9; 4];
@@ -377,7 +381,7 @@ mod tests {
 
     #[test]
     #[cfg(CONFIG_NET)]
-    fn an_skb_is_read_by_the_kernel() -> Result {
+    fn the_kernel_reads_an_skb() -> Result {
         let mut bytes = [0, 1, 2, 3, 4];
         let mut skb = bindings::sk_buff {
             data: bytes.as_mut_ptr(),
@@ -388,7 +392,7 @@ mod tests {
         let some = kern(skb, SKB | 4, 1);
         let longer = kern(skb, SKB | 6, 1);
         let far = kern(skb, SKB | 6, u32::MAX);
-        // SAFETY: What is looked at of an skb without fragments is there.
+        // SAFETY: The fields that the kernel reads in an skb without fragments are valid.
         let (some, longer, far) = unsafe { (dynptr(&some), dynptr(&longer), dynptr(&far)) };
 
         let mut buf = [9; 5];

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Declarations of the C functions of `rust/helpers`.
+//! Declarations of the C functions in `rust/helpers`.
 //!
-//! The comments there say what each function is for and in which context it may be called. Functions
-//! that the kernel exports are in `kernel::bindings`.
+//! The comments in the C files describe each function and the contexts in which code may call it.
+//! This module does not declare functions that the kernel exports: they are in `kernel::bindings`.
 //!
 //! C header: `rust/helpers/helpers.h`
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What several of this crate's KUnit suites need.
+//! Code that the KUnit suites of this crate share.
 //!
-//! The suites are in the files that they test. Those in a module run when the module is loaded, and
-//! those in the kernel at boot; where the crate asks for a module and its state, both are told one
-//! of the modules below.
+//! This module has no tests: each suite is in the file that it tests. If the crate is a module, the
+//! suites run when the kernel loads it. If the crate is built in, they run at boot. In both cases,
+//! the tests pass one of the modules below to functions of the crate that take a kernel module.
 
 use crate::kfunc::{
     Call,
@@ -17,21 +17,23 @@ use kernel::{
     prelude::*, //
 };
 
-/// Calls `function` with the value that a kfunc gets of a register.
+/// Calls `function` with the value that a kfunc gets for a register. Returns the result.
 ///
 /// # Safety
 ///
-/// The verifier would accept `register` for a parameter of type `T`.
+/// `register` must be a valid argument for a parameter of type `T`.
 pub(crate) unsafe fn receive<T: KfuncArg<Error = Infallible>, R>(
     register: u64,
     function: impl FnOnce(T::Value<'_>) -> R,
 ) -> R {
-    // SAFETY: By the safety requirements.
+    // SAFETY: The caller promises that `register` is valid for a `T`, as if the verifier accepted
+    // it.
     let passed = unsafe { Passed::<T>::new([register], 0) };
     T::receive(passed, &Call, function, |err| match err {})
 }
 
-/// A module that is nowhere but here. Without a name, it may register what is another's.
+/// Returns a kernel module that is not loaded. If the name is empty, the module may register items
+/// of another module.
 const fn module(state: bindings::module_state, name: &[u8]) -> bindings::module {
     let mut module: bindings::module = pin_init::zeroed();
     module.state = state;
@@ -49,24 +51,24 @@ macro_rules! modules {
         pub(crate) static $name: ThisModule = {
             static mut MODULE: bindings::module = module(bindings::$state, $text);
 
-            // SAFETY: No code is in this module. All that is looked at are its address and its
-            // state, which does not change.
+            // SAFETY: This module has no code. The crate reads only its address, its name and its
+            // state, which do not change.
             unsafe { ThisModule::from_ptr(&raw mut MODULE) }
         };
     )*};
 }
 
 modules! {
-    /// In its `init`.
+    /// A module in its `init`.
     COMING: module_state_MODULE_STATE_COMING, b"";
-    /// Loaded, and not about to go.
+    /// A loaded module.
     LIVE: module_state_MODULE_STATE_LIVE, b"";
-    /// In its `exit`, or after an `init` that failed.
+    /// A module in its `exit`, or after a failed `init`.
     GOING: module_state_MODULE_STATE_GOING, b"";
-    /// In its `init`, and with a name: nothing of this crate is in it.
+    /// A module in its `init`, with a name. It owns no item of this crate.
     OTHER: module_state_MODULE_STATE_COMING, b"other";
 }
 
-/// What code that is built in is told.
+/// The `THIS_MODULE` of built-in code.
 // SAFETY: Without `MODULE`, `THIS_MODULE` is null.
 pub(crate) static BUILT_IN: ThisModule = unsafe { ThisModule::from_ptr(core::ptr::null_mut()) };

@@ -2,25 +2,41 @@
 
 //! Memory that a kfunc lends to the program.
 //!
-//! A program may read what a kfunc returns a pointer to, as far as it said before: one argument,
-//! which the verifier must know ([`RdonlyBufSize`]), is the size.
+//! The kfunc returns a pointer, and the program may read the memory. An argument of the kfunc,
+//! [`RdonlyBufSize`], is the size of the memory; the verifier must know its value.
 //!
-//! ```ignore
+//! ```
+//! # use bpf::{prelude::*, RdonlyBuf, RdonlyBufSize};
+//! #
+//! # #[derive(BtfType)]
+//! # #[btf(object, name = "bpf_thing")]
+//! # struct Thing {
+//! #     label: [u8; 16],
+//! # }
+//! #
 //! /// Returns the beginning of the label of @thing.
 //! #[kfunc]
-//! fn bpf_thing_label<'a>(thing: &'a Object<Thing>, size: RdonlyBufSize<'a>) -> Option<RdonlyBuf<'a>> {
+//! fn bpf_thing_label<'a>(
+//!     thing: &'a Object<Thing>,
+//!     size: RdonlyBufSize<'a>,
+//! ) -> Option<RdonlyBuf<'a>> {
 //!     size.lend(&thing.label)
 //! }
 //! ```
 //!
-//! What is lent must live as long as the program can look at it. If the program holds a reference
-//! to an object that is an argument, that is as long as it holds it (`parent_id` in
-//! `check_kfunc_call()`), so what belongs to the object can be lent. Beside that there is what is
-//! never freed, and what lives as long as the module. The borrow checker tells these from copies of
-//! arguments, which are gone after the call.
+//! The memory must live as long as the program can read it. There are three kinds of such memory:
 //!
-//! Memory that the program may also write (`rdwr_buf_size`) is not supported: Rust code would share
-//! it with the program for an unknown time. Take [`&Mem`](crate::Mem) of the program instead.
+//! - memory in an object that is an argument. The program can read it until the program releases
+//!   the reference to the object (`parent_id` in `check_kfunc_call()`).
+//! - memory that is never freed.
+//! - memory that lives as long as the module.
+//!
+//! The borrow checker accepts these kinds, and rejects copies of arguments, which do not exist
+//! after the call.
+//!
+//! This module does not lend memory to which the program may write (`rdwr_buf_size`), because Rust
+//! code would share the memory with the program for an unknown time. Use [`&Mem`](crate::Mem),
+//! memory of the program, instead.
 //!
 //! C: a parameter with the name `rdonly_buf_size`.
 
@@ -39,22 +55,25 @@ use core::{
 };
 use kernel::bindings;
 
-/// How many bytes the program wants to see. A constant for the verifier.
+/// The number of bytes that the program may read. The verifier must know the value.
+///
+/// C: `u64 rdonly_buf_size`.
 ///
 /// # Invariants
 ///
-/// It is an argument of the call `'a`.
+/// The size is an argument of the call, which lasts for `'a`.
 pub struct RdonlyBufSize<'a>(usize, PhantomData<&'a Call>);
 
 impl<'a> RdonlyBufSize<'a> {
-    /// The number of bytes.
+    /// Returns the number of bytes.
     pub fn get(&self) -> usize {
         self.0
     }
 
-    /// Lends the beginning of `bytes`, or returns [`None`] if there are not enough of them.
+    /// Lends the beginning of `bytes`. Returns [`None`] if `bytes` is shorter than the size.
     pub fn lend(self, bytes: &'a [u8]) -> Option<RdonlyBuf<'a>> {
         let bytes = bytes.get(..self.0)?;
+        // INVARIANT: `bytes` has as many bytes as the size, and is borrowed for `'a`.
         Some(RdonlyBuf {
             data: bytes.as_ptr(),
             _bytes: PhantomData,
@@ -62,10 +81,11 @@ impl<'a> RdonlyBufSize<'a> {
     }
 }
 
-// SAFETY: For a parameter of this name, the verifier accepts a scalar that it knows
+// SAFETY: For a parameter of this name, the verifier accepts only a scalar with a known value
 // (`KF_ARG_CONST_ALLOC_SIZE_OR_ZERO`).
 unsafe impl KfuncArg for RdonlyBufSize<'_> {
-    // What is lent of an object under RCU would be readable after RCU: hence `trusted`.
+    // `trusted`: for an RCU pointer, the program could read the memory of the object after the RCU
+    // read-side critical section.
     const CONTRACT: Contract = Contract::value("u64")
         .named("rdonly_buf_size")
         .lends()
@@ -84,20 +104,21 @@ unsafe impl KfuncArg for RdonlyBufSize<'_> {
     }
 }
 
-/// Bytes that the program may read, as many as [`RdonlyBufSize`] says.
+/// Memory that the program may read. [`RdonlyBufSize`] is its size.
 ///
 /// # Invariants
 ///
-/// So many bytes at `data` are valid for reads for `'a`.
+/// The bytes at `data`, as many as the size, are valid for reads for `'a`.
 pub struct RdonlyBuf<'a> {
     data: *const u8,
     _bytes: PhantomData<&'a [u8]>,
 }
 
-// SAFETY: The verifier lets the program read so many bytes, until it gives up the reference that
-// was an argument. Of what is lent to a function for its call, slices come from objects, from maps
-// that do not change, and from the module's state, all of which live so long; not from copies of
-// memory, because a function that takes one must be able to return an error, and this is none.
+// SAFETY: The verifier lets the program read as many bytes as the size, until the program releases
+// the reference that was an argument. A slice with the lifetime of the call comes from an object,
+// from the value of a frozen map, or from the state of the module. All of them live that long. The
+// slice is no copy of memory, because a kfunc with a copied argument must return a type that can
+// report an error, and this type cannot.
 unsafe impl KfuncRet for Option<RdonlyBuf<'_>> {
     type Abi = *const u8;
     const BTF: &'static str = "*const u8";
@@ -115,12 +136,12 @@ mod tests {
     use super::*;
     use crate::kunit::receive;
 
-    /// What a program gets that wants to see so many of `bytes`.
+    /// Returns the pointer that a program gets if it asks for `size` bytes of `bytes`.
     fn lend(size: u64, bytes: &[u8]) -> Option<*const u8> {
-        // SAFETY: The verifier accepts any number that it knows.
+        // SAFETY: Every number is a valid size.
         unsafe {
             receive::<RdonlyBufSize<'_>, _>(size, |size| {
-                // What is lent lives longer than the size.
+                // `bytes` outlives the call, so the size may have a longer lifetime.
                 let size = RdonlyBufSize(size.get(), PhantomData);
                 size.lend(bytes).map(|lent| Some(lent).into_abi())
             })
@@ -128,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn as_much_is_lent_as_there_is() {
+    fn lend_rejects_a_size_above_the_length() {
         let bytes = [1, 2, 3];
         assert_eq!(lend(0, &bytes), Some(bytes.as_ptr()));
         assert_eq!(lend(1, &bytes), Some(bytes.as_ptr()));
@@ -141,16 +162,16 @@ mod tests {
     }
 
     #[test]
-    fn the_size_is_the_whole_register() {
+    fn a_size_has_64_bits() {
         for size in [0, 1, 1 << 32, u64::MAX] {
-            // SAFETY: As above.
+            // SAFETY: Every number is a valid size.
             let lent = unsafe { receive::<RdonlyBufSize<'_>, _>(size, |size| size.get()) };
             assert_eq!(lent as u64, size);
         }
     }
 
     #[test]
-    fn nothing_is_null() {
+    fn none_is_a_null_pointer() {
         assert!(None::<RdonlyBuf<'_>>.into_abi().is_null());
     }
 }
