@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a kfunc's parameter tells the verifier.
+//! The contract of a parameter of a kfunc.
 //!
-//! The verifier reads a prototype from BTF and a set of `KF_*` flags. [`Contract`] is the part of
-//! both that one parameter decides: its type, the suffix of its name, the flags that it brings. The
-//! rest of this module checks, at compile time, what the verifier demands of all parameters together
-//! ([`broken_rule`]), so that the error is at the argument and not in the log of a program that
-//! cannot be loaded.
+//! The verifier reads the prototype of a kfunc from BTF, and its `KF_*` flags. A [`Contract`] is
+//! the part that one parameter contributes: its type, the suffix of its name, and its flags.
+//!
+//! [`broken_rule`] checks at compile time the rules of the verifier for all parameters together. So
+//! the compiler reports an error at the argument; otherwise, the error would be in the verifier log
+//! of a program. This module does not handle results: see [`KfuncRet`](crate::kfunc::KfuncRet).
 //!
 //! C: `check_kfunc_args()` in `kernel/bpf/verifier.c`.
 
 use crate::describe::Composed;
 use kernel::bindings;
 
-/// The number of arguments that BPF passes in registers. More are passed on the stack.
+/// The number of arguments that BPF passes in registers. The others are on the stack.
 const REGISTERS: usize = 5;
 
-/// The number of arguments that BPF passes at all (`MAX_BPF_FUNC_ARGS`).
+/// The largest number of arguments that BPF passes (`MAX_BPF_FUNC_ARGS`).
 const MAX_ARGS: usize = 12;
 
-/// What a parameter tells the verifier.
+/// The part of a prototype and of the flags that one parameter contributes.
 #[derive(Clone, Copy)]
 pub struct Contract {
-    /// The type in BTF; empty if the program passes nothing.
+    /// The type in BTF; empty if the program passes no argument.
     btf: &'static str,
-    /// Whether a second register with the size of memory follows.
+    /// Whether the next register has the size of the memory.
     has_size: bool,
     suffix: &'static str,
     name: &'static str,
@@ -54,98 +55,101 @@ impl Contract {
         }
     }
 
-    /// The program passes nothing.
+    /// The contract of a parameter for which the program passes no argument.
     pub const fn nothing() -> Self {
         Self::new("")
     }
 
-    /// The program passes a number, or a pointer that cannot point to an object.
+    /// The contract of a number, or of a pointer that cannot point to an object.
     pub const fn value(btf: &'static str) -> Self {
         Self::new(btf)
     }
 
-    /// The program passes a pointer, perhaps to an object, or into an object, that another argument
-    /// gives up. The verifier does not compare arguments.
+    /// The contract of a pointer that can point to an object, or into an object.
+    ///
+    /// Another argument of the call can release the same object, because the verifier does not
+    /// compare arguments.
     pub const fn pointer(btf: &'static str) -> Self {
         let mut contract = Self::new(btf);
         contract.may_alias = true;
         contract
     }
 
-    /// The program passes a pointer and, in the next register, the number of bytes there (`__sz`).
+    /// The contract of a pointer to memory, with the size in bytes in the next register (`__sz`).
     pub const fn memory(btf: &'static str) -> Self {
         let mut contract = Self::pointer(btf);
         contract.has_size = true;
         contract
     }
 
-    /// The function sees a copy of the memory, which is never written back.
+    /// Says that the kfunc gets a copy of the memory, which the crate does not write back.
     pub const fn copied(mut self) -> Self {
         self.may_alias = false;
         self
     }
 
-    /// The verifier does not look at the argument.
+    /// Says that the verifier does not check the argument.
     pub const fn ignored(self) -> Self {
         Self::value(self.btf).suffix("__ign")
     }
 
-    /// The suffix of the parameter's name, such as `__nullable`.
+    /// Sets the suffix of the parameter's name, such as `__nullable`.
     pub const fn suffix(mut self, suffix: &'static str) -> Self {
         self.suffix = suffix;
         self
     }
 
-    /// The name that the verifier wants the parameter to have.
+    /// Sets a name that has a meaning to the verifier, in place of the author's name.
     pub const fn named(mut self, name: &'static str) -> Self {
         self.name = name;
         self
     }
 
-    /// The `KF_*` flags that the parameter brings to the whole function.
+    /// Sets the `KF_*` flags that the parameter adds to the kfunc.
     pub const fn with_flags(mut self, flags: u32) -> Self {
         self.flags = flags;
         self
     }
 
-    /// The type relies on the verifier to accept trusted pointers only, which the verifier does not
-    /// for a function with `KF_RCU`.
+    /// Says that the argument must be a trusted pointer. For a kfunc with `KF_RCU`, the verifier
+    /// also accepts RCU pointers.
     pub const fn trusted(mut self) -> Self {
         self.is_trusted = true;
         self
     }
 
-    /// The verifier must know the value. The verifier remembers the value of one argument only.
+    /// Says that the verifier must know the value. The verifier supports one such argument for each
+    /// kfunc.
     pub const fn constant(mut self) -> Self {
         self.is_constant = true;
         self
     }
 
-    /// The parameter is the size of what the function lends to the program.
+    /// Says that the argument is the size of memory that the kfunc lends to the program.
     pub const fn lends(mut self) -> Self {
         self.lends = true;
         self
     }
 
-    /// The argument must be passed in a register, not on the stack.
+    /// Says that the argument must be in a register, not on the stack.
     pub const fn in_register(mut self) -> Self {
         self.in_register = true;
         self
     }
 
-    /// The verifier would refuse every program that passes such an argument; `why` is empty if it
-    /// would not.
+    /// Says that the verifier rejects all programs that pass such an argument. `why` is the reason;
+    /// empty if the verifier does not reject them.
     pub const fn refused(mut self, why: &'static str) -> Self {
         self.refused = why;
         self
     }
 
-    /// The `KF_*` flags that the parameter brings to the whole function.
+    /// Returns the `KF_*` flags that the parameter adds to the kfunc.
     pub const fn flags(&self) -> u32 {
         self.flags
     }
 
-    /// The number of registers, or places on the stack, that the program fills.
+    /// Returns the number of registers, or of words on the stack, that the program fills.
     pub const fn registers(&self) -> usize {
         if self.btf.is_empty() {
             0
@@ -160,14 +164,14 @@ impl Contract {
         self.flags & bindings::KF_IMPLICIT_ARGS != 0
     }
 
-    /// Whether the program passes a pointer.
+    /// Returns whether the program passes a pointer.
     const fn is_pointer(&self) -> bool {
         !self.is_implicit() && matches!(self.btf.as_bytes(), [b'*', ..])
     }
 
-    /// The parameter in the language of `scripts/rust-btf`, with a comma in front of all but the
-    /// first.
-    // Inline, because only the compiler runs it, and it can panic there.
+    /// Returns the parameter in the language of `scripts/rust-btf`, with a comma before it unless
+    /// `is_first` is true.
+    // Inline: only the compiler evaluates the function, so no object file has its panics.
     #[inline]
     pub const fn describe(&self, name: &'static str, is_first: bool) -> Composed {
         if self.btf.is_empty() {
@@ -187,7 +191,7 @@ impl Contract {
     }
 }
 
-/// Whether one of the parameters may point to an object that another argument gives up.
+/// Returns whether one of the parameters can point to an object that another argument releases.
 pub const fn may_alias(args: &[Contract]) -> bool {
     let mut rest = args;
     while let [arg, others @ ..] = rest {
@@ -199,7 +203,7 @@ pub const fn may_alias(args: &[Contract]) -> bool {
     false
 }
 
-/// The flags that the parameters bring.
+/// Returns the flags that the parameters add to the kfunc.
 pub const fn flags(args: &[Contract]) -> u32 {
     let mut flags = 0;
     let mut rest = args;
@@ -210,7 +214,7 @@ pub const fn flags(args: &[Contract]) -> u32 {
     flags
 }
 
-/// The number of registers that the parameters take.
+/// Returns the number of registers that the parameters take.
 pub const fn registers(args: &[Contract]) -> usize {
     let mut registers: usize = 0;
     let mut rest = args;
@@ -221,9 +225,10 @@ pub const fn registers(args: &[Contract]) -> usize {
     registers
 }
 
-/// What the verifier demands and the parameter at `index` does not keep, or nothing.
+/// Returns the rule of the verifier that the parameter at `index` breaks, or [`None`].
 ///
-/// `leading` is the number of arguments before the author's, and `flags` are those of the function.
+/// `leading` is the number of arguments before those of the author, and `flags` are the flags of
+/// the kfunc.
 pub const fn broken_rule(
     index: usize,
     leading: usize,
@@ -246,29 +251,29 @@ pub const fn broken_rule(
     Some(if !arg.refused.is_empty() {
         arg.refused
     } else if place.saturating_add(arg.registers()) > MAX_ARGS {
-        "BPF passes 12 arguments at most, and a slice takes two; put some of them into a \
+        "a kfunc has at most 12 arguments, and a slice counts as two; put some of them into a \
                 struct (`In<T>`)"
     } else if arg.flags & bindings::KF_RELEASE != 0 && leading > 0 {
-        "the first argument is the iterator, and the verifier takes a reference away only \
-                if that is the first; take `RcuPtr<'_, ...>` and call `try_get()`"
+        "the verifier releases only a reference in the first argument, which is the iterator; \
+                take `RcuPtr<'_, ...>` and call `try_get()`"
     } else if arg.flags & bindings::KF_RELEASE != 0 && index > 0 {
-        "the verifier takes a reference away only if it is the first argument"
+        "the verifier releases only a reference in the first argument; put it first"
     } else if arg.is_implicit() && !after.is_empty() {
-        "the kernel adds this argument: it must be the last"
+        "the kernel adds this argument after those of the program; put it last"
     } else if (arg.in_register || arg.is_implicit()) && place >= REGISTERS {
-        "the verifier takes this argument in a register only, of which there are 5; a slice \
-                takes two; put it before others"
+        "this argument must be in one of the 5 argument registers, and a slice takes two; put it \
+                before other arguments"
     } else if arg.is_constant && constants > 1 {
-        "the verifier knows the value of one argument only; take one `Const`, and another \
-                number as it is"
+        "the verifier supports one constant argument; take one `Const`, and the other as a plain \
+                integer"
     } else if arg.lends && lenders > 1 {
-        "the verifier takes one `RdonlyBufSize` only"
+        "the verifier supports one `RdonlyBufSize` argument; remove the other"
     } else if arg.lends && pointers > 1 {
-        "the verifier ties what is lent to one pointer, and does not take a second; take \
-                one argument that is a pointer"
+        "the verifier can bind the lent memory to one pointer only; take at most one pointer \
+                argument"
     } else if arg.is_trusted && flags & bindings::KF_RCU != 0 {
-        "beside an `RcuPtr` argument the verifier accepts pointers here that are valid only \
-                under RCU; take `RcuPtr<'_, ...>`"
+        "if the kfunc has an `RcuPtr` argument, the verifier also accepts RCU pointers for this \
+                argument; take `RcuPtr<'_, ...>`"
     } else {
         return None;
     })
@@ -285,7 +290,7 @@ mod tests {
     const NOTHING: Contract = Contract::nothing();
 
     #[test]
-    fn parameters_are_described() {
+    fn describe_writes_the_name_and_the_type() {
         static TEXTS: [Composed; 6] = [
             VALUE.describe("n", true),
             POINTER.describe("p", false),
@@ -308,20 +313,20 @@ mod tests {
     }
 
     #[test]
-    fn registers_are_counted() {
+    fn memory_takes_two_registers() {
         assert_eq!(registers(&[]), 0);
         assert_eq!(registers(&[VALUE, NOTHING, MEMORY, POINTER]), 4);
     }
 
     #[test]
-    fn pointers_may_alias_and_copies_do_not() {
+    fn a_pointer_may_alias_and_a_copy_may_not() {
         assert!(!may_alias(&[VALUE, NOTHING, MEMORY.copied()]));
         assert!(may_alias(&[VALUE, POINTER]));
         assert!(may_alias(&[MEMORY, VALUE]));
     }
 
     #[test]
-    fn a_rule_is_for_its_argument() {
+    fn broken_rule_reports_the_argument_that_breaks_it() {
         let release = POINTER.with_flags(bindings::KF_RELEASE);
         let args = [release, VALUE, release];
         assert!(broken_rule(0, 0, &args, 0).is_none());

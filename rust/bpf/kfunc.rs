@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the types in a kfunc's signature mean to the verifier.
+//! The meaning of the types in a kfunc's signature to the verifier.
 //!
-//! [`KfuncArg`] says for each type of an argument what the verifier is told, and how the registers
-//! that a program fills become a value of the type. [`KfuncRet`] does the same for results. A type is
-//! described by one `impl`, in the module that has the type; memory, which takes two registers, and
-//! tokens, which take none, are types like the others. An implementation is a claim about
-//! `kernel/bpf/verifier.c`, so it is `unsafe`.
+//! For each type of an argument, [`KfuncArg`] has the contract for the verifier, and converts the
+//! registers of a program to a value of the type. [`KfuncRet`] does the same for results. Each type
+//! has one `impl`, in the module that defines the type. Memory, which takes two registers, and
+//! guards, which take none, have an `impl` like the other types. An implementation is a claim about
+//! `kernel/bpf/verifier.c`, so the traits are `unsafe`.
 //!
-//! The macros know types by these traits only. An alias of a type is described like the type.
+//! The generated code uses types through these traits only, so an alias of a type works like the
+//! type. This module does not generate prototypes and does not register kfuncs.
 //!
 //! C header: [`include/linux/btf.h`](srctree/include/linux/btf.h)
 
@@ -35,84 +36,87 @@ use kernel::prelude::*;
 ///
 /// # Safety
 ///
-/// `NAME` must be the symbol of the function `ENTRY`, whose prototype is the one described for the
-/// BTF step, and `FLAGS` must be what the verifier has to enforce for it.
+/// `NAME` must be the symbol of the function `ENTRY`. `ENTRY` must have the prototype in the
+/// description for the BTF step. `FLAGS` must have all flags that `ENTRY` relies on.
 pub unsafe trait Kfunc {
-    /// Its name: that of the function, whatever a path to the type says.
+    /// The name of the kfunc. An alias of this type can have another name.
     const NAME: &'static CStr;
-    /// The function.
+    /// The address of the function that BPF programs call.
     const ENTRY: *const c_void;
-    /// The `KF_*` flags.
+    /// The `KF_*` flags of the kfunc.
     const FLAGS: u32;
 }
 
-/// Registers that a program filled for a parameter of type `T`.
+/// The registers that a program filled for a parameter of type `T`.
 ///
 /// # Invariants
 ///
-/// The verifier accepted them for a parameter that `T::CONTRACT` describes, in a call that has not
-/// ended.
+/// The verifier accepted the registers for a parameter with the contract `T::CONTRACT`, in a call
+/// that has not returned.
 pub struct Passed<T> {
     registers: [u64; 2],
     _type: PhantomData<T>,
 }
 
 impl<T> Passed<T> {
-    /// The registers from the one numbered `first` on. For the code that the macros generate.
+    /// Takes the registers of a parameter, from index `first` on. For the code that the macros
+    /// generate.
     ///
     /// # Safety
     ///
-    /// The verifier must have accepted them for a parameter that `T::CONTRACT` describes.
+    /// The verifier must have accepted these registers for a parameter with the contract
+    /// `T::CONTRACT`, and the call must not return before `Passed` is dropped.
     #[doc(hidden)]
     #[inline(always)]
     pub unsafe fn new<const N: usize>(registers: [u64; N], first: usize) -> Self {
         let at = |index: usize| registers.get(index).copied().unwrap_or(0);
-        // INVARIANT: By the safety requirements.
+        // INVARIANT: The caller promises that the verifier accepted the registers for a `T`.
         Self {
             registers: [at(first), at(first.wrapping_add(1))],
             _type: PhantomData,
         }
     }
 
-    /// The first register, all 64 bits.
+    /// Returns all 64 bits of the first register.
     #[inline(always)]
     pub fn register(&self) -> u64 {
         self.registers[0]
     }
 
-    /// The pointer and the size of memory.
+    /// Returns a pointer to memory and the size in bytes.
     #[inline(always)]
     pub fn memory(&self) -> (*mut u8, u32) {
-        // The upper half of a size has no meaning: the type in BTF is `u32`.
+        // The upper half of the size register has no meaning: the type in BTF is `u32`.
         (self.registers[0] as *mut u8, self.registers[1] as u32)
     }
 }
 
-/// A type that a kfunc can take.
+/// A type that a kfunc can take as an argument.
 ///
 /// # Safety
 ///
-/// What the verifier lets through for a parameter that `CONTRACT` describes must be enough for
-/// [`receive`](KfuncArg::receive) to be sound. `Value<'a>` must be the type itself, with `'a` in place
-/// of each lifetime.
+/// [`receive`](KfuncArg::receive) must be sound for all registers that the verifier accepts for a
+/// parameter with the contract `CONTRACT`. `Value<'a>` must be `Self` with `'a` in place of each
+/// lifetime.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` means nothing to the BPF verifier as an argument of a kfunc",
     label = "take an integer, `bool`, memory (`&[u8]`, `&mut [u8]`, `&Mem`), a struct (`In<T>`, `Out<'_, T>`) or an object (`&Object<T>`, `ARef<Object<T>>`)"
 )]
 pub unsafe trait KfuncArg: Sized {
-    /// What the verifier is told.
+    /// The contract of a parameter of this type.
     const CONTRACT: Contract;
 
-    /// The same type, lent for `'a`.
+    /// `Self` with the lifetime `'a`.
     ///
-    /// An argument is lent for the time of the call. A function that wants to have it for longer,
-    /// by whatever name it calls the type, does not get a value of this type to compile.
+    /// `'a` is the time of the call. So a kfunc that keeps an argument after the call does not
+    /// compile, also if its signature has an alias of the type.
     type Value<'a>;
 
-    /// Why there may be no value: [`Infallible`], or [`Error`] for a copy of memory.
+    /// The error if there is no value: [`Infallible`], or [`Error`] for a copy of memory.
     type Error;
 
-    /// Calls `function` with a value of what the program passed, or `fail` with the error.
+    /// Makes a value of the registers and calls `function` with it, or calls `fail` with the error.
+    /// Returns the result of `function` or `fail`.
     fn receive<R>(
         passed: Passed<Self>,
         call: &Call,
@@ -120,7 +124,7 @@ pub unsafe trait KfuncArg: Sized {
         fail: impl FnOnce(Self::Error) -> R,
     ) -> R;
 
-    /// A reference to what the function may give up.
+    /// Returns a second reference to the object of `value` if the kfunc can release the object.
     #[inline(always)]
     fn keep(value: &Self::Value<'_>) -> Option<Kept> {
         let _ = value;
@@ -128,17 +132,24 @@ pub unsafe trait KfuncArg: Sized {
     }
 }
 
-/// A reference to an object, held while other arguments may point to it.
+/// A reference to an object, held while other arguments can point to the object.
+///
+/// # Invariants
+///
+/// `put` may be called once with `object`.
 pub struct Kept {
     object: NonNull<c_void>,
     put: unsafe fn(NonNull<c_void>),
 }
 
 impl Kept {
+    /// Takes over a reference to `object`.
+    ///
     /// # Safety
     ///
-    /// `put` gives up a reference to `object`, which is taken over.
+    /// The caller must own a reference to `object`, and `put` must release such a reference.
     pub(crate) unsafe fn new(object: NonNull<c_void>, put: unsafe fn(NonNull<c_void>)) -> Self {
+        // INVARIANT: The caller promises that it owns a reference, which `put` releases.
         Self { object, put }
     }
 }
@@ -146,7 +157,8 @@ impl Kept {
 impl Drop for Kept {
     #[inline(always)]
     fn drop(&mut self) {
-        // SAFETY: By the safety requirements of `new`.
+        // SAFETY: By the type invariants, `put` may be called once with `object`, and this is the
+        // only call.
         unsafe { (self.put)(self.object) };
     }
 }
@@ -155,33 +167,33 @@ impl Drop for Kept {
 ///
 /// # Safety
 ///
-/// Whatever the verifier concludes about the returned register from `BTF` and `FLAGS` must be true
-/// of every value.
+/// Every conclusion of the verifier about the result register from `BTF` and `FLAGS` must be true
+/// for every value of the type.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` means nothing to the BPF verifier as what a kfunc returns",
+    message = "`{Self}` means nothing to the BPF verifier as the result of a kfunc",
     label = "return nothing, an integer, `bool`, `Result<()>`, `Result<u32>` or a reference (`ARef<Object<T>>`)"
 )]
 pub unsafe trait KfuncRet: Sized {
     /// The type in BTF, in the language of `scripts/rust-btf`.
     const BTF: &'static str;
 
-    /// The `KF_*` flags that returning this type brings.
+    /// The `KF_*` flags that a result of this type adds to the kfunc.
     const FLAGS: u32 = 0;
 
-    /// The type of C that the function returns.
+    /// The C type of the result.
     type Abi: Abi;
 
-    /// Makes of a value what the function returns.
+    /// Converts a value to the C type.
     fn into_abi(self) -> Self::Abi;
 }
 
-/// A return type that can say that an argument could not be taken, for a reason `E`.
+/// A result type that can report that an argument has no value, with an error `E`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot say that copying a `&[u8]` or `&mut [u8]` argument failed",
+    message = "`{Self}` cannot report that the copy of a `&[u8]` or `&mut [u8]` argument failed",
     label = "return `Result<()>` or `Result<u32>`, or take `&Mem`, which is not copied"
 )]
 pub trait FromArgError<E> {
-    /// The value that says so.
+    /// Returns the result that reports `err`.
     fn from_error(err: E) -> Self;
 }
 
@@ -202,7 +214,7 @@ impl<T> FromArgError<Error> for Result<T> {
 /// Implements [`KfuncArg`] for a type that is a [`Register`].
 macro_rules! kfunc_arg {
     ($({$param:ident: $bound:ident})? $ty:ty => $contract:expr $(, $keep:item)?) => {
-        // SAFETY: The caller of the macro says why.
+        // SAFETY: The comment at the call of this macro gives the guarantee.
         unsafe impl $(<$param: $bound>)? $crate::kfunc::KfuncArg for $ty {
             const CONTRACT: $crate::contract::Contract = $contract;
             type Value<'a> = <Self as $crate::register::Register>::Value<'a>;
@@ -216,7 +228,8 @@ macro_rules! kfunc_arg {
                 _fail: impl FnOnce(Self::Error) -> R,
             ) -> R {
                 let register = passed.register();
-                // SAFETY: What the verifier accepts is what the type's `CONTENT` says.
+                // SAFETY: The verifier accepted the register for the contract of the type, which
+                // guarantees the `CONTENT` of the type.
                 function(unsafe {
                     <Self as $crate::register::Register>::from_register(register, call)
                 })
@@ -231,7 +244,7 @@ pub(crate) use kfunc_arg;
 /// Implements [`KfuncRet`] for a type that is a [`Register`].
 macro_rules! kfunc_ret {
     ($({$param:ident: $bound:ident})? $ty:ty => $flags:expr) => {
-        // SAFETY: The caller of the macro says why.
+        // SAFETY: The comment at the call of this macro gives the guarantee.
         unsafe impl $(<$param: $bound>)? $crate::kfunc::KfuncRet for $ty {
             const BTF: &'static str = <Self as $crate::register::Register>::BTF;
             const FLAGS: u32 = $flags;
@@ -248,11 +261,11 @@ pub(crate) use kfunc_ret;
 
 macro_rules! scalar {
     ($($ty:ty),*) => {$(
-        // SAFETY: The verifier lets any scalar through (`KF_ARG_ANYTHING` in
-        // `check_kfunc_args()`), without regard to the size of the type.
+        // SAFETY: The verifier accepts every scalar (`KF_ARG_ANYTHING` in `check_kfunc_args()`),
+        // and does not check the size of the type. `from_register()` ignores the upper bits.
         kfunc_arg!($ty => Contract::value(<$ty as Register>::BTF));
 
-        // SAFETY: The verifier concludes nothing about a returned scalar but its size
+        // SAFETY: For a returned scalar, the verifier knows only the size
         // (`mark_btf_func_reg_size()`), which is that of the BTF type.
         kfunc_ret!($ty => 0);
     )*};
@@ -260,14 +273,15 @@ macro_rules! scalar {
 
 scalar!(u8, u16, u32, u64, i8, i16, i32, i64, bool);
 
-// SAFETY: After a kfunc that returns `void` the verifier lets no program read the register.
+// SAFETY: After a call of a kfunc that returns `void`, the verifier does not let the program read
+// the result register.
 kfunc_ret!(() => 0);
 
-// SAFETY: The verifier concludes nothing about the value of an `int`.
+// SAFETY: The verifier concludes nothing about the value of a returned `int`.
 kfunc_ret!(Result<()> => 0);
 
-// SAFETY: The verifier concludes nothing about the value of an `s64`. It has room for every `u32`
-// beside the negative error numbers.
+// SAFETY: The verifier concludes nothing about the value of a returned `s64`. An `s64` can hold
+// every `u32` and the negative error numbers.
 unsafe impl KfuncRet for Result<u32> {
     const BTF: &'static str = "s64";
     type Abi = i64;
@@ -310,13 +324,13 @@ mod tests {
         value
     }
 
-    /// Returns the opposite of its argument.
+    /// Returns the negation of its argument.
     #[kfunc]
     fn bpf_kunit_not(value: bool) -> bool {
         !value
     }
 
-    /// Does nothing, or fails.
+    /// Returns an error if @fail is true.
     #[kfunc]
     fn bpf_kunit_result(fail: bool) -> Result {
         if fail {
@@ -326,7 +340,7 @@ mod tests {
         }
     }
 
-    /// Returns @value, or fails.
+    /// Returns @value, or an error if @fail is true.
     #[kfunc]
     fn bpf_kunit_result_u32(fail: bool, value: u32) -> Result<u32> {
         if fail {
@@ -336,7 +350,8 @@ mod tests {
         }
     }
 
-    /// Returns the arguments as digits. With the lengths of memory, they are nine.
+    /// Returns the arguments as digits of a number. With the two sizes of memory, nine registers
+    /// are arguments.
     #[kfunc]
     fn bpf_kunit_order(a: u8, b: &[u8], c: i16, d: &Mem, e: bool, f: u64, g: u8) -> Result<u32> {
         let b = b.first().copied().ok_or(EINVAL)?;
@@ -355,7 +370,7 @@ mod tests {
             .fold(0, |number: i64, digit: &i64| number * 10 + digit) as u32)
     }
 
-    /// The same functions as the JIT's code calls them.
+    /// The symbols of the kfuncs, as the JIT's code calls them.
     mod entry {
         extern "C" {
             pub(super) fn bpf_kunit_u8(value: u64) -> u8;
@@ -379,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn results_tell_values_from_errors() {
+    fn a_result_is_a_value_or_a_negative_error_number() {
         let unit: fn(Result) -> i32 = KfuncRet::into_abi;
         let number: fn(Result<u32>) -> i64 = KfuncRet::into_abi;
         let last = Error::from_errno(-4095);
@@ -398,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn types_have_the_names_of_the_kernel() {
+    fn a_type_has_the_name_of_the_kernel_in_btf() {
         macro_rules! check {
             ($($ty:ty as $name:literal,)*) => {$({
                 assert_eq!(<$ty as KfuncArg>::CONTRACT.flags(), 0);
@@ -421,8 +436,8 @@ mod tests {
     }
 
     #[test]
-    fn functions_are_called_with_whole_registers() {
-        // SAFETY: The verifier accepts any register for these.
+    fn a_kfunc_ignores_bits_above_the_argument_size() {
+        // SAFETY: The verifier accepts every register as a scalar.
         unsafe {
             assert_eq!(entry::bpf_kunit_u8(0xdead_beef_dead_be80), 0x80);
             assert_eq!(entry::bpf_kunit_s16(0xdead_beef_dead_8000), i16::MIN);
@@ -443,7 +458,7 @@ mod tests {
     fn arguments_keep_their_order() {
         let mut two = [2, 0];
         let mut four = [4];
-        // SAFETY: The memory is there, and any register is a scalar.
+        // SAFETY: The pointers have valid memory of these sizes, and every register is a scalar.
         let digits = unsafe {
             entry::bpf_kunit_order(1, two.as_mut_ptr(), 2, 3, four.as_mut_ptr(), 1, 1, 6, 7)
         };

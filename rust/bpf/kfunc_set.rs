@@ -2,10 +2,10 @@
 
 //! Sets of kfuncs and their registration.
 //!
-//! A [`KfuncSet`] is declared with [`kfunc_set!`](crate::kfunc_set) and registered by
-//! [`KfuncSet::register`] from the `init` of a module. This module does not unregister: the kernel
-//! forgets a module's sets when it frees the module's BTF, and a module whose kfuncs a loaded
-//! program calls cannot be unloaded, because the verifier took a reference to it
+//! [`kfunc_set!`](crate::kfunc_set) declares a [`KfuncSet`], and the `init` of a kernel module
+//! calls [`KfuncSet::register`]. This module does not unregister a set: the kernel forgets the sets
+//! of a kernel module when it frees the module's BTF. The kernel does not unload a module while a
+//! loaded program calls one of its kfuncs, because the verifier acquired a reference to the module
 //! (`btf_try_get_module()` in `__find_kfunc_desc_btf()`).
 //!
 //! C header: [`include/linux/btf.h`](srctree/include/linux/btf.h)
@@ -26,16 +26,16 @@ use kernel::{
     types::Opaque, //
 };
 
-/// The types of BPF programs that can be allowed to call kfuncs.
+/// The types of BPF programs that a kfunc set can name.
 ///
-/// The kernel does not tell all of them apart. Types that are named together below share one set:
-/// what is registered for one may be called by all of them.
+/// Some types share one set in the kernel, as noted below: if a module registers a kfunc for one of
+/// these types, programs of the other types can call the kfunc, too.
 ///
 /// C: `enum bpf_prog_type` in `include/uapi/linux/bpf.h`, and `bpf_prog_type_to_kfunc_hook()`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub enum ProgType {
-    /// Every program, whatever its type.
+    /// All types.
     Any = bindings::bpf_prog_type_BPF_PROG_TYPE_UNSPEC,
     /// Shares a set with `CgroupSkb`, `CgroupSock`, `CgroupSockAddr`, `CgroupSockopt`,
     /// `CgroupSysctl` and `SockOps`.
@@ -68,26 +68,26 @@ pub enum ProgType {
     PerfEvent = bindings::bpf_prog_type_BPF_PROG_TYPE_PERF_EVENT,
     /// See `Tracing`.
     RawTracepoint = bindings::bpf_prog_type_BPF_PROG_TYPE_RAW_TRACEPOINT,
-    /// Actions of the traffic control.
+    /// Actions of traffic control.
     SchedAct = bindings::bpf_prog_type_BPF_PROG_TYPE_SCHED_ACT,
-    /// Classifiers of the traffic control.
+    /// Classifiers of traffic control.
     SchedCls = bindings::bpf_prog_type_BPF_PROG_TYPE_SCHED_CLS,
     /// Stream parsers and verdicts of sockmaps.
     SkSkb = bindings::bpf_prog_type_BPF_PROG_TYPE_SK_SKB,
     /// See `CgroupDevice`.
     SockOps = bindings::bpf_prog_type_BPF_PROG_TYPE_SOCK_OPS,
-    /// Filters on sockets.
+    /// Socket filters.
     SocketFilter = bindings::bpf_prog_type_BPF_PROG_TYPE_SOCKET_FILTER,
-    /// Implementations of a kernel subsystem's operations.
+    /// Implementations of the members of a struct_ops table.
     StructOps = bindings::bpf_prog_type_BPF_PROG_TYPE_STRUCT_OPS,
-    /// Programs run by the `bpf` system call.
+    /// Programs that the `bpf` system call runs (`BPF_PROG_RUN`).
     Syscall = bindings::bpf_prog_type_BPF_PROG_TYPE_SYSCALL,
     /// See `Tracing`.
     Tracepoint = bindings::bpf_prog_type_BPF_PROG_TYPE_TRACEPOINT,
     /// Entry and exit of functions, iterators, typed raw tracepoints. Shares a set with `Lsm`,
     /// `PerfEvent`, `RawTracepoint` and `Tracepoint`.
     Tracing = bindings::bpf_prog_type_BPF_PROG_TYPE_TRACING,
-    /// Packets at the driver.
+    /// Programs that network drivers run for each packet (XDP).
     Xdp = bindings::bpf_prog_type_BPF_PROG_TYPE_XDP,
 }
 
@@ -97,9 +97,10 @@ pub enum ProgType {
 ///
 /// # Invariants
 ///
-/// `ids` points to a `BTF_KFUNCS_START` ... `BTF_KFUNCS_END` list in the module that declares the
-/// set, and each of its functions has the prototype that its BTF says. `prog_types` names no two
-/// types that share a set.
+/// - `ids` points to a list (`BTF_KFUNCS_START` ... `BTF_KFUNCS_END`) in the module that declares
+///   the set.
+/// - Each function in the list has the prototype that is in BTF.
+/// - No two types in `prog_types` share a set in the kernel.
 pub struct KfuncSet {
     name: &'static str,
     ids: *const bindings::btf_id_set8,
@@ -111,7 +112,7 @@ pub struct KfuncSet {
     registered: Atomic<bool>,
 }
 
-/// A kfunc of a set: its name, and the function that programs are meant to call by it.
+/// A kfunc of a set: its name, and the address of its function.
 #[doc(hidden)]
 #[repr(C)]
 pub struct Entry {
@@ -120,7 +121,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// For the code that `kfunc_set!` generates.
+    /// Makes an entry. For the code that `kfunc_set!` generates.
     pub const fn new(name: &'static CStr, function: *const core::ffi::c_void) -> Self {
         Self {
             name: name.to_bytes_with_nul().as_ptr().cast(),
@@ -129,32 +130,33 @@ impl Entry {
     }
 }
 
-// SAFETY: Nobody writes to the name or to the function.
+// SAFETY: The name and the function do not change.
 unsafe impl Sync for Entry {}
 
-/// What drops the references to one type of objects that maps hold.
+/// The ids of an object type and of its destructor, which releases the references in map values.
 #[doc(hidden)]
 pub struct Dtor(*const bindings::btf_id_dtor_kfunc);
 
 impl Dtor {
-    /// That of a type.
+    /// Returns the destructor of `T`.
     pub const fn of<T: BtfObject>() -> Self {
         Self(T::DTOR)
     }
 }
 
-// SAFETY: Nobody writes to the ids after the module is linked.
+// SAFETY: The ids do not change after the build.
 unsafe impl Sync for Dtor {}
 
-// SAFETY: Nobody writes to the set, nor to the list of ids, after the module is linked.
+// SAFETY: The list of ids does not change after the build. `registered` is atomic, and the other
+// fields do not change.
 unsafe impl Sync for KfuncSet {}
 
 impl KfuncSet {
-    /// Makes a set of its parts. For the code that `kfunc_set!` generates.
+    /// Makes a set. For the code that `kfunc_set!` generates.
     ///
     /// # Safety
     ///
-    /// The arguments must be as the invariants of the type say.
+    /// `ids` and `prog_types` must fulfil the invariants of [`KfuncSet`].
     #[doc(hidden)]
     pub const unsafe fn from_raw(
         name: &'static str,
@@ -164,7 +166,7 @@ impl KfuncSet {
         dtors: &'static [Dtor],
         filter: bindings::btf_kfunc_filter_t,
     ) -> Self {
-        // INVARIANT: By the safety requirements.
+        // INVARIANT: The caller promises that `ids` and `prog_types` fulfil the invariants.
         Self {
             name,
             ids,
@@ -176,29 +178,38 @@ impl KfuncSet {
         }
     }
 
-    /// Lets BPF programs call the kfuncs of the set, once `module` is initialized.
+    /// Registers the set. BPF programs can call its kfuncs after the `init` of `module` returns.
     ///
-    /// Call it from the module's `init`. The kernel forgets the set with the module's BTF, when the
-    /// module is unloaded; there is nothing to undo. May sleep.
+    /// The `init` of `module` calls this function. The module does not undo the registration: the
+    /// kernel forgets the set when it unloads the module.
     ///
     /// # Errors
     ///
-    /// - [`EBUSY`]: the module is not being initialized. The kernel changes a module's sets only
-    ///   then, because no program can look at them.
-    /// - [`EEXIST`]: the set was registered before, or the kernel has a symbol with the name of a
-    ///   kfunc, perhaps one that BTF does not describe: programs would call that. The kernel log
-    ///   says which.
-    /// - [`EINVAL`]: the set is another module's, or the kernel refuses a kfunc. The kernel log
-    ///   names it if another one of that name exists; else the module's BTF does not describe it.
-    /// - [`ENOMEM`], [`E2BIG`]: no memory, or over 256 kfuncs for one type of program.
+    /// - [`EBUSY`]: the `init` of `module` is not running. The kernel changes the sets without a
+    ///   lock, so a module can register only during its `init`, while no program can use the sets.
+    /// - [`EEXIST`]: the set is registered already, or the kernel has a symbol with the name of a
+    ///   kfunc, which programs would call instead, also if the symbol is not in BTF. The kernel log
+    ///   names the set or the kfunc.
+    /// - [`EINVAL`]: the set belongs to another module, or the kernel rejects a kfunc. If the
+    ///   kernel or another module has a kfunc of the same name, the kernel log names it; otherwise
+    ///   the module's BTF does not describe the kfunc.
+    /// - [`ENOMEM`]: an allocation failed.
+    /// - [`E2BIG`]: over 256 kfuncs for one type of program.
+    ///
+    /// # Context
+    ///
+    /// May sleep.
+    ///
+    /// C: `register_btf_kfunc_id_set()` in [`include/linux/btf.h`](srctree/include/linux/btf.h).
     pub fn register(&'static self, module: &'static ThisModule) -> Result {
         init::check_owner(self, module)?;
-        // SAFETY: The entries have the layout of the C struct, and names with a NUL.
+        // SAFETY: `Entry` has the layout of `struct rust_bpf_symbol`, and each name ends with a
+        // NUL.
         to_result(unsafe {
             rust_bpf_helper_check_symbols(self.entries.as_ptr(), self.entries.len() as u32)
         })?;
         let _lock = init::Lock::in_init(module).inspect_err(|_| {
-            pr_err!("{}: register the set from the module's init\n", self.name);
+            pr_err!("{}: call register() from the module's init\n", self.name);
         })?;
         if self.registered.xchg(true, Relaxed) {
             pr_err!(
@@ -207,14 +218,17 @@ impl KfuncSet {
             );
             return Err(EEXIST);
         }
-        // SAFETY: This is the `init` of the module whose code this is.
+        // SAFETY: `Lock::in_init()` checked that `module`, which owns the set, is in its `init`.
         unsafe { self.register_for(module.as_ptr()) }?;
         Ok(())
     }
 
+    /// Registers the set for each type of programs, and then the destructors.
+    ///
     /// # Safety
     ///
-    /// To be called in the `init` of `owner`, whose set it is, or with a set of no functions.
+    /// The caller must be in the `init` of `owner`, and `owner` must own the set; or the list of
+    /// the set must have no functions.
     unsafe fn register_for(&self, owner: *mut bindings::module) -> Result {
         let set = bindings::btf_kfunc_id_set {
             owner,
@@ -222,9 +236,9 @@ impl KfuncSet {
             filter: self.filter,
         };
         for &prog_type in self.prog_types {
-            // SAFETY: By the type invariants, `ids` is a list of kfuncs of the module, and this is
-            // its `init`, as the function demands. It copies what it needs and does not write to
-            // the list.
+            // SAFETY: By the type invariants, `ids` is a list of kfuncs of the module. The caller
+            // promises that the module is in its `init`, as the function requires. The function
+            // copies the list and does not write to it.
             let ret = unsafe { bindings::register_btf_kfunc_id_set(prog_type as u32, &set) };
             to_result(ret).inspect_err(|err| self.explain(*err))?;
         }
@@ -238,11 +252,11 @@ impl KfuncSet {
         }
         let mut dtors = KVec::with_capacity(self.dtors.len(), GFP_KERNEL)?;
         for dtor in self.dtors {
-            // SAFETY: `DTOR` leads to such a struct, which does not change.
+            // SAFETY: `DTOR` points to a `struct btf_id_dtor_kfunc`, which does not change.
             dtors.push(unsafe { dtor.0.read() }, GFP_KERNEL)?;
         }
-        // SAFETY: As for the set. The ids are those of structs and functions of the module, by
-        // the safety requirements of `BtfObject`. The function copies them.
+        // SAFETY: The module is in its `init`. By the safety requirements of `BtfObject`, the ids
+        // are those of structs and functions of the module. The function copies the ids.
         to_result(unsafe {
             bindings::register_btf_id_dtor_kfuncs(dtors.as_ptr(), dtors.len() as u32, owner)
         })
@@ -251,8 +265,8 @@ impl KfuncSet {
     fn explain(&self, err: Error) {
         if err == EINVAL {
             pr_err!(
-                "{}: the kernel refused a kfunc: its name is taken (see above), or the module was \
-                 built without scripts/pahole, which writes its BTF\n",
+                "{}: the kernel rejected a kfunc: its name is taken (the line before names the \
+                 owner), or the build did not use scripts/pahole, which writes the module's BTF\n",
                 self.name
             );
         }
@@ -266,14 +280,15 @@ impl KfuncSet {
 pub struct Prog(Opaque<bindings::bpf_prog>);
 
 impl Prog {
-    /// For the code that `kfunc_set!` generates.
+    /// Makes a reference to a program. For the code that `kfunc_set!` generates.
     ///
     /// # Safety
     ///
     /// `prog` must be valid for `'a`.
     #[doc(hidden)]
     pub unsafe fn from_raw<'a>(prog: *const bindings::bpf_prog) -> &'a Self {
-        // SAFETY: By the safety requirements; `Prog` is transparent.
+        // SAFETY: The caller promises that `prog` is valid for `'a`. `Prog` has the layout of
+        // `struct bpf_prog`: it is `repr(transparent)`.
         unsafe { &*prog.cast() }
     }
 
@@ -281,11 +296,11 @@ impl Prog {
         self.0.get()
     }
 
-    /// Its instructions, while the verifier looks at it.
+    /// Returns the instructions of the program. For callbacks of the verifier.
     pub(crate) fn insns(&self) -> &[bindings::bpf_insn] {
         let prog = self.0.get();
-        // SAFETY: The program is valid. Its instructions follow it, and are not changed while the
-        // caller looks at them, in a callback of the verifier.
+        // SAFETY: The program is valid. The instructions are at the end of `struct bpf_prog`. The
+        // verifier does not change them while it runs the callback that calls this function.
         unsafe {
             core::slice::from_raw_parts(
                 core::ptr::addr_of!((*prog).__bindgen_anon_2).cast(),
@@ -294,28 +309,29 @@ impl Prog {
         }
     }
 
-    /// Its name, as its author gave it; it may be cut off after 15 bytes.
+    /// Returns the name that the loader gave the program: at most 15 bytes. libbpf cuts off a
+    /// longer name.
     pub fn name(&self) -> &CStr {
-        // SAFETY: The program and its auxiliary part are valid. The name is set before the program
-        // is verified, and does not change after that.
+        // SAFETY: The program and its `struct bpf_prog_aux` are valid. The kernel sets the name
+        // before it verifies the program, and does not change the name later.
         let name: &[u8] = unsafe { &*core::ptr::addr_of!((*(*self.0.get()).aux).name) };
         CStr::from_bytes_until_nul(name).unwrap_or_default()
     }
 
-    /// Whether it is a program of this type.
+    /// Returns whether the program has the type `prog_type`.
     pub fn is(&self, prog_type: ProgType) -> bool {
         // SAFETY: The program is valid, and its type does not change.
         unsafe { (*self.0.get()).type_ == prog_type as u32 }
     }
 
-    /// Whether it may sleep.
+    /// Returns whether the program may sleep.
     pub fn is_sleepable(&self) -> bool {
-        // SAFETY: The program is valid. The verifier sets this before it looks at calls.
+        // SAFETY: The program is valid. The verifier sets the field before it checks calls.
         unsafe { (*self.0.get()).sleepable() != 0 }
     }
 }
 
-/// Whether two names are the same. For the code that the macros generate.
+/// Returns whether two names are the same. For the code that the macros generate.
 #[doc(hidden)]
 pub const fn are_equal(one: &CStr, other: &CStr) -> bool {
     let (mut one, mut other) = (one.to_bytes(), other.to_bytes());
@@ -359,12 +375,12 @@ mod tests {
         }, //
     };
 
-    /// Something that programs hold references to.
+    /// A type of objects.
     #[derive(BtfType)]
     #[btf(object, name = "bpf_kunit_member")]
     struct Member;
 
-    // One function for each flag, and some for more than one. None of them is called.
+    // One kfunc for each flag, and some kfuncs with several flags. The tests do not call them.
 
     #[kfunc]
     fn bpf_kunit_plain(value: u32) -> u32 {
@@ -437,7 +453,7 @@ mod tests {
         T::FLAGS
     }
 
-    /// The flags of each function, and what they must be.
+    /// The flags of each kfunc, and the expected flags.
     const FLAGS: &[(u32, u32)] = &[
         (flags::<bpf_kunit_plain>(), 0),
         (flags::<bpf_kunit_sleepable>(), KF_SLEEPABLE),
@@ -516,7 +532,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_come_from_signatures() {
+    fn a_signature_gives_the_flags() {
         for (flags, expected) in FLAGS {
             assert_eq!(flags, expected);
         }
@@ -524,7 +540,7 @@ mod tests {
 
     #[test]
     fn a_set_is_a_list_of_ids_and_flags() {
-        // SAFETY: By the type invariants, `ids` is such a list, to which nobody writes.
+        // SAFETY: By the type invariants, `ids` points to a list, which does not change.
         let (set, pairs) = unsafe {
             let set = &*SET.ids;
             (set, set.pairs.as_slice(set.cnt as usize))
@@ -532,7 +548,7 @@ mod tests {
 
         assert_eq!(set.flags, BTF_SET8_KFUNCS);
         assert_eq!(pairs.len(), FLAGS.len());
-        // The step that looks the ids up sorts by them, and takes the flags along.
+        // `resolve_btfids` sorts the pairs by id, and moves the flags with the ids.
         assert!(pairs.iter().all(|pair| pair.id != 0));
         assert!(pairs.is_sorted_by(|one, next| one.id < next.id));
         for (_, flags) in FLAGS {
@@ -541,12 +557,12 @@ mod tests {
     }
 
     #[test]
-    fn objects_have_a_destructor() -> Result {
+    fn a_set_has_a_destructor_for_each_object_type() -> Result {
         let [Dtor(dtor)] = SET.dtors else {
             return Err(EINVAL);
         };
         assert_eq!(*dtor, Member::DTOR);
-        // SAFETY: It leads to such a struct, to which nobody writes.
+        // SAFETY: `DTOR` points to a `struct btf_id_dtor_kfunc`, which does not change.
         let dtor = unsafe { &**dtor };
         assert!(dtor.btf_id != 0);
         assert!(dtor.kfunc_btf_id != 0);
@@ -558,7 +574,7 @@ mod tests {
     fn a_set_is_registered_once_for_each_hook() {
         use ProgType::*;
 
-        // The first of each group in `bpf_prog_type_to_kfunc_hook()`.
+        // The first type of each group in `bpf_prog_type_to_kfunc_hook()`.
         let hooks = [
             Any,
             CgroupDevice,
@@ -577,64 +593,66 @@ mod tests {
         assert!(SET.prog_types == hooks);
     }
 
-    /// A list of one pair, or of none: count, flags, id and its flags.
+    /// A list with at most one pair: the count, the flags, the id of the pair, the flags of the
+    /// pair.
     struct List([u32; 4]);
 
     static EMPTY: List = List([0, BTF_SET8_KFUNCS, 0, 0]);
-    /// The first type in BTF is an integer.
+    /// The id of a type that is no function: the first type in BTF is an integer.
     static NO_FUNCTION: List = List([1, BTF_SET8_KFUNCS, 1, 0]);
     static UNRESOLVED: List = List([1, BTF_SET8_KFUNCS, 0, 0]);
 
     const fn set_of(list: &'static List, prog_types: &'static [ProgType]) -> KfuncSet {
-        // SAFETY: It is such a list, and names no functions. Types may share a set if it is empty.
+        // SAFETY: `list` has the layout of `struct btf_id_set8`, and names no functions. For a list
+        // without functions, types in `prog_types` may share a set.
         unsafe { KfuncSet::from_raw("SET", list.0.as_ptr().cast(), &[], prog_types, &[], None) }
     }
 
     #[test]
-    fn the_kernel_has_a_hook_for_each_type() {
+    fn the_kernel_has_a_hook_for_each_prog_type() {
         static SET: KfuncSet = set_of(&EMPTY, ALL);
 
-        // SAFETY: There are no functions in it.
+        // SAFETY: The list of the set has no functions.
         assert_eq!(unsafe { SET.register_for(core::ptr::null_mut()) }, Ok(()));
     }
 
     #[test]
-    fn what_is_no_function_is_refused() {
+    fn the_kernel_rejects_an_id_that_is_no_function() {
         static FIRST: KfuncSet = set_of(&UNRESOLVED, &[ProgType::Syscall]);
         static SECOND: KfuncSet = set_of(&NO_FUNCTION, &[ProgType::Syscall]);
 
         for set in [&FIRST, &SECOND] {
-            // SAFETY: What is in it is no function.
+            // SAFETY: The list of the set has no functions.
             let result = unsafe { set.register_for(core::ptr::null_mut()) };
             assert_eq!(result, Err(EINVAL));
         }
     }
 
     #[test]
-    fn a_module_registers_once_from_its_init() {
+    fn a_module_registers_a_set_once_from_its_init() {
         let register = |module| SET.register(module).err();
         assert_eq!(register(&kunit::LIVE), Some(EBUSY));
-        // The kernel says that it has no BTF of such a module, and does not mind.
+        // The kernel finds no BTF of this module, logs that, and returns no error.
         assert_eq!(register(&kunit::COMING), None);
         assert_eq!(register(&kunit::COMING), Some(EEXIST));
         assert_eq!(register(&kunit::GOING), Some(EBUSY));
     }
 
     #[test]
-    fn no_kfunc_has_the_name_of_a_symbol_of_the_kernel() {
+    fn a_kfunc_with_the_name_of_a_kernel_symbol_is_eexist() {
         fn check(name: &CStr, function: *const core::ffi::c_void) -> Result {
             let entry = Entry {
                 name: name.as_char_ptr(),
                 function,
             };
-            // SAFETY: There is one entry.
+            // SAFETY: `entry` is one valid entry.
             to_result(unsafe { rust_bpf_helper_check_symbols(&entry, 1) })
         }
 
         let entry = bpf_kunit_plain::ENTRY;
         assert_eq!(check(c"bpf_kunit_plain", entry), Ok(()));
         assert_eq!(check(c"bpf_kunit_nobody", entry), Ok(()));
-        // Another kfunc, a function of the kernel without BTF, and data.
+        // The names of another kfunc, of a kernel function without BTF, and of kernel data.
         assert_eq!(check(c"bpf_kunit_acquire", entry), Err(EEXIST));
         assert_eq!(check(c"bpf_jit_alloc_exec", entry), Err(EEXIST));
         assert_eq!(check(c"bpf_jit_limit", entry), Err(EEXIST));
@@ -648,9 +666,9 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_says_zero_or_eacces() -> Result {
+    fn a_filter_returns_zero_or_eacces() -> Result {
         let filter = SET.filter.ok_or(EINVAL)?;
-        // SAFETY: As far as the filter looks, these are valid programs.
+        // SAFETY: The fields that the filter reads are valid.
         let (xdp, other) = unsafe {
             (
                 filter(&program(ProgType::Xdp), 1),
@@ -663,7 +681,7 @@ mod tests {
     }
 
     #[test]
-    fn types_of_programs_have_numbers_in_uapi() {
+    fn prog_types_have_the_numbers_of_uapi() {
         // In the order of `ALL`.
         let numbers = [
             0, 15, 8, 9, 18, 25, 23, 2, 29, 10, 11, 19, 12, 32, 7, 17, 4, 3, 14, 13, 1, 27, 31, 5,
@@ -673,10 +691,10 @@ mod tests {
     }
 
     #[test]
-    fn a_program_says_what_it_is() {
+    fn a_program_has_a_type_and_a_sleepable_flag() {
         for &prog_type in ALL {
             let mut raw = program(prog_type);
-            // SAFETY: As far as it is looked at, this is a valid program.
+            // SAFETY: The fields that `Prog` reads are valid.
             let prog = unsafe { Prog::from_raw(&raw) };
             assert!(ALL
                 .iter()
@@ -684,7 +702,7 @@ mod tests {
             assert!(!prog.is_sleepable());
 
             raw.set_sleepable(1);
-            // SAFETY: As above.
+            // SAFETY: The fields that `Prog` reads are valid.
             assert!(unsafe { Prog::from_raw(&raw) }.is_sleepable());
         }
     }

@@ -2,11 +2,15 @@
 
 //! Types that Rust and BPF programs share.
 //!
-//! BPF programs know types by BTF. A type of the kernel has it already; one that only Rust knows
-//! gets it from `#[derive(BtfType)]`, which describes its fields to the BTF step of the build:
+//! BPF programs find types in BTF. A type of the kernel is in the kernel's BTF. For a type of Rust,
+//! `#[derive(BtfType)]` describes the fields to the BTF step of the build, which adds the type to
+//! the BTF of the module:
 //!
-//! ```ignore
-//! /// A limit and what is left of it. `struct bpf_quota` for BPF programs.
+//! ```
+//! # use bpf::prelude::*;
+//! # use kernel::prelude::*;
+//! #
+//! /// A limit and the amount that is left. BPF programs see `struct bpf_quota`.
 //! #[derive(BtfType, FromBytes, IntoBytes)]
 //! #[btf(name = "bpf_quota")]
 //! #[repr(C)]
@@ -15,18 +19,23 @@
 //!     left: u64,
 //! }
 //!
-//! /// Takes one off @quota and returns what is left.
+//! /// Writes @quota, reduced by one, to @out.
 //! #[kfunc]
-//! fn bpf_quota_take(quota: In<Quota>, out: Out<'_, Quota>) -> Result<()> { ... }
+//! fn bpf_quota_take(quota: In<Quota>, mut out: Out<'_, Quota>) -> Result {
+//!     let limit = quota.limit;
+//!     let left = quota.left.checked_sub(1).ok_or(ENOSPC)?;
+//!     out.write(Quota { limit, left });
+//!     Ok(())
+//! }
 //! ```
 //!
-//! A struct or union must be `repr(C)`, an enum must say its integer (`repr(u32)`), and every field
-//! must be a [`BtfType`]: integers, `bool`, arrays, and other such types. The name in BTF is the
-//! one that `#[btf(name = "...")]` gives, else the Rust name in snake case. A type whose name is
-//! taken, with another layout, stops the build.
+//! A struct or union must be `repr(C)`, an enum must name its integer type (`repr(u32)`), and the
+//! type of every field must be a [`BtfType`]: an integer, `bool`, an array, or a type with the
+//! derive. `#[btf(name = "...")]` gives the name in BTF; without it, the name is the Rust name in
+//! snake case. The build fails if BTF has a type of the same name with another layout.
 //!
-//! This module is about data without an identity. For things with one, which BPF programs hold
-//! references to, see [`object`](crate::object).
+//! This module handles plain data, which is copied. It does not handle objects to which BPF
+//! programs hold references: see [`object`](crate::object).
 
 use crate::{
     contract::Contract,
@@ -53,25 +62,26 @@ use kernel::{
     sync::atomic::Atomic, //
 };
 
-/// A type that has a name in BTF.
+/// A type that is in BTF.
 ///
 /// # Safety
 ///
-/// `BTF` must name a type with the layout of this one: one of the kernel, or one that `DECLARATION`
-/// declares. `SCALARS` must be true of it.
+/// `BTF` must name a type with the layout of `Self`: a type of the kernel, or the type that
+/// `DECLARATION` declares. `SCALARS` must be correct for `Self`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no type in BTF",
     label = "use an integer, `bool`, an array, or a type with `#[derive(BtfType)]`"
 )]
 pub unsafe trait BtfType {
-    /// The type, in the language of `scripts/rust-btf`.
+    /// The name of the type, in the language of `scripts/rust-btf`.
     const BTF: &'static str;
 
-    /// Its declaration in that language, or nothing if there is none to make.
+    /// The declaration of the type in that language; empty if the kernel's BTF has the type.
     const DECLARATION: &'static str = "";
 
-    /// The levels of structs in it if it is made of nothing but scalars, as
-    /// `__btf_type_is_scalar_struct()` in `kernel/bpf/verifier.c` has it; else [`None`].
+    /// The number of nested levels of structs if all fields are scalars; [`None`] if not.
+    ///
+    /// The rules are those of `__btf_type_is_scalar_struct()` in `kernel/bpf/verifier.c`.
     const SCALARS: Option<u32>;
 }
 
@@ -93,7 +103,8 @@ scalar! {
 
 macro_rules! atomic {
     ($($ty:ty),* $(,)?) => {$(
-        // SAFETY: An atomic has the layout of what is in it. Programs read it as C code does.
+        // SAFETY: An atomic has the layout of the integer in it. Programs read the integer as C
+        // code does.
         unsafe impl BtfType for Atomic<$ty> {
             const BTF: &'static str = <$ty as BtfType>::BTF;
             const SCALARS: Option<u32> = Some(0);
@@ -103,22 +114,22 @@ macro_rules! atomic {
 
 atomic!(u32, u64, i32, i64);
 
-/// A type of fields that programs may write while Rust code uses them.
+/// A type of fields that programs can write while Rust code uses the fields.
 ///
 /// # Safety
 ///
-/// Whatever bytes a program stores must be a value, at any time and from any CPU, in one access or
-/// in several.
+/// All bytes that a program can store must be a valid value, also if several CPUs store at the same
+/// time, and if a store takes several accesses.
 #[diagnostic::on_unimplemented(
     message = "programs cannot write a `{Self}`",
-    label = "programs write whenever they like; use `Atomic<u32>`, or one of `u64`, `i32`, `i64`"
+    label = "a program can write the field at any time; use an `Atomic` of `u32`, `u64`, `i32` or `i64`"
 )]
 pub unsafe trait Writable: BtfType {}
 
 macro_rules! writable {
     ($($ty:ty),* $(,)?) => {$(
-        // SAFETY: Any bytes are a number, and Rust code reads the field by the kernel's atomics,
-        // for which stores of C code are what those of programs are.
+        // SAFETY: All bytes are a valid integer. Rust code reads the field with the kernel's
+        // atomics, which allow concurrent stores of programs as they allow those of C code.
         unsafe impl Writable for Atomic<$ty> {}
     )*};
 }
@@ -129,11 +140,11 @@ impl<T: BtfType, const N: usize> Array<T, N> {
     const TEXT: Composed = Composed::new(&["[", Number::<N>::TEXT, "]", T::BTF]);
 }
 
-/// Carries the text of an array's type.
+/// Holds the text of an array type.
 struct Array<T, const N: usize>(PhantomData<T>);
 
-// SAFETY: The text says the same in the language of the BTF step. The verifier takes an array of
-// scalars for a scalar, if it is not empty, and does not look into an array of structs.
+// SAFETY: The text is the array type in the language of the BTF step. For the verifier, an array of
+// scalars that is not empty is a scalar, and an array of structs is not.
 unsafe impl<T: BtfType, const N: usize> BtfType for [T; N] {
     const BTF: &'static str = {
         let text: &'static Composed = &Array::<T, N>::TEXT;
@@ -145,7 +156,8 @@ unsafe impl<T: BtfType, const N: usize> BtfType for [T; N] {
     };
 }
 
-/// The levels of a struct with such fields. For the code that `#[derive(BtfType)]` generates.
+/// Returns `BtfType::SCALARS` of a struct. `fields` are the values of its fields. For the code that
+/// `#[derive(BtfType)]` generates.
 #[doc(hidden)]
 pub const fn scalars(fields: &[Option<u32>]) -> Option<u32> {
     let mut levels: u32 = 0;
@@ -158,7 +170,7 @@ pub const fn scalars(fields: &[Option<u32>]) -> Option<u32> {
         }
         rest = others;
     }
-    // The verifier looks at four levels.
+    // The verifier accepts at most four levels.
     if levels >= 4 {
         None
     } else {
@@ -166,13 +178,13 @@ pub const fn scalars(fields: &[Option<u32>]) -> Option<u32> {
     }
 }
 
-/// The same for a union, which the verifier never takes for scalars.
+/// Returns `BtfType::SCALARS` of a union: for the verifier, no union is a struct of scalars.
 #[doc(hidden)]
 pub const fn union_scalars(_fields: &[Option<u32>]) -> Option<u32> {
     None
 }
 
-/// Carries the text of a pointer to a type.
+/// Holds the text of the pointer to a type.
 pub(crate) struct Pointer<T: ?Sized>(PhantomData<T>);
 
 impl<T: BtfType> Pointer<T> {
@@ -183,29 +195,29 @@ impl<T: BtfType> Pointer<T> {
     };
 }
 
-/// Why the verifier does not take memory of the size of a type.
+/// Returns why the verifier does not accept memory for a `T`; empty if it does.
 const fn refused<T: BtfType>() -> &'static str {
     if matches!(T::BTF.as_bytes(), [b'[', ..]) {
         "the verifier does not accept memory for an array; put it into a struct, or take `&[u8]` or \
          `&mut [u8]`"
     } else if T::SCALARS.is_none() {
-        "the verifier accepts memory only for a type of scalars, in at most four levels of structs, \
-         and no unions"
+        "the verifier accepts memory only for a type of scalars, with at most four levels of \
+         structs and without unions"
     } else {
         ""
     }
 }
 
-/// An argument that the program passes by pointer and the function gets by value.
+/// An argument that the program passes by pointer and the kfunc gets by value.
 ///
-/// The program may pass any memory of at least the size of `T`. As it may be changed by others at
-/// any time, it is copied before the function runs; then it is the function's own.
+/// The program may pass any memory of at least the size of `T`. Other CPUs can change the memory at
+/// any time, so the crate copies the value before the kfunc runs.
 ///
 /// C: `struct t *arg`, for a struct of scalars.
 pub struct In<T>(T);
 
 impl<T> In<T> {
-    /// The value.
+    /// Returns the value.
     pub fn into_inner(self) -> T {
         self.0
     }
@@ -221,7 +233,7 @@ impl<T> Deref for In<T> {
 
 // SAFETY: For a pointer to a struct of scalars, the verifier accepts memory of the struct's size
 // that the program may read and write, or a trusted pointer to such a struct of the kernel
-// (`KF_ARG_PTR_TO_BTF_ID` and its fall-through in `check_kfunc_args()`). Either can be read.
+// (`KF_ARG_PTR_TO_BTF_ID` and its fall-through in `check_kfunc_args()`). Both are valid for reads.
 unsafe impl<T: BtfType + FromBytes> KfuncArg for In<T> {
     const CONTRACT: Contract = Contract::value(Pointer::<T>::TEXT).refused(refused::<T>());
     type Value<'a> = In<T>;
@@ -236,33 +248,35 @@ unsafe impl<T: BtfType + FromBytes> KfuncArg for In<T> {
     ) -> R {
         let from = passed.register() as *const u8;
         let mut value = core::mem::MaybeUninit::<T>::uninit();
-        // SAFETY: The memory is valid for reads of the size of `T`, and `value` for writes.
+        // SAFETY: The verifier checked that `from` is valid for reads of the size of `T`. `value`
+        // is valid for writes, and is a new variable, so they do not overlap.
         unsafe { fetch(value.as_mut_ptr().cast(), from, size_of::<T>()) };
-        // SAFETY: All bytes were written, and any bytes are a `T`.
+        // SAFETY: `fetch()` wrote all bytes, and all bytes are a valid `T`, which is `FromBytes`.
         function(Self(unsafe { value.assume_init() }))
     }
 }
 
-/// An argument to which the function writes a value.
+/// An argument to which the kfunc writes a value.
 ///
-/// The program may pass any memory of at least the size of `T`, whatever is in it. If the function
-/// does not write, nothing changes.
+/// The program may pass any memory of at least the size of `T`, with any content. If the kfunc does
+/// not call [`write`](Out::write), the memory does not change.
 ///
-/// C: `struct t *arg`, for a struct of scalars. Not `arg__uninit`: for memory, 7.3 takes that for a
-/// promise to write every byte (`bpf_kfunc_stack_access_bytes()`), forgets what the program wrote
-/// before, and then refuses the call because it checks for reading as well.
+/// C: `struct t *arg`, for a struct of scalars. The suffix `__uninit` does not work for memory: for
+/// the verifier of 7.3, it is a promise to write every byte (`bpf_kfunc_stack_access_bytes()`), so
+/// the verifier forgets the bytes that the program wrote before. The verifier then rejects the
+/// call, because it also checks that the program may read the memory.
 pub struct Out<'a, T> {
     data: NonNull<T>,
     _lent: PhantomData<&'a ()>,
 }
 
 impl<T: IntoBytes> Out<'_, T> {
-    /// Writes the value.
+    /// Writes `value` to the memory of the program. A second call replaces the value.
     #[inline]
     pub fn write(&mut self, value: T) {
-        // SAFETY: The verifier checked that the program may write so many bytes there, and they
-        // are not given up before the call returns. All bytes of `value` are initialized. The call
-        // is to the kernel's function, as for `In`.
+        // SAFETY: The verifier checked that the program may write that many bytes, and the program
+        // cannot release the memory before the call returns. All bytes of `value` are initialized.
+        // The kernel's memory model covers races with its own `memcpy()`.
         unsafe {
             bindings::memcpy(
                 self.data.as_ptr().cast(),
@@ -273,11 +287,11 @@ impl<T: IntoBytes> Out<'_, T> {
     }
 }
 
-// SAFETY: As for `In`, the memory may be read and written. It may be a field of an object that is
-// `Writable`, of which any bytes are a value; the object stays until the call ends. A trusted
-// pointer to a struct passes as well, and one into a struct that has such a struct in it. The struct
-// is the module's own, because the BTF step refuses one whose name the kernel has; no object has a
-// struct that programs know.
+// SAFETY: The verifier checks that the program may read and write the memory, as for `In`. The
+// memory can be a `Writable` field of an object, for which all bytes are a valid value; the object
+// stays until the call ends. The verifier also accepts a trusted pointer to a struct `T`, or to a
+// struct that contains a `T`. `T` is a struct of the module, because the BTF step rejects a struct
+// whose name the kernel has, and no object has a field of a struct type that programs know.
 unsafe impl<T: BtfType + IntoBytes> KfuncArg for Out<'_, T> {
     const CONTRACT: Contract = Contract::pointer(Pointer::<T>::TEXT).refused(refused::<T>());
     type Value<'a> = Out<'a, T>;
@@ -291,7 +305,7 @@ unsafe impl<T: BtfType + IntoBytes> KfuncArg for Out<'_, T> {
         _fail: impl FnOnce(Infallible) -> R,
     ) -> R {
         function(Out {
-            // SAFETY: The verifier does not accept null.
+            // SAFETY: The verifier rejects a null pointer for this argument.
             data: unsafe { NonNull::new_unchecked(passed.register() as *mut T) },
             _lent: PhantomData,
         })
@@ -308,7 +322,7 @@ mod tests {
         BtfType, //
     };
 
-    /// What a field is called, if a word of Rust is its name in C, and an array of arrays.
+    /// A field whose C name is a keyword of Rust, and an array of arrays.
     #[derive(BtfType, Clone, Copy, FromBytes, IntoBytes, PartialEq, Eq)]
     #[btf(name = "bpf_kunit_pair")]
     #[repr(C)]
@@ -317,7 +331,7 @@ mod tests {
         table: [[u8; 3]; 2],
     }
 
-    /// Without a name for BTF, and with gaps.
+    /// A struct with padding, and without `#[btf(name)]`.
     #[derive(BtfType)]
     #[repr(C, align(32))]
     struct BpfKunitGaps {
@@ -347,7 +361,7 @@ mod tests {
     #[btf(name = "bpf_kunit_level")]
     #[repr(i64)]
     enum Level {
-        // C has no way to write the number below.
+        // C cannot write the number below as a literal.
         Lowest = i64::MIN + 1,
         Low = -1,
         Highest = i64::MAX,
@@ -386,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn declarations_have_the_layout_of_the_compiler() {
+    fn a_declaration_has_the_layout_of_the_compiler() {
         assert_eq!(<Pair as BtfType>::BTF, "struct bpf_kunit_pair");
         assert_eq!(
             Pair::DECLARATION,
@@ -412,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn enums_have_their_numbers() {
+    fn an_enum_declaration_has_the_variant_numbers() {
         assert_eq!(
             Color::DECLARATION,
             "enum bpf_kunit_color 1 unsigned { \
@@ -431,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_become_enums_and_back() {
+    fn a_number_converts_to_an_enum_and_back() {
         for level in [Level::Lowest, Level::Low, Level::Highest] {
             assert_eq!(Level::try_from(level as i64), Ok(level));
             assert_eq!(level.into_abi(), level as i64);
@@ -449,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn the_verifier_looks_at_four_levels() {
+    fn a_struct_of_scalars_has_at_most_four_levels() {
         assert_eq!(u8::SCALARS, Some(0));
         assert_eq!(bool::SCALARS, Some(0));
         assert_eq!(Level::SCALARS, Some(0));
@@ -464,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn unions_and_empty_arrays_are_no_scalars() {
+    fn a_union_or_an_empty_array_is_no_scalar() {
         assert_eq!(<[u8; 1]>::SCALARS, Some(0));
         assert_eq!(<[[u8; 1]; 1]>::SCALARS, Some(0));
         assert_eq!(<[u8; 0]>::SCALARS, None);
@@ -478,7 +492,7 @@ mod tests {
     }
 
     #[test]
-    fn structs_are_passed_by_pointer() {
+    fn in_and_out_are_pointers_in_btf() {
         static IN: Composed = <In<Pair> as KfuncArg>::CONTRACT.describe("p", true);
         static OUT: Composed = <Out<'_, Pair> as KfuncArg>::CONTRACT.describe("p", true);
         assert_eq!(IN.text(), "p *struct bpf_kunit_pair");
@@ -487,11 +501,11 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_in_is_a_copy() {
-        // A program may pass memory that is not aligned.
+    fn in_copies_the_memory_of_the_program() {
+        // A program may pass memory without alignment.
         let mut memory = [9_u8, 1, 2, 3, 4, 5, 6, 7, 8, 9];
         let register = memory[1..].as_ptr() as u64;
-        // SAFETY: The eight bytes are there.
+        // SAFETY: `register` points to eight valid bytes.
         let pair = unsafe { receive::<In<Pair>, _>(register, |pair| pair) };
         memory.fill(0);
 
@@ -505,7 +519,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_out_is_what_was_written_last() {
+    fn out_keeps_the_value_of_the_last_write() {
         const BEFORE: [u8; 10] = [9; 10];
         let mut memory = BEFORE;
         let register = memory[1..].as_mut_ptr() as u64;
@@ -518,10 +532,10 @@ mod tests {
             out.write(pair(1));
             out.write(pair(2));
         };
-        // SAFETY: The eight bytes are there, and nobody else looks at them.
+        // SAFETY: `register` points to eight valid bytes, and no other code accesses them.
         unsafe { receive::<Out<'_, Pair>, _>(register, |_| ()) };
         assert_eq!(memory, BEFORE);
-        // SAFETY: The eight bytes are there, and nobody else looks at them.
+        // SAFETY: `register` points to eight valid bytes, and no other code accesses them.
         unsafe { receive::<Out<'_, Pair>, _>(register, write) };
         assert_eq!(memory, [9, 2, 2, 2, 2, 2, 2, 2, 2, 9]);
     }

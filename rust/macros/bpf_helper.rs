@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `bpf_helper!`: its syntax, and the code it becomes.
+//! The syntax and the code generation of `bpf_helper!`.
+//!
+//! The macro generates a function with the calling convention of BPF helpers, and the static that
+//! describes it. It does not check that a subsystem lists the helper.
 
 use proc_macro2::TokenStream;
 use quote::{
@@ -94,8 +97,7 @@ pub(crate) fn expand(call: BpfHelper) -> Result<TokenStream> {
         return Err(Error::new(
             arg.name.span(),
             format!(
-                "{name}: a function that BPF calls has up to five arguments; put some of them into \
-                 an object"
+                "{name}: a BPF helper has at most five arguments; put some of them into an object"
             ),
         ));
     }

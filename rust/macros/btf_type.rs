@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Code generation for `#[derive(BtfType)]`.
+//!
+//! The macro generates the declaration of a type for the BTF step, and for an object also the
+//! destructor. It does not check the types of fields: trait bounds and assertions in the generated
+//! code do that.
 
 use crate::{
     kfunc,
@@ -37,14 +41,14 @@ use syn::{
     Result, //
 };
 
-/// What `#[btf(...)]` on a type says.
+/// The options in `#[btf(...)]` on a type.
 #[derive(Default)]
 struct Options {
-    /// An object that is counted, of which only marked fields are in BTF.
+    /// The type has a reference count, and only fields with `#[btf]` are in BTF.
     object: bool,
     /// The name in BTF.
     name: Option<LitStr>,
-    /// How many objects can be found by a key.
+    /// The number of objects that kfuncs can find by a key.
     registry: Option<LitInt>,
 }
 
@@ -53,7 +57,7 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
     if !input.generics.params.is_empty() {
         return Err(Error::new(
             input.generics.span(),
-            format!("{name}: a type with parameters is many types; BTF has a name for one"),
+            format!("{name}: BTF has no generic types; remove the parameters"),
         ));
     }
     let options = options(&input.attrs)?;
@@ -68,11 +72,11 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
         }
         _ if options.object => Err(Error::new(
             name.span(),
-            format!("{name}: an object is a struct"),
+            format!("{name}: an object must be a struct"),
         )),
         _ if options.registry.is_some() => Err(Error::new(
             name.span(),
-            format!("{name}: only objects can be found by a key; write `#[btf(object, ...)]`"),
+            format!("{name}: only objects have a registry; write `#[btf(object, ...)]`"),
         )),
         Data::Struct(data) => {
             require_repr_c(&input, "struct")?;
@@ -103,7 +107,7 @@ fn options(attrs: &[Attribute]) -> Result<Options> {
                 if syn::parse_str::<Ident>(&name.value()).is_err() {
                     return Err(Error::new(
                         name.span(),
-                        "the name of a type in C is an identifier",
+                        "the name of a type in C must be an identifier",
                     ));
                 }
                 options.name = Some(name);
@@ -113,7 +117,7 @@ fn options(attrs: &[Attribute]) -> Result<Options> {
                 Ok(())
             } else {
                 Err(meta.error(
-                    "`#[btf]` has the options `object`, `registry = 64` and `name = \"...\"`",
+                    "the options of `#[btf]` are `object`, `registry = 64` and `name = \"...\"`",
                 ))
             }
         })?;
@@ -121,13 +125,13 @@ fn options(attrs: &[Attribute]) -> Result<Options> {
     Ok(options)
 }
 
-/// The words in `#[repr(...)]`.
+/// Returns the words in `#[repr(...)]`.
 fn repr(attrs: &[Attribute]) -> Result<Vec<Ident>> {
     let mut words = Vec::new();
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("repr")) {
         attr.parse_nested_meta(|meta| {
             words.extend(meta.path.get_ident().cloned());
-            // The number of `align(...)`.
+            // The number in `align(...)`.
             if meta.input.peek(syn::token::Paren) {
                 let content;
                 syn::parenthesized!(content in meta.input);
@@ -146,7 +150,7 @@ fn require_repr_c(input: &DeriveInput, what: &str) -> Result<()> {
     Err(Error::new(
         input.ident.span(),
         format!(
-            "{}: the compiler may arrange the fields of a {what} as it likes; add `#[repr(C)]`",
+            "{}: the compiler can choose any offsets for the fields of a {what}; add `#[repr(C)]`",
             input.ident
         ),
     ))
@@ -157,18 +161,18 @@ fn named<'a>(name: &Ident, fields: &'a Fields) -> Result<Vec<&'a Field>> {
         Fields::Named(fields) if !fields.named.is_empty() => Ok(fields.named.iter().collect()),
         _ => Err(Error::new(
             name.span(),
-            format!("{name}: BTF knows fields by name; name at least one"),
+            format!("{name}: a field in BTF has a name; use a struct with a named field"),
         )),
     }
 }
 
-/// The parts of a declaration's members: name, offset and type of each, behind what comes first.
+/// Appends the members of a declaration to `parts`: the name, offset and type of each.
 fn members(name: &Ident, fields: &[&Field], parts: &mut Vec<TokenStream>) -> Result<()> {
     for (index, field) in fields.iter().enumerate() {
         let Some(ident) = &field.ident else {
             return Err(Error::new(
                 field.span(),
-                format!("{name}: BTF knows fields by name; name those that programs read"),
+                format!("{name}: a field in BTF has a name; use a struct with named fields"),
             ));
         };
         let ty = &field.ty;
@@ -188,12 +192,12 @@ fn size(name: &Ident) -> TokenStream {
     quote! { ::bpf::describe::Number::<{ ::core::mem::size_of::<#name>() }>::TEXT }
 }
 
-/// `BtfType` for a type, and its declaration in the object file.
+/// Generates the `BtfType` implementation of a type, and its declaration in the object file.
 fn implement(name: &Ident, btf: &str, parts: &[TokenStream], scalars: TokenStream) -> TokenStream {
     let entry = modinfo::entry(&[quote! { <#name as ::bpf::BtfType>::DECLARATION }]);
     quote! {
-        // SAFETY: The declaration is made of the layout that the compiler chose, and the types of
-        // the fields are what they say.
+        // SAFETY: The declaration has the size and the offsets that the compiler chose, and the BTF
+        // type of each field.
         unsafe impl ::bpf::BtfType for #name {
             const BTF: &'static str = #btf;
             const DECLARATION: &'static str = {
@@ -245,7 +249,7 @@ fn enumeration(input: &DeriveInput, btf_name: &str, data: &DataEnum) -> Result<T
     else {
         return Err(Error::new(
             name.span(),
-            format!("{name}: the compiler may choose the size of an enum; add `#[repr(u32)]`"),
+            format!("{name}: the compiler can choose the size of an enum; add `#[repr(u32)]`"),
         ));
     };
     if let Some(variant) = data
@@ -303,7 +307,8 @@ fn enumeration(input: &DeriveInput, btf_name: &str, data: &DataEnum) -> Result<T
             }
         }
 
-        // SAFETY: The verifier concludes nothing about a returned scalar but its size.
+        // SAFETY: For a returned scalar, the verifier knows only the size, which is that of the
+        // BTF type.
         unsafe impl ::bpf::kfunc::KfuncRet for #name {
             type Abi = #repr;
             const BTF: &'static str = #btf;
@@ -316,10 +321,13 @@ fn enumeration(input: &DeriveInput, btf_name: &str, data: &DataEnum) -> Result<T
     })
 }
 
-/// A struct of which programs hold references: the fields that are marked, and a last member that
-/// is no scalar, so that no memory of a program passes for it. Its elements are neither integers nor
-/// structs: the verifier would take the struct for one with a flexible array, and let programs read
-/// at any offset behind it (`btf_struct_walk()`).
+/// Generates the code for an object: a struct to which programs hold references.
+///
+/// The struct in BTF has the fields with `#[btf]`, and a last member `__opaque`, an empty array of
+/// pointers. This member is no scalar, so the verifier does not accept memory of a program for the
+/// struct. The elements are neither integers nor structs: otherwise `__opaque` would be a flexible
+/// array for the verifier, and programs could read at any offset after the struct
+/// (`btf_struct_walk()`).
 fn object(
     input: &DeriveInput,
     btf_name: &str,
@@ -337,7 +345,7 @@ fn object(
         if let (Access::Write, Some(ident)) = (access, &field.ident) {
             let ty = &field.ty;
             writable.push(quote_spanned! { ty.span() =>
-                // SAFETY: The field is there, and has this type.
+                // SAFETY: The struct has a field of this type at this offset.
                 unsafe {
                     ::bpf::object::Field::new::<#ty>(::core::mem::offset_of!(#name, #ident))
                 }
@@ -355,8 +363,8 @@ fn object(
     let scalars = shown.iter().map(|field| {
         let ty = &field.ty;
         let why = format!(
-            "{name}: programs may read scalars and arrays of scalars; a struct in an object could be \
-             passed where a kfunc takes such a struct"
+            "{name}: a field for programs must be a scalar or an array of scalars; a program could \
+             pass a struct in an object to a kfunc that takes this struct"
         );
         quote_spanned! { ty.span() =>
             const _: () = ::core::assert!(
@@ -366,7 +374,7 @@ fn object(
         }
     });
 
-    // A map finds it by its name among those of all modules.
+    // The kernel finds the destructor by its name, which must be unique among all modules.
     let dtor = format!("bpf_dtor_{}_{btf_name}", module_and_hash());
     let describe = kfunc::describe(
         "kfunc",
@@ -395,19 +403,21 @@ fn object(
         const _: () = {
             /// # Safety
             ///
-            /// To be called by the kernel when a map with a reference to the object goes away.
+            /// The caller must be the kernel, and must own a reference to `object`, which it had in
+            /// a map value.
             #[export_name = #dtor]
             unsafe extern "C" fn dtor(object: *mut ::core::ffi::c_void) {
-                // SAFETY: By the safety requirements; the reference is the map's.
+                // SAFETY: The caller promises that it owns a reference to `object`.
                 unsafe { ::bpf::object::drop_reference::<#name>(object) };
             }
         };
 
         #describe
 
-        // SAFETY: The fields in the declaration are scalars, as was asserted, and `__opaque` is
-        // not. The ids are those of the struct and of the function above. The fields are its own.
-        // The static is beside the type.
+        // SAFETY: The assertions above check that the fields in the declaration are scalars, and
+        // `__opaque` is no scalar. `DTOR` has the ids of the struct and of the function above.
+        // `WRITABLE` lists fields of this struct. `RECLAIM` is a static of the module that defines
+        // the type.
         unsafe impl ::bpf::object::BtfObject for #name {
             const DTOR: *const ::kernel::bindings::btf_id_dtor_kfunc =
                 ::core::ptr::addr_of!(#module::IDS);
@@ -423,10 +433,10 @@ fn object(
     })
 }
 
-/// The places where objects can be found.
+/// Generates the registry of a type of objects.
 fn registered(name: &Ident, places: &LitInt) -> TokenStream {
     quote_spanned! { places.span() =>
-        // SAFETY: The static is beside the type.
+        // SAFETY: `REGISTRY` is a static of the module that defines the type.
         unsafe impl ::bpf::registry::Registered for #name {
             fn registry() -> &'static ::bpf::registry::Registry<Self> {
                 static REGISTRY: ::bpf::registry::Registry<
@@ -439,7 +449,7 @@ fn registered(name: &Ident, places: &LitInt) -> TokenStream {
     }
 }
 
-/// What programs can do with a field of an object.
+/// The access of programs to a field of an object.
 enum Access {
     Read,
     Write,
@@ -458,7 +468,7 @@ fn access(field: &Field) -> Result<Option<Access>> {
         }
         attr.parse_nested_meta(|meta| {
             if !meta.path.is_ident("write") {
-                return Err(meta.error("`#[btf]` on a field has the option `write`"));
+                return Err(meta.error("the only option of `#[btf]` on a field is `write`"));
             }
             access = Some(Access::Write);
             Ok(())
@@ -467,7 +477,8 @@ fn access(field: &Field) -> Result<Option<Access>> {
     Ok(access)
 }
 
-/// What `BTF_ID_LIST` with `BTF_ID(struct, ...)` and `BTF_ID(func, ...)` writes.
+/// Generates the ids of the struct and of the destructor, as `BTF_ID_LIST`, `BTF_ID(struct, ...)`
+/// and `BTF_ID(func, ...)` do.
 fn dtor_ids(btf_name: &str, dtor: &str, label: &str) -> TokenStream {
     let unique = unique(label);
     let mut asm = format!(".pushsection .BTF_ids,\"a\"\n.balign 4\n.local {label}\n{label}:\n");

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Code generation for `#[kfunc]`.
+//!
+//! `signature` parses the function. This module generates the symbol that BPF programs call, the
+//! description of the prototype for BTF, and the assertions on the arguments. It does not know the
+//! types: the generated code asks the traits of the `bpf` crate.
 
 use crate::{
     may_panic, //
@@ -36,16 +40,17 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
     let symbol = names::kfunc(&item.sig.ident)?;
     let signature = Signature::parse(&item)?;
 
-    // The function becomes the body of the symbol that BPF calls, for which this is then.
+    // The function is inlined into the symbol that BPF programs call, so the symbol needs the
+    // attribute.
     let may_panic = may_panic::take(&mut item.attrs)?;
     item.attrs.push(syn::parse_quote!(#[inline(always)]));
 
     let vis = &item.vis;
     let name = &item.sig.ident;
     let ret = &signature.ret;
-    // Errors about the type are for the place where it is written.
+    // The compiler reports errors about the type where the author wrote it.
     let ret = quote_spanned! { ret.span() => <#ret as ::bpf::kfunc::KfuncRet> };
-    // What is returned may be borrowed from what is lent for the call.
+    // The result may borrow from arguments, which are valid during the call.
     let open = open_lifetimes(signature.ret.clone());
     let open = quote_spanned! { signature.ret.span() => <#open as ::bpf::kfunc::KfuncRet> };
     let registers = registers(&signature);
@@ -56,7 +61,7 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
     let call = call(
         &signature,
         &registers,
-        // Errors about lifetimes are for the name of the function.
+        // The compiler reports errors about lifetimes at the name of the function.
         |arguments| quote_spanned! { name.span() => #open::into_abi(#name(#(#arguments),*)) },
         |err, error| {
             let failed = quote_spanned! { returned.span() =>
@@ -71,7 +76,7 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
     let function = quote_spanned! { signature.ret.span() =>
         /// # Safety
         ///
-        /// To be called by a BPF program that the verifier accepted, and by nobody else.
+        /// The caller must be a BPF program that the verifier accepted.
         #[export_name = #symbol]
         #(#may_panic)*
         unsafe extern "C" fn __bpf_entry(#(#registers: u64),*) -> #ret::Abi {
@@ -89,8 +94,8 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
         const _: () = {
             #function
 
-            // SAFETY: The symbol of this name is the function above, and its description is the
-            // prototype of that function.
+            // SAFETY: The symbol of this name is the function above. The description and the flags
+            // come from the signature of that function.
             unsafe impl ::bpf::kfunc::Kfunc for #name {
                 const NAME: &'static ::core::ffi::CStr = #c_name;
                 const ENTRY: *const ::core::ffi::c_void = #entry_address;
@@ -104,7 +109,7 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
     })
 }
 
-/// The flags that no type can say.
+/// The flags that no type can express, with the option for each.
 const ATTRIBUTES: &[(&str, &str)] = &[
     ("destructive", "KF_DESTRUCTIVE"),
     ("perfmon", "KF_PERFMON"),
@@ -112,7 +117,7 @@ const ATTRIBUTES: &[(&str, &str)] = &[
     ("spinlock_safe", "KF_SPINLOCK_SAFE"),
 ];
 
-/// `#[kfunc(sleepable, ...)]` as names of flags.
+/// Returns the names of the flags for the options in `#[kfunc(sleepable, ...)]`.
 pub(crate) fn attributes(function: &Ident, attr: TokenStream) -> Result<Vec<Ident>> {
     let words = Punctuated::<Ident, Token![,]>::parse_terminated.parse2(attr)?;
     words
@@ -125,7 +130,7 @@ pub(crate) fn attributes(function: &Ident, attr: TokenStream) -> Result<Vec<Iden
                     Error::new(
                         word.span(),
                         format!(
-                            "{function}: `#[kfunc]` has no option `{word}`; there are {}",
+                            "{function}: `#[kfunc]` has no option `{word}`; the options are {}",
                             known.join(", ")
                         ),
                     )
@@ -134,7 +139,7 @@ pub(crate) fn attributes(function: &Ident, attr: TokenStream) -> Result<Vec<Iden
         .collect()
 }
 
-/// What the parameters tell the verifier, as a list of `Contract`s.
+/// Generates a list of the `Contract`s of the first `count` parameters.
 fn contracts(signature: &Signature, count: usize) -> TokenStream {
     let contracts = signature.params.iter().take(count).map(|param| {
         let ty = &param.ty;
@@ -143,20 +148,23 @@ fn contracts(signature: &Signature, count: usize) -> TokenStream {
     quote! { &[#(#contracts),*] }
 }
 
-/// The flags that the arguments bring.
+/// Generates the flags that the parameters add to the kfunc.
 pub(crate) fn arg_flags(signature: &Signature) -> TokenStream {
     let contracts = contracts(signature, signature.params.len());
     quote! { ::bpf::contract::flags(#contracts) }
 }
 
-/// The name of a symbol as C has it.
+/// Generates the name of a symbol as a C string.
 pub(crate) fn c_string(symbol: &str) -> Literal {
-    // A name of letters, digits and `_` has no NUL.
+    // An identifier contains no NUL.
     Literal::c_string(&std::ffi::CString::new(symbol).unwrap_or_default())
 }
 
-/// What the verifier demands of the arguments together, checked when the types are known. `name` is
-/// the type that stands for the kfunc, and `leading` how many arguments come before the author's.
+/// Generates assertions that the arguments together keep the rules of the verifier. The compiler
+/// evaluates the assertions when it knows the types.
+///
+/// `name` is the type that represents the kfunc. `leading` is the number of arguments before those
+/// of the author.
 pub(crate) fn rules(
     symbol: &str,
     signature: &Signature,
@@ -186,8 +194,8 @@ pub(crate) fn rules(
         }
     });
     let asleep = format!(
-        "{symbol}: a program that is in an RCU read-side critical section must not sleep; leave \
-         `sleepable` away, or return `ARef<Object<T>>` and take no `rcu::Guard`"
+        "{symbol}: a program in an RCU read-side critical section must not sleep; remove \
+         `sleepable`, or return `ARef<Object<T>>` and take no `rcu::Guard`"
     );
     quote! {
         #(#rules)*
@@ -201,18 +209,24 @@ pub(crate) fn rules(
     }
 }
 
-/// The most arguments that BPF passes (`MAX_BPF_FUNC_ARGS`).
+/// The largest number of arguments that BPF passes (`MAX_BPF_FUNC_ARGS`).
 const MAX_ARGS: usize = 12;
 
-/// The registers of the function that BPF calls: as many as the parameters can take at most, because
-/// only their types know how many that are. Those behind the last one are not looked at.
+/// Returns the names of the registers of the symbol that BPF programs call.
+///
+/// Only the types say how many registers the parameters take, and the macro does not know the
+/// types. So there are as many registers as the parameters can take at most. The symbol does not
+/// use the registers after the last argument.
 pub(crate) fn registers(signature: &Signature) -> Vec<Ident> {
     let count = (2 * signature.params.len()).min(MAX_ARGS);
     (0..count).map(|index| format_ident!("r{index}")).collect()
 }
 
-/// The body of that function: makes a value of each argument, which are in `registers`, and returns
-/// what `inner` makes of their names, or `fail` of the error of one argument and its type.
+/// Generates the body of the symbol that BPF programs call.
+///
+/// The body makes a value of each argument from the `registers`. The result of the body is the
+/// expression that `inner` makes of the names of the values. If an argument gives an error, the
+/// result is the expression that `fail` makes of the error and its type.
 pub(crate) fn call(
     signature: &Signature,
     registers: &[Ident],
@@ -223,7 +237,7 @@ pub(crate) fn call(
     let arguments: Vec<_> = arguments
         .map(|(index, param)| Ident::new(&format!("arg{index}"), param.span))
         .collect();
-    // Names of this macro, also where a type comes from another one.
+    // These names have the span of this macro, also if another macro wrote the type.
     let [lent, err] = ["__bpf_call", "err"].map(|name| format_ident!("{name}"));
 
     let mut body = inner(&arguments);
@@ -238,8 +252,8 @@ pub(crate) fn call(
         };
         body = quote_spanned! { ty.span() =>
             <#ty as ::bpf::kfunc::KfuncArg>::receive(
-                // SAFETY: The verifier checked the argument against the prototype in BTF, which is
-                // made from this same type.
+                // SAFETY: The verifier checked the argument against the prototype in BTF, which the
+                // macro generates from the same type.
                 unsafe {
                     ::bpf::kfunc::Passed::new(
                         [#(#registers),*],
@@ -256,13 +270,14 @@ pub(crate) fn call(
         };
     }
     quote! {
-        // Arguments are lent for as long as this lives.
+        // Arguments can borrow from this value, so they are valid until the call returns.
         let #lent = ::bpf::kfunc::Call;
         #body
     }
 }
 
-/// Has what the first argument may give up outlive what else may point to it.
+/// Generates a variable that keeps the object of the first argument until the call returns, if the
+/// kfunc may release it while another argument points to it.
 fn keep(signature: &Signature, argument: &Ident) -> TokenStream {
     let Some((first, others)) = signature.params.split_first() else {
         return TokenStream::new();
@@ -281,15 +296,18 @@ fn keep(signature: &Signature, argument: &Ident) -> TokenStream {
     }
 }
 
-/// The static that describes the prototype to `scripts/rust-btf`, which documents the format.
+/// Generates the static that describes the prototype to `scripts/rust-btf`, which documents the
+/// format.
 fn description(symbol: &str, signature: &Signature) -> TokenStream {
     let ret = &signature.ret;
     let ret = quote_spanned! { ret.span() => <#ret as ::bpf::kfunc::KfuncRet>::BTF };
     describe("kfunc", symbol, &params(signature, true), &ret)
 }
 
-/// The parameters in that description. Each brings the comma in front of it, because one for which
-/// the program passes nothing is not there.
+/// Generates the parameters in the description of a prototype.
+///
+/// Each parameter includes the comma before it, because a parameter for which the program passes
+/// nothing is not in the description. `nothing_before` says that no parameter precedes them.
 pub(crate) fn params(signature: &Signature, nothing_before: bool) -> Vec<TokenStream> {
     let params = signature.params.iter().enumerate().map(|(index, param)| {
         let name = &param.name;
@@ -309,7 +327,7 @@ pub(crate) fn params(signature: &Signature, nothing_before: bool) -> Vec<TokenSt
     params.collect()
 }
 
-/// Puts commas between parameters.
+/// Adds commas between parameters.
 pub(crate) fn separated(params: impl Iterator<Item = TokenStream>) -> Vec<TokenStream> {
     let params = params.enumerate().map(|(index, param)| {
         let comma = if index == 0 { "" } else { ", " };
@@ -318,7 +336,7 @@ pub(crate) fn separated(params: impl Iterator<Item = TokenStream>) -> Vec<TokenS
     params.collect()
 }
 
-/// The description of a function, a `kfunc` or another `func`.
+/// Generates the description of a function. `what` is `kfunc`, or `func` for another function.
 pub(crate) fn describe(
     what: &str,
     symbol: &str,

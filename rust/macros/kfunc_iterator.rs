@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Code generation for `#[kfunc_iterator]`.
+//!
+//! The macro generates the kfuncs `bpf_iter_<name>_new`, `_next` and `_destroy` from the methods
+//! `new` and `next` of a type. `kfunc` generates the code for the arguments.
 
 use crate::{
     kfunc,
@@ -41,7 +44,7 @@ use syn::{
     Type, //
 };
 
-/// `name, option, ...`
+/// The arguments of the attribute: `name, option, ...`
 struct Options {
     name: Ident,
     rest: TokenStream,
@@ -68,14 +71,17 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
     if format!("bpf_iter_{stem}_destroy").len() > 127 {
         return Err(Error::new(
             name.span(),
-            format!("{stem}: the kernel takes names of iterators of up to 110 letters"),
+            format!("{stem}: the name of an iterator has at most 110 characters; shorten it"),
         ));
     }
     let ty = &item.self_ty;
     if item.trait_.is_some() || !item.generics.params.is_empty() {
         return Err(Error::new(
             item.self_ty.span(),
-            format!("{name}: write `impl` of a type without parameters, with `new` and `next`"),
+            format!(
+                "{name}: write an `impl` without a trait, of a type without generic parameters, with \
+                 `new` and `next`"
+            ),
         ));
     }
     let attributes = kfunc::attributes(name, options.rest)?;
@@ -86,7 +92,7 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
     if signature.params.iter().any(|param| param.name == "it") {
         return Err(Error::new(
             new.sig.inputs.span(),
-            format!("{name}: `it` is the name of the iterator itself in BTF; choose another"),
+            format!("{name}: `it` is the name of the iterator in BTF; choose another name"),
         ));
     }
     let registers = kfunc::registers(&signature);
@@ -102,7 +108,7 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
     let next_signature = Signature::parse(&successor(next)?)?;
     let call_next = kfunc::call(
         &next_signature,
-        // The program passes nothing else; `next_rules` says so.
+        // The program passes only the iterator; `next_rules()` checks that.
         &[],
         |arguments| quote! { state.next(|value| <#ty>::next(value #(, #arguments)*)) },
         |err, _| {
@@ -153,7 +159,7 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
         (
             &new_name,
             quote! { new },
-            // The verifier holds the program to what `next` wants from `new` on.
+            // The flags of `next` go to `new`, because the verifier checks them from `new` on.
             quote! { ::kernel::bindings::KF_ITER_NEW | #flags | #next_flags },
         ),
         (
@@ -170,8 +176,8 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
     .map(|(name, entry, flags)| {
         let c_name = kfunc::c_string(&name.to_string());
         quote! {
-            // SAFETY: The symbol of this name is the function, and its description is the prototype
-            // of that function.
+            // SAFETY: The symbol of this name is the function. The description and the flags come
+            // from its signature.
             unsafe impl ::bpf::kfunc::Kfunc for #name {
                 const NAME: &'static ::core::ffi::CStr = #c_name;
                 const ENTRY: *const ::core::ffi::c_void = #entry as *const ::core::ffi::c_void;
@@ -203,16 +209,17 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
 
             /// # Safety
             ///
-            /// To be called by a BPF program that the verifier accepted, and by nobody else.
+            /// The caller must be a BPF program that the verifier accepted.
             #[export_name = #new_symbol]
             unsafe extern "C" fn new(state: *mut __BpfState, #(#registers: u64),*) -> i32 {
-                // SAFETY: The verifier checked that there is room for an iterator, which is used
-                // for nothing else until it is destroyed (`process_iter_arg()`).
+                // SAFETY: The verifier checked that `state` has room for an iterator, and that the
+                // program does not access this room until it destroys the iterator
+                // (`process_iter_arg()`).
                 unsafe { __BpfState::begin(state) };
                 let value: ::kernel::error::Result<#ty> = { #call_new };
                 match value {
                     Ok(value) => {
-                        // SAFETY: It was just written.
+                        // SAFETY: `begin()` initialized `state`.
                         unsafe { (*state).set(value) };
                         0
                     }
@@ -222,21 +229,22 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
 
             /// # Safety
             ///
-            /// To be called by a BPF program that the verifier accepted, and by nobody else.
+            /// The caller must be a BPF program that the verifier accepted.
             #[export_name = #next_symbol]
             unsafe extern "C" fn next(state: *mut __BpfState) -> *const ::core::ffi::c_void {
-                // SAFETY: The verifier checked that `state` is an iterator that `new` began and
-                // that is not destroyed.
+                // SAFETY: The verifier checked that `new` initialized `state` and that the program
+                // has not destroyed it.
                 let state = unsafe { &mut *state };
                 #call_next
             }
 
             /// # Safety
             ///
-            /// To be called by a BPF program that the verifier accepted, and by nobody else.
+            /// The caller must be a BPF program that the verifier accepted.
             #[export_name = #destroy_symbol]
             unsafe extern "C" fn destroy(state: *mut __BpfState) {
-                // SAFETY: As for `next`; nobody uses it after this.
+                // SAFETY: The verifier checked that `new` initialized `state` and that the program
+                // has not destroyed it. The program does not use it after this call.
                 unsafe { ::core::ptr::drop_in_place(state) };
             }
 
@@ -258,10 +266,10 @@ fn method<'a>(item: &'a ItemImpl, name: &Ident, what: &str) -> Result<&'a ImplIt
     let function = functions.next().ok_or_else(|| {
         Error::new(
             item.self_ty.span(),
-            format!("{name}: an iterator has a function `{what}`, which is missing"),
+            format!("{name}: the iterator has no function `{what}`; add it"),
         )
     })?;
-    // The macro does not know which of them is compiled.
+    // The macro does not know the result of a `#[cfg]` on a function.
     if let Some(other) = functions.next() {
         return Err(Error::new(
             other.sig.ident.span(),
@@ -272,7 +280,7 @@ fn method<'a>(item: &'a ItemImpl, name: &Ident, what: &str) -> Result<&'a ImplIt
     Ok(function)
 }
 
-/// `new` as a function whose arguments are a kfunc's, and which returns an errno.
+/// Returns `new` as a kfunc that returns an error number.
 fn constructor(new: &ImplItemFn) -> Result<ItemFn> {
     let mut sig = new.sig.clone();
     match &sig.output {
@@ -280,7 +288,7 @@ fn constructor(new: &ImplItemFn) -> Result<ItemFn> {
         output => {
             return Err(Error::new(
                 output.span(),
-                "`new` of an iterator returns `Result<Self>`",
+                "`new` of an iterator must return `Result<Self>`",
             ));
         }
     }
@@ -288,7 +296,7 @@ fn constructor(new: &ImplItemFn) -> Result<ItemFn> {
     Ok(function(sig))
 }
 
-/// The `T` of `fn next(&mut self) -> Option<T>`.
+/// Returns the `T` of `fn next(&mut self) -> Option<T>`.
 fn item_type(name: &Ident, next: &ImplItemFn) -> Result<Type> {
     let sig = &next.sig;
     let by_reference = matches!(
@@ -299,7 +307,7 @@ fn item_type(name: &Ident, next: &ImplItemFn) -> Result<Type> {
     if !by_reference {
         return Err(Error::new(
             sig.inputs.span(),
-            format!("{name}: `next` takes `&mut self`"),
+            format!("{name}: `next` must take `&mut self`"),
         ));
     }
     let item = match &sig.output {
@@ -317,12 +325,12 @@ fn item_type(name: &Ident, next: &ImplItemFn) -> Result<Type> {
         Some(GenericArgument::Type(ty)) => Ok(close_lifetimes(ty.clone())),
         _ => Err(Error::new(
             sig.output.span(),
-            format!("{name}: `next` returns `Option` of an item"),
+            format!("{name}: `next` must return `Option` of an item"),
         )),
     }
 }
 
-/// `next` as a function of what it takes beside `&mut self`.
+/// Returns `next` as a function without the argument `&mut self`.
 fn successor(next: &ImplItemFn) -> Result<ItemFn> {
     let mut sig = next.sig.clone();
     sig.inputs = sig.inputs.into_iter().skip(1).collect();
@@ -330,10 +338,10 @@ fn successor(next: &ImplItemFn) -> Result<ItemFn> {
     Ok(function(sig))
 }
 
-/// That the program has to pass nothing to `next` but the iterator.
+/// Generates assertions that the program passes only the iterator to `next`.
 fn next_rules(name: &Ident, signature: &Signature) -> TokenStream {
     let text = format!(
-        "{name}: the program gives `next` nothing but the iterator; beside it there are \
+        "{name}: a program passes only the iterator to `next`; the other arguments can be \
          `&rcu::Guard` and `&ModuleRef`"
     );
     let rules = signature.params.iter().map(|param| {
@@ -348,7 +356,7 @@ fn next_rules(name: &Ident, signature: &Signature) -> TokenStream {
     quote! { #(#rules)* }
 }
 
-/// A function with this signature, of which nothing else is looked at.
+/// Returns a function with this signature and an empty body, for [`Signature::parse`].
 fn function(sig: syn::Signature) -> ItemFn {
     ItemFn {
         attrs: Vec::new(),

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `kfunc_set!`: its syntax, and the code it becomes.
+//! The syntax and the code generation of `kfunc_set!`.
+//!
+//! The macro generates the list of BTF ids in assembly, and the static that `register()` uses. It
+//! does not look at the kfuncs: the generated code takes names and flags from the `Kfunc` trait.
 
 use crate::names::{
     module,
@@ -33,8 +36,8 @@ use syn::{
     Visibility, //
 };
 
-/// The program types of `bpf::ProgType`, and the hook to which the kernel maps each, as
-/// `bpf_prog_type_to_kfunc_hook()` in `kernel/bpf/btf.c` does.
+/// The program types of `bpf::ProgType`, each with its hook, as in
+/// `bpf_prog_type_to_kfunc_hook()` in `kernel/bpf/btf.c`.
 const PROG_TYPES: &[(&str, &str)] = &[
     ("Any", "common"),
     ("CgroupDevice", "cgroup"),
@@ -75,7 +78,7 @@ pub(crate) struct KfuncSet {
     filter: Option<Path>,
 }
 
-/// The fields between the braces.
+/// The fields in the braces.
 #[derive(Default)]
 struct Fields {
     prog_types: Option<Punctuated<Ident, Token![,]>>,
@@ -84,14 +87,14 @@ struct Fields {
     filter: Option<Path>,
 }
 
-/// `[path, ...]`
+/// Parses `[path, ...]`.
 fn paths(input: ParseStream<'_>) -> Result<Punctuated<Path, Token![,]>> {
     let list;
     bracketed!(list in input);
     list.parse_terminated(Path::parse_mod_style, Token![,])
 }
 
-/// `[name, ...]`
+/// Parses `[name, ...]`.
 fn names(input: ParseStream<'_>) -> Result<Punctuated<Ident, Token![,]>> {
     let list;
     bracketed!(list in input);
@@ -116,8 +119,8 @@ impl Parse for Fields {
                     return Err(Error::new(
                         field.span(),
                         format!(
-                            "a kfunc set has no field `{field}`; there are prog_types, kfuncs, \
-                             objects, filter"
+                            "a kfunc set has no field `{field}`; the fields are prog_types, \
+                             kfuncs, objects, filter"
                         ),
                     ));
                 }
@@ -164,11 +167,14 @@ pub(crate) fn expand(set: KfuncSet) -> Result<TokenStream> {
     if set.prog_types.is_empty() {
         return Err(Error::new(
             name.span(),
-            format!("{name}: no program type is named that may call these kfuncs"),
+            format!("{name}: `prog_types` must name the program types that may call the kfuncs"),
         ));
     }
     if set.kfuncs.is_empty() {
-        return Err(Error::new(name.span(), format!("{name}: the set is empty")));
+        return Err(Error::new(
+            name.span(),
+            format!("{name}: the set has no kfuncs; name them in `kfuncs`"),
+        ));
     }
 
     let hooks = hooks(&set)?;
@@ -201,8 +207,9 @@ pub(crate) fn expand(set: KfuncSet) -> Result<TokenStream> {
                 static SET: ::kernel::bindings::btf_id_set8;
             }
 
-            // SAFETY: `SET` is the table above: an unresolved `BTF_KFUNCS_START` ... `_END` list
-            // of functions for which `#[kfunc]` wrote the BTF.
+            // SAFETY: `SET` is the list above, in the format of `BTF_KFUNCS_START` and
+            // `BTF_KFUNCS_END`. `#[kfunc]` generated the BTF prototype of each function in it. No
+            // two program types share a hook.
             unsafe {
                 ::bpf::KfuncSet::from_raw(
                     #text,
@@ -220,7 +227,7 @@ pub(crate) fn expand(set: KfuncSet) -> Result<TokenStream> {
     })
 }
 
-/// One program type for each hook that the set is for.
+/// Returns one program type for each hook of the set.
 fn hooks(set: &KfuncSet) -> Result<Vec<(&Ident, &'static str)>> {
     let mut hooks: Vec<(&Ident, &'static str)> = Vec::new();
     for ident in &set.prog_types {
@@ -229,7 +236,7 @@ fn hooks(set: &KfuncSet) -> Result<Vec<(&Ident, &'static str)>> {
             return Err(Error::new(
                 ident.span(),
                 format!(
-                    "{}: `{ident}` is no program type that may call kfuncs; there are {}",
+                    "{}: `{ident}` is not a program type that can call kfuncs; the types are {}",
                     set.name,
                     known.join(", ")
                 ),
@@ -242,11 +249,12 @@ fn hooks(set: &KfuncSet) -> Result<Vec<(&Ident, &'static str)>> {
     Ok(hooks)
 }
 
-/// A symbol that can exist only once in a module, so that two sets for one hook do not compile.
+/// Generates a symbol that can exist only once in a module, so that two sets for one hook do not
+/// compile.
 ///
-/// The kernel would refuse the second at run time, with a warning and a stack trace. The symbol
-/// says what is wrong because the compiler prints it; the section is dropped when a module is
-/// linked.
+/// Without it, the kernel would reject the second set at run time, with a warning and a stack
+/// trace. The compiler prints the symbol, so the name of the symbol is the error message. The
+/// linker discards the section.
 fn once_per_module(span: Span, what: &str) -> TokenStream {
     let symbol = format!("only_one_kfunc_set_per_module_{what}__{}", module());
     quote_spanned! { span =>
@@ -258,7 +266,7 @@ fn once_per_module(span: Span, what: &str) -> TokenStream {
     }
 }
 
-/// The function that the kernel asks whether a program may call, around the author's.
+/// Generates the C function through which the kernel calls the author's filter.
 fn filter(set: &KfuncSet) -> TokenStream {
     let Some(filter) = &set.filter else {
         return quote! { ::core::option::Option::None };
@@ -267,14 +275,14 @@ fn filter(set: &KfuncSet) -> TokenStream {
         {
             /// # Safety
             ///
-            /// To be called by the kernel, with a valid program.
+            /// `prog` must be a valid program.
             unsafe extern "C" fn __bpf_filter(
                 prog: *const ::kernel::bindings::bpf_prog,
                 _kfunc_id: u32,
             ) -> ::kernel::ffi::c_int {
-                // A function that wants to have the program for longer is none of these.
+                // This type rejects a filter that keeps the program after the call.
                 let filter: fn(&::bpf::Prog) -> bool = #filter;
-                // SAFETY: By the safety requirements.
+                // SAFETY: The caller promises that `prog` is a valid program.
                 let allowed = filter(unsafe { ::bpf::Prog::from_raw(prog) });
                 if allowed { 0 } else { ::kernel::error::code::EACCES.to_errno() }
             }
@@ -283,14 +291,16 @@ fn filter(set: &KfuncSet) -> TokenStream {
     }
 }
 
-/// Assertions that the symbols in the table are those of the kfuncs whose flags are beside them. A
-/// path may end in another name for the type.
+/// Generates assertions that the last segment of each path is the name of the kfunc.
+///
+/// The list of ids has the symbol by this name, beside the flags of the type. The name could also
+/// be an alias of another kfunc's type.
 fn same_names(set: &KfuncSet) -> Vec<TokenStream> {
     let assertions = set.kfuncs.iter().filter_map(|kfunc| {
         let name = &kfunc.segments.last()?.ident;
         let symbol = crate::kfunc::c_string(&name.to_string());
         let why = format!(
-            "{}: `{name}` is another name for a kfunc; write its own",
+            "{}: `{name}` is an alias of a kfunc; write the name of the kfunc",
             set.name
         );
         Some(quote_spanned! { name.span() =>
@@ -307,8 +317,8 @@ fn label(set: &Ident) -> String {
     format!("rust_kfunc_set_{set}")
 }
 
-/// The table that `resolve_btfids` fills with the ids of the functions: what `BTF_KFUNCS_START`,
-/// `BTF_ID_FLAGS` and `BTF_KFUNCS_END` of `include/linux/btf_ids.h` write.
+/// Generates the list that `resolve_btfids` fills with the ids of the functions, in the format of
+/// `BTF_KFUNCS_START`, `BTF_ID_FLAGS` and `BTF_KFUNCS_END` in `include/linux/btf_ids.h`.
 fn btf_ids(set: &KfuncSet) -> Result<TokenStream> {
     let name = &set.name;
     let label = label(name);
@@ -316,7 +326,7 @@ fn btf_ids(set: &KfuncSet) -> Result<TokenStream> {
     let mut asm = String::new();
     let mut constants = Vec::new();
 
-    // Writing to a String does not fail.
+    // A write to a `String` cannot fail.
     let _ = writeln!(asm, ".pushsection .BTF_ids,\"a\"\n.balign 4");
     let _ = writeln!(asm, ".local {label}\n{label}:");
     let _ = writeln!(asm, ".local {list}\n{list}:\n.zero 4\n.long {{set_flags}}");
@@ -331,11 +341,11 @@ fn btf_ids(set: &KfuncSet) -> Result<TokenStream> {
         {
             return Err(Error::new(
                 function.span(),
-                format!("{name}: `{function}` is in the set twice"),
+                format!("{name}: `{function}` is in the set twice; remove one"),
             ));
         }
-        // resolve_btfids cuts off what follows the last two underscores. It must be unique in the
-        // object, and the same function may be in several sets.
+        // `resolve_btfids` cuts off the part after the last two underscores. This part makes the
+        // symbol unique in the object file, because several sets can have the same function.
         let symbol = format!("__BTF_ID__func__{function}__{}{index}", unique(&label));
         let flags = format_ident!("flags{index}");
         let _ = writeln!(asm, ".local {symbol}\n.type {symbol}, STT_OBJECT");

@@ -2,14 +2,14 @@
 
 //! Procedural macros of the `bpf` crate.
 //!
-//! [`macro@kfunc`] turns a Rust function into one that BPF programs can call, [`kfunc_set!`]
-//! lists the functions that a module offers and the program types that may call them. Parsing
-//! ([`mod@signature`]) is apart from code generation ([`mod@kfunc`], [`mod@kfunc_set`]); what a
-//! type means to the verifier is not decided here but by the traits of the `bpf` crate, which the
-//! generated code refers to.
+//! [`macro@kfunc`] makes a kfunc of a Rust function. [`kfunc_set!`] lists the kfuncs of a module
+//! and the program types that may call them. Each macro has a module, and parsing a signature
+//! ([`mod@signature`]) is separate from code generation ([`mod@kfunc`], [`mod@kfunc_set`]).
 //!
-//! The macros see tokens, not types. They refuse early what can be recognised by its spelling,
-//! because they can then say what to write instead; everything else is refused by a trait bound.
+//! The macros know tokens, not types. They do not decide what a type means to the verifier: the
+//! generated code uses the traits of the `bpf` crate for that. A macro rejects a wrong type if the
+//! tokens show it, because the macro can then name the type to use instead. A trait bound rejects
+//! every other wrong type.
 
 mod bpf_helper;
 mod btf_type;
@@ -25,24 +25,27 @@ mod struct_ops;
 use proc_macro::TokenStream;
 use syn::parse_macro_input;
 
-/// Makes a function callable from BPF programs.
+/// Makes a kfunc of a function, so that BPF programs can call it.
 ///
-/// The signature is the contract that the BPF verifier enforces; the `bpf` crate documents what
-/// each type means to it. The function stays an ordinary Rust function under its own name. Beside
-/// it, the macro defines
+/// The signature is the contract that the verifier enforces; the `bpf` crate documents the meaning
+/// of each type. Rust code can still call the function by its name. In addition, the macro defines:
 ///
-/// - the symbol that BPF programs call, with the C calling convention, into which the function is
-///   inlined: there is no second call on the way;
-/// - a description of the prototype for the module's BTF, which `scripts/rust-btf` reads at build
-///   time;
-/// - a type of the same name, by which [`kfunc_set!`] refers to the function.
+/// - the symbol that BPF programs call, with the C calling convention. The function is inlined into
+///   the symbol, so there is no second call.
+/// - a description of the prototype for the module's BTF. `scripts/rust-btf` reads it in the build.
+/// - a type with the name of the function, which [`kfunc_set!`] uses.
 ///
-/// The name of the function is the name of the kfunc. It is global: no two modules can offer the
-/// same, and by convention it begins with `bpf_`.
+/// The name of the function is the name of the kfunc, which must begin with `bpf_`. The name is
+/// global: two modules cannot have kfuncs of the same name.
+///
+/// The options of `#[kfunc(...)]` are `sleepable`, `destructive`, `perfmon` and `spinlock_safe`.
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// # use bpf::prelude::*;
+/// # use kernel::prelude::*;
+/// #
 /// /// Returns the number of bytes in @data that are zero.
 /// #[kfunc]
 /// fn bpf_count_zeroes(data: &[u8]) -> Result<u32> {
@@ -59,9 +62,9 @@ pub fn kfunc(attr: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes an open-coded iterator of a type with `new` and `next`.
 ///
-/// The `bpf` crate documents it in its module `iterator`. `#[kfunc_iterator(name)]` on the `impl`
-/// defines the kfuncs `bpf_iter_<name>_new`, `_next` and `_destroy`; `#[kfunc_iterator(name,
-/// sleepable)]` for programs that may sleep only.
+/// `#[kfunc_iterator(name)]` on the `impl` of the type defines the kfuncs `bpf_iter_<name>_new`,
+/// `_next` and `_destroy`. With `#[kfunc_iterator(name, sleepable)]`, only programs that may sleep
+/// can use the iterator. For details, see the module `iterator` of the `bpf` crate.
 #[proc_macro_attribute]
 pub fn kfunc_iterator(attr: TokenStream, item: TokenStream) -> TokenStream {
     let item = parse_macro_input!(item as syn::ItemImpl);
@@ -70,14 +73,16 @@ pub fn kfunc_iterator(attr: TokenStream, item: TokenStream) -> TokenStream {
         .into()
 }
 
-/// Gives a type a name and a layout in BTF, so that kfuncs can take and return it.
+/// Gives a type a name and a layout in BTF, so that kfuncs can take and return values of the type.
 ///
-/// The `bpf` crate documents in its modules `types` and `object` what it is for. On the type:
+/// For details, see the modules `types` and `object` of the `bpf` crate. The options on the type
+/// are:
 ///
-/// - `#[btf(name = "bpf_thing")]`: the name in BTF; without it, the Rust name in snake case.
-/// - `#[btf(object)]`: an object that programs hold references to. Only fields with `#[btf]` are in
-///   BTF.
-/// - `#[btf(object, registry = 64)]`: so many of them can be found by a key.
+/// - `#[btf(name = "bpf_thing")]`: the name in BTF. Without it, the name is the Rust name in snake
+///   case.
+/// - `#[btf(object)]`: programs can hold references to values of the type. Only fields with
+///   `#[btf]` are in BTF.
+/// - `#[btf(object, registry = 64)]`: in addition, kfuncs can find up to 64 objects by a key.
 #[proc_macro_derive(BtfType, attributes(btf))]
 pub fn btf_type(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as syn::DeriveInput);
@@ -88,18 +93,28 @@ pub fn btf_type(input: TokenStream) -> TokenStream {
 
 /// Declares a set of kfuncs and the BPF program types that may call them.
 ///
-/// The set is a static of type `bpf::KfuncSet`; the module registers it from its `init`. This is
-/// what `BTF_KFUNCS_START`, `BTF_ID_FLAGS` and `BTF_KFUNCS_END` do in C. The flags come from the
-/// signatures.
+/// The set is a static of type `bpf::KfuncSet`. The module registers it from its `init`. The flags
+/// come from the signatures.
 ///
-/// The kernel keeps one set for each module and kind of program. Two sets of one module that name
-/// the same kind do not compile.
+/// The kernel has one set for each module and group of program types (see `bpf::ProgType`). Two
+/// sets of one module with types of the same group do not compile.
+///
+/// C: `BTF_KFUNCS_START`, `BTF_ID_FLAGS` and `BTF_KFUNCS_END` in
+/// [`include/linux/btf_ids.h`](srctree/include/linux/btf_ids.h).
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// # use bpf::prelude::*;
+/// # use kernel::prelude::*;
+/// #
+/// # #[kfunc]
+/// # fn bpf_count_zeroes(data: &[u8]) -> Result<u32> {
+/// #     Ok(data.iter().filter(|&&b| b == 0).count() as u32)
+/// # }
+/// #
 /// kfunc_set! {
-///     /// What tracing programs may call.
+///     /// The kfuncs of tracing programs.
 ///     static TRACING_KFUNCS = {
 ///         prog_types: [Tracing, Syscall],
 ///         kfuncs: [bpf_count_zeroes],
@@ -107,11 +122,28 @@ pub fn btf_type(input: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// `with objects [Counter, ...]` after the list lets programs keep references to such objects in
-/// maps. `if function` restricts who may call to the programs for which `fn(&bpf::Prog) -> bool`
-/// returns `true`:
+/// With `objects`, programs can keep references to these objects in map values. With `filter`, only
+/// the programs for which this function returns `true` can call the kfuncs:
 ///
-/// ```ignore
+/// ```
+/// # use bpf::prelude::*;
+/// # use kernel::prelude::*;
+/// #
+/// # #[derive(BtfType)]
+/// # #[btf(object, name = "bpf_counter")]
+/// # struct Counter {
+/// #     count: kernel::sync::atomic::Atomic<u64>,
+/// # }
+/// #
+/// # #[kfunc]
+/// # fn bpf_counter_add(counter: &Object<Counter>, amount: u64) {
+/// #     counter.count.add(amount, kernel::sync::atomic::Relaxed);
+/// # }
+/// #
+/// fn may_count(prog: &bpf::Prog) -> bool {
+///     prog.is_sleepable()
+/// }
+///
 /// kfunc_set! {
 ///     static COUNTERS = {
 ///         prog_types: [StructOps],
@@ -129,23 +161,38 @@ pub fn kfunc_set(input: TokenStream) -> TokenStream {
         .into()
 }
 
-/// Makes a function that prologues and epilogues can call: `BPF_CALL_0` to `BPF_CALL_5` of C.
+/// Makes a helper: a function that prologues and epilogues can call.
 ///
-/// ```ignore
+/// The macro defines a static of type `bpf::pro_epilogue::Helper`. `bpf::struct_ops::StructOps::HELPERS` of
+/// the subsystem must list it. The arguments are valid during the call.
+///
+/// C: `BPF_CALL_0` to `BPF_CALL_5` in [`include/linux/filter.h`](srctree/include/linux/filter.h).
+///
+/// # Examples
+///
+/// ```
+/// # use bpf::{bpf_helper, insn::{Input, Prologue}, prelude::*};
+/// # use kernel::{prelude::*, sync::atomic::{Atomic, Relaxed}};
+/// #
+/// # #[derive(BtfType)]
+/// # #[btf(object, name = "bpf_request")]
+/// # struct Request {
+/// #     cost: Atomic<u64>,
+/// # }
+/// #
 /// bpf_helper! {
-///     /// Takes one off what is left of the request's budget.
+///     /// Adds @cost to the cost of the request and returns the old cost.
 ///     static CHARGE = fn(request: &Object<Request>, cost: u64) -> u64 {
-///         request.charge(cost)
+///         request.cost.fetch_add(cost, Relaxed)
 ///     };
 /// }
 ///
-/// // In gen_prologue:
-/// let left = prologue.call(&CHARGE, [Input::Arg(0), Input::Const(1)]);
+/// # fn gen_prologue(prologue: &mut Prologue<'_>) {
+/// // In gen_prologue():
+/// let cost = prologue.call(&CHARGE, [Input::Arg(0), Input::Const(1)]);
+/// # let _ = cost;
+/// # }
 /// ```
-///
-/// It defines a static `bpf::pro_epilogue::Helper`. The `StructOps` implementation whose prologues or
-/// epilogues call the helper lists it in `HELPERS`. References among the arguments are valid until
-/// the helper returns.
 #[proc_macro]
 pub fn bpf_helper(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as bpf_helper::BpfHelper);
@@ -154,26 +201,30 @@ pub fn bpf_helper(input: TokenStream) -> TokenStream {
         .into()
 }
 
-/// Lets a function panic.
+/// Allows a function to contain code that panics.
 ///
-/// `scripts/rust-panic` refuses a module with a function that can panic. Where the compiler cannot
-/// see that a panic never happens, and the code cannot be written so that it does, the author says
-/// why:
+/// `scripts/rust-panic` rejects a module with a function that can panic. If the author knows that a
+/// panic never happens, but can write no code for which the compiler proves it, the attribute gives
+/// the reason:
 ///
-/// ```ignore
+/// ```
+/// # use bpf::may_panic;
+/// #
+/// # const WEIGHTS: [u32; 256] = [1; 256];
+/// #
 /// #[may_panic("the table has an entry for each of the 256 values of a byte")]
 /// fn weight(byte: u8) -> u32 {
 ///     WEIGHTS[usize::from(byte)]
 /// }
 /// ```
 ///
-/// The attribute is for functions and methods: also for a [`macro@kfunc`], `new` and `next` of an
-/// iterator, `drop`, a function with a default body in a [`macro@struct_ops`] trait. It is for the
-/// code of that function, what is inlined into it, and its closures; not for functions that it calls,
-/// unless they are generic functions of other crates. The function is not inlined, so its call costs
-/// a few instructions.
+/// The attribute can be on a function or a method, also on a [`macro@kfunc`], `new` and `next` of
+/// an iterator, `drop`, and a default body in a [`macro@struct_ops`] trait. It covers the code of
+/// the function, its closures, and the functions that are inlined into it. It does not cover
+/// functions that the function calls, except generic functions of other crates. The compiler does
+/// not inline the function, so a call costs a few more instructions.
 ///
-/// If it panics nevertheless, the kernel stops.
+/// If the function panics in spite of the reason, the kernel stops.
 #[proc_macro_attribute]
 pub fn may_panic(attr: TokenStream, item: TokenStream) -> TokenStream {
     let item = parse_macro_input!(item as syn::ItemFn);
@@ -184,14 +235,15 @@ pub fn may_panic(attr: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Declares a table of functions that BPF programs implement.
 ///
-/// The `bpf` crate documents it in its module `struct_ops`. `#[struct_ops(bpf_my_ops)]` on a trait
-/// `MyOps` leaves the trait, whose methods the subsystem calls on a table that is attached, and
-/// defines
+/// `#[struct_ops(bpf_my_ops)]` is on a trait, for example `MyOps`. The subsystem calls the methods
+/// of the trait on an attached table. In addition to the trait, the macro defines:
 ///
-/// - the struct `MyOpsTable`, which is `struct bpf_my_ops` for BPF programs, and what describes it,
-///   and the value of its map, to the BTF step;
-/// - a stub for each function, by which the kernel knows its type;
-/// - the implementation of the trait on `bpf::struct_ops::Ops<MyOpsTable>`.
+/// - the struct `MyOpsTable`, which is `struct bpf_my_ops` for BPF programs, and the descriptions
+///   of this struct and of its map value for the BTF step;
+/// - a stub for each function, which tells the kernel the prototype of the function;
+/// - the implementation of the trait for `bpf::struct_ops::Ops<MyOpsTable>`.
+///
+/// For details, see the module `struct_ops` of the `bpf` crate.
 #[proc_macro_attribute]
 pub fn struct_ops(attr: TokenStream, item: TokenStream) -> TokenStream {
     let item = parse_macro_input!(item as syn::ItemTrait);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `#[may_panic("reason")]`.
+//! Code generation for `#[may_panic("reason")]`.
+//!
+//! The macro puts the function into a section of its own, and checks that there is a reason. It
+//! does not look for panics: `scripts/rust-panic` does.
 
 use proc_macro2::{
     Span,
@@ -26,7 +29,7 @@ fn is(attr: &Attribute, name: &str) -> bool {
 
 pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream> {
     check_reason(attr.clone(), item.sig.ident.span())?;
-    // `#[kfunc]` makes another function of this one, for which it is.
+    // `#[kfunc]` inlines this function into another one, which needs the attribute.
     if item.attrs.iter().any(|attr| is(attr, "kfunc")) {
         item.attrs.push(parse_quote!(#[::bpf::may_panic(#attr)]));
         return Ok(item.into_token_stream());
@@ -35,8 +38,8 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
         return Err(Error::new(
             inline.span(),
             format!(
-                "{}: a function that may panic stands alone, where `rust-panic` finds it; remove \
-                 `#[inline]`",
+                "{}: a function that may panic must not be inlined, so that `rust-panic` finds it; \
+                 remove `#[inline]`",
                 item.sig.ident
             ),
         ));
@@ -51,13 +54,13 @@ fn check_reason(attr: TokenStream, span: Span) -> Result<()> {
         Some(reason) if !reason.value().trim().is_empty() => Ok(()),
         _ => Err(Error::new(
             span,
-            "say why a panic never happens, or is right: `#[may_panic(\"reason\")]`",
+            "give the reason why a panic never happens, or is correct: `#[may_panic(\"reason\")]`",
         )),
     }
 }
 
-/// Takes the attribute from those of a function, if it is there. Returns what it becomes on the
-/// function that is made of that one.
+/// Removes the attribute from those of a function. Returns the attributes to put on the function
+/// into which the macro inlines that function; none if the attribute is not there.
 pub(crate) fn take(attrs: &mut Vec<Attribute>) -> Result<Vec<Attribute>> {
     let Some(index) = attrs.iter().position(|attr| is(attr, NAME)) else {
         return Ok(Vec::new());
@@ -71,8 +74,8 @@ pub(crate) fn take(attrs: &mut Vec<Attribute>) -> Result<Vec<Attribute>> {
     Ok(attributes())
 }
 
-/// The section by which `scripts/rust-panic` knows the function. It must not be inlined into
-/// another one.
+/// Returns the attributes of a function that may panic: `scripts/rust-panic` recognises the
+/// function by its section, so the compiler must not inline it.
 fn attributes() -> Vec<Attribute> {
     vec![
         parse_quote!(#[inline(never)]),

@@ -2,16 +2,17 @@
 
 //! Entries in `.modinfo` that describe prototypes and types to the BTF step.
 //!
-//! The kernel reads `.modinfo` when it loads a module and does not keep it; of a kernel image it is
-//! cut off after BTF was made.
+//! This module does not know the language of the entries: see `scripts/rust-btf`. The entries use
+//! no memory at run time. The kernel reads `.modinfo` when it loads a module, and does not keep the
+//! section. The build removes the section from a kernel image after the BTF step.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
-/// A static with the entry: the key, the parts one after the other, and the NUL that ends it.
+/// Generates a static with an entry: the key, the parts, and a NUL at the end.
 ///
-/// Of code that is built in, the key begins with the name of the module, as that of `module!` does.
-/// The image has one `.modinfo` for all.
+/// For built-in code, the key begins with the name of the module, as in `module!`, because all
+/// modules in an image share one `.modinfo`.
 pub(crate) fn entry(parts: &[TokenStream]) -> TokenStream {
     let module = std::env::var("RUST_MODFILE").unwrap_or_default();
     let module = module.rsplit('/').next().unwrap_or_default();

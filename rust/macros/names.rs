@@ -2,9 +2,10 @@
 
 //! Names of symbols and of types in BTF.
 //!
-//! The verifier reads names: what follows `__` in the name of a parameter or of a type says what a
-//! program may do with it. Only this crate writes such names; what an author chooses must not have
-//! one by accident.
+//! The verifier interprets names: the part after `__` in the name of a parameter or of a type says
+//! how a program may use it. Only the macros write such suffixes. This module checks that no name
+//! of an author has one by accident. It does not check whether a name is free: the build and the
+//! kernel do that.
 
 use proc_macro2::{
     Ident,
@@ -16,7 +17,7 @@ use syn::{
     Result, //
 };
 
-/// Words of C, with which the declarations that `bpftool` prints would not compile.
+/// Keywords of C. A declaration by `bpftool` with such a name would not compile.
 const C_KEYWORDS: &[&str] = &[
     "asm", "auto", "bool", "break", "case", "char", "const", "continue", "default", "do", "double",
     "else", "enum", "extern", "false", "float", "for", "goto", "if", "inline", "int", "long",
@@ -24,23 +25,27 @@ const C_KEYWORDS: &[&str] = &[
     "true", "typedef", "typeof", "union", "unsigned", "void", "volatile", "while",
 ];
 
-/// Why a name cannot be one in BTF, and what to write.
+/// Returns why BTF cannot have the name, and the name to write instead; [`None`] if BTF can.
 pub(crate) fn refused(name: &str) -> Option<&'static str> {
     if name.contains("__") {
         Some(
-            "the verifier gives what follows `__` in a name a meaning; write `_`, and let the type \
-             say it",
+            "the verifier interprets the part of a name after `__`; write `_`, and choose the type \
+             with that meaning",
         )
     } else if C_KEYWORDS.contains(&name) {
-        Some("this is a word of C, in which programs are written; choose another name")
+        Some("the name is a keyword of C, the language of BPF programs; choose another name")
     } else if !name.is_ascii() {
-        Some("the kernel takes names of letters, digits and `_` only")
+        Some("the kernel accepts only names of ASCII letters, digits and `_`")
     } else {
         None
     }
 }
 
-/// A name of the author's that BTF will have, without `r#`.
+/// Returns a name for BTF without `r#`.
+///
+/// # Errors
+///
+/// BTF cannot have the name.
 pub(crate) fn plain(ident: &Ident) -> Result<String> {
     let name = ident.unraw().to_string();
     match refused(&name) {
@@ -49,27 +54,35 @@ pub(crate) fn plain(ident: &Ident) -> Result<String> {
     }
 }
 
-/// The name of a kfunc, which is a symbol and a function in BTF.
+/// Returns the name of a kfunc, which is the name of a symbol and of a function in BTF.
+///
+/// # Errors
+///
+/// A kfunc cannot have the name.
 pub(crate) fn kfunc(ident: &Ident) -> Result<String> {
     let name = plain(ident)?;
     let refuse = |why| Err(Error::new(ident.span(), format!("{name}: {why}")));
     if !name.starts_with("bpf_") {
         return refuse(
-            "the name becomes a symbol, which must not be one that the kernel has or the compiler \
-             calls; begin it with `bpf_`",
+            "the name becomes a symbol, which must not be a symbol of the kernel or one that the \
+             compiler calls; begin the name with `bpf_`",
         );
     }
     if name.ends_with("_impl") {
         return refuse(
-            "the kernel gives the name of a kfunc and `_impl` to its prototype with implicit \
-             arguments (`KF_IMPLICIT_ARGS`), and a program could call the one with the arguments \
-             of the other; choose another end",
+            "the kernel adds `_impl` to the name of a kfunc for its prototype with implicit \
+             arguments (`KF_IMPLICIT_ARGS`), and a program could call one kfunc with the arguments \
+             of the other; choose another ending",
         );
     }
     Ok(name)
 }
 
-/// The name of a type of the author's.
+/// Checks the name of a type in BTF.
+///
+/// # Errors
+///
+/// An author's type cannot have the name.
 pub(crate) fn type_name(name: &str, span: Span) -> Result<()> {
     if let Some(why) = refused(name) {
         return Err(Error::new(span, format!("{name}: {why}")));
@@ -77,24 +90,26 @@ pub(crate) fn type_name(name: &str, span: Span) -> Result<()> {
     for (prefix, what) in [
         (
             "bpf_iter_",
-            "the state of an iterator; `#[kfunc_iterator]` makes it",
+            "the state of an iterator, which `#[kfunc_iterator]` defines",
         ),
         (
             "bpf_struct_ops_",
-            "the value of a map; `#[struct_ops]` makes it",
+            "the value of a struct_ops map, which `#[struct_ops]` defines",
         ),
     ] {
         if name.starts_with(prefix) {
             return Err(Error::new(
                 span,
-                format!("{name}: to the verifier, a struct of this name is {what}"),
+                format!(
+                    "{name}: to the verifier, a struct of this name is {what}; choose another name"
+                ),
             ));
         }
     }
     Ok(())
 }
 
-/// `QuotaLeft` as `quota_left`, the way C names a struct.
+/// Returns a name in the style of C: `quota_left` for `QuotaLeft`.
 pub(crate) fn snake_case(name: &str) -> String {
     let mut snake = String::new();
     let mut lower = false;
@@ -108,10 +123,10 @@ pub(crate) fn snake_case(name: &str) -> String {
     snake
 }
 
-/// A number made of a name (FNV-1a), with an end that no index can continue.
+/// Returns the hash of a name (FNV-1a), with an `x` that separates it from an index after it.
 ///
-/// `resolve_btfids` cuts off what follows the last two underscores of a symbol in `.BTF_ids`; it
-/// must be unique in the object.
+/// `resolve_btfids` cuts off the part of a symbol in `.BTF_ids` after the last two underscores.
+/// This part must make the symbol unique in the object file.
 pub(crate) fn unique(name: &str) -> String {
     let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -119,14 +134,14 @@ pub(crate) fn unique(name: &str) -> String {
     format!("{hash}x")
 }
 
-/// The same, and a number that tells it from other paths that look like it.
+/// Returns [`module()`] and a hash of the path, because two paths can give the same symbol.
 pub(crate) fn module_and_hash() -> String {
     let path = std::env::var("RUST_MODFILE").unwrap_or_default();
     format!("{}_{}", module(), unique(&path))
 }
 
-/// The path of the module that is being compiled, as part of a symbol. Two of one path, in two
-/// trees, have one name as well, and are not loaded together.
+/// Returns the path of the compiled module as part of a symbol. Two modules with the same path in
+/// two trees also have the same name, so the kernel does not load both.
 pub(crate) fn module() -> String {
     let module = std::env::var("RUST_MODFILE").unwrap_or_default();
     module

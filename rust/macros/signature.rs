@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reads the signature of a kfunc and says what is wrong with it.
+//! Parses the signature of a kfunc and reports its errors.
 //!
-//! The result, [`Signature`], is what code generation needs: the names and types of the parameters.
-//! The traits of the `bpf` crate decide what a type means. A type that has no meaning for the
-//! verifier is refused here if its spelling gives it away, with what to write instead. The check is a
-//! courtesy, not the guarantee: a type that slips through meets the trait bounds.
+//! The result, [`Signature`], has the names and types of the parameters, for code generation. This
+//! module rejects a type that the verifier cannot check if the tokens show it; the error names the
+//! type to use instead. The module does not guarantee that a type is correct: the trait bounds of
+//! the `bpf` crate reject every other wrong type.
 
 use crate::names;
 use proc_macro2::{
@@ -31,10 +31,11 @@ use syn::{
     TypeReference, //
 };
 
-/// Whole parameter names to which the verifier gives a meaning.
+/// Parameter names to which the verifier gives a meaning.
 const NAMES: &[&str] = &["rdonly_buf_size", "rdwr_buf_size"];
 
-/// Numbers of which a slice is not memory for the verifier.
+/// Types that are no valid elements of a slice: the verifier knows the size of memory in bytes
+/// only.
 const NUMBERS: &[&str] = &[
     "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "bool",
     "char",
@@ -42,9 +43,9 @@ const NUMBERS: &[&str] = &[
 
 /// One parameter of a kfunc.
 pub(crate) struct Param {
-    /// Its name in BTF.
+    /// The name of the parameter in BTF.
     pub(crate) name: String,
-    /// Where the author wrote it.
+    /// The place of the name in the source.
     pub(crate) span: Span,
     pub(crate) ty: Type,
 }
@@ -69,7 +70,7 @@ impl Signature {
     }
 }
 
-/// Refuses what no kfunc can be, whatever its arguments are.
+/// Rejects a function that cannot be a kfunc, for reasons other than the types of its arguments.
 pub(crate) fn check_function(sig: &syn::Signature) -> Result<()> {
     let name = &sig.ident;
     let refuse = |span: Span, why: &str| Err(Error::new(span, format!("{name}: {why}")));
@@ -77,26 +78,26 @@ pub(crate) fn check_function(sig: &syn::Signature) -> Result<()> {
     if let Some(token) = &sig.unsafety {
         return refuse(
             token.span(),
-            "a kfunc cannot be `unsafe`: a BPF program cannot promise what such a function asks \
-             for; take types that the verifier checks",
+            "a kfunc cannot be `unsafe`: a BPF program cannot promise to fulfil safety \
+             requirements; take types that the verifier checks",
         );
     }
     if let Some(token) = &sig.asyncness {
         return refuse(
             token.span(),
-            "a kfunc cannot be `async`: it runs to its end",
+            "a kfunc cannot be `async`: it must be complete when the call returns",
         );
     }
     if let Some(token) = &sig.constness {
         return refuse(
             token.span(),
-            "a kfunc cannot be `const`: it is called by address",
+            "a kfunc cannot be `const`: BPF programs call it by its address",
         );
     }
     if let Some(abi) = &sig.abi {
         return refuse(
             abi.span(),
-            "leave the calling convention away: `#[kfunc]` defines the symbol that BPF calls",
+            "remove the calling convention: `#[kfunc]` defines the symbol that BPF programs call",
         );
     }
     let lifetimes_only = sig.generics.lifetimes().count() == sig.generics.params.len();
@@ -119,8 +120,8 @@ fn parse_param(function: &Ident, number: usize, arg: &FnArg) -> Result<Param> {
             return Err(Error::new(
                 receiver.span(),
                 format!(
-                    "{function}: a kfunc cannot be a method: BPF calls it by name; write a \
-                     function that takes the object as its first argument"
+                    "{function}: a kfunc cannot be a method: BPF programs call it by its name; \
+                     write a function that takes the object as its first argument"
                 ),
             ));
         }
@@ -152,7 +153,7 @@ fn parse_param(function: &Ident, number: usize, arg: &FnArg) -> Result<Param> {
     if NAMES.contains(&spelled.as_str()) {
         return refuse(
             name.span(),
-            "this name has a meaning for the verifier; choose another",
+            "the verifier gives this name a meaning; choose another name",
         );
     }
 
@@ -166,18 +167,18 @@ fn parse_param(function: &Ident, number: usize, arg: &FnArg) -> Result<Param> {
     })
 }
 
-/// Why a type cannot be an argument, as far as its spelling says so.
+/// Returns why a type cannot be an argument, as far as its tokens show it.
 fn refused(ty: &Type) -> Option<String> {
     let text = match ty {
         Type::Reference(reference) => return refused_reference(reference),
-        Type::Ptr(_) => "a raw pointer promises nothing; take `&[u8]` or `&Mem` for memory",
+        Type::Ptr(_) => "a raw pointer has no contract; take `&[u8]` or `&Mem` for memory",
         Type::Slice(_) | Type::Array(_) => "BPF passes memory by pointer; take `&[u8]`",
-        Type::Tuple(_) => "BPF passes no tuples; write one argument for each part",
-        Type::BareFn(_) => "BPF has no pointers to functions of the kernel",
+        Type::Tuple(_) => "BPF cannot pass a tuple; write one argument for each element",
+        Type::BareFn(_) => "BPF programs have no pointers to functions of the kernel",
         Type::ImplTrait(_) | Type::TraitObject(_) => "a kfunc has one BTF prototype; name the type",
         Type::Path(_) => match last_ident(ty).map(Ident::to_string).as_deref() {
-            Some("usize") => "usize is not the same on every architecture; take u64",
-            Some("isize") => "isize is not the same on every architecture; take i64",
+            Some("usize") => "the size of usize depends on the architecture; take u64",
+            Some("isize") => "the size of isize depends on the architecture; take i64",
             Some("u128") => "a BPF register has 64 bits; take two u64 or `&[u8]`",
             Some("i128") => "a BPF register has 64 bits; take two i64 or `&[u8]`",
             Some(name @ ("f32" | "f64")) => {
@@ -200,13 +201,13 @@ fn refused(ty: &Type) -> Option<String> {
 fn refused_reference(reference: &TypeReference) -> Option<String> {
     let lifetime = reference.lifetime.as_ref();
     if lifetime.is_some_and(|lifetime| lifetime.ident == "static") {
-        return Some("an argument is lent for the time of the call; leave `'static` away".into());
+        return Some("an argument is valid only during the call; remove `'static`".into());
     }
     let mutable = reference.mutability.is_some();
     let elem = match ungroup(&reference.elem) {
         Type::Slice(slice) => {
             let elem = ungroup(&slice.elem);
-            // An alias of `u8` is known by its name only where it is defined.
+            // A path can be an alias of `u8`, which the macro cannot resolve.
             let is_path = matches!(elem, Type::Path(_));
             let is_number =
                 last_ident(elem).is_some_and(|elem| NUMBERS.contains(&elem.to_string().as_str()));
@@ -227,12 +228,12 @@ fn refused_reference(reference: &TypeReference) -> Option<String> {
                 .into(),
         ),
         Some("Mem") if mutable => Some(
-            "several arguments may point to the same memory; take `&Mem`, which can be written \
-             through"
+            "several arguments can point to the same memory; take `&Mem`, whose methods also \
+             write"
                 .into(),
         ),
         _ if mutable => Some(format!(
-            "another CPU or another argument may refer to the same {0}; take `&{0}`, or \
+            "another CPU or another argument can refer to the same {0}; take `&{0}`, or \
              `Out<'_, {0}>` to fill a struct",
             spelling(elem)
         )),
@@ -268,8 +269,8 @@ fn parse_return(function: &Ident, output: &ReturnType) -> Result<Type> {
                 let unit = matches!(ok, Type::Tuple(tuple) if tuple.elems.is_empty());
                 if !unit && name.as_deref() != Some("u32") {
                     return refuse(&format!(
-                        "Result<{}> cannot be told from an error number in one register; return \
-                         `Result<()>` or `Result<u32>`",
+                        "a program cannot distinguish a value of Result<{}> from an error number; \
+                         return `Result<()>` or `Result<u32>`",
                         spelling(ok)
                     ));
                 }
@@ -277,7 +278,7 @@ fn parse_return(function: &Ident, output: &ReturnType) -> Result<Type> {
             match last_ident(ty).map(Ident::to_string).as_deref() {
                 Some(name @ ("usize" | "isize")) => {
                     return refuse(&format!(
-                        "{name} is not the same on every architecture; return {}",
+                        "the size of {name} depends on the architecture; return {}",
                         if name == "usize" { "u64" } else { "i64" }
                     ));
                 }
@@ -294,19 +295,20 @@ fn parse_return(function: &Ident, output: &ReturnType) -> Result<Type> {
     Ok(close_lifetimes(ty.clone()))
 }
 
-/// The type as it is named outside of the function, where its lifetime parameters are not.
+/// Returns the type with `'static` for each lifetime, for code outside of the function, where the
+/// function's lifetime parameters do not exist.
 pub(crate) fn close_lifetimes(mut ty: Type) -> Type {
     Rename("static").visit_type_mut(&mut ty);
     ty
 }
 
-/// The same, with lifetimes for the compiler to find.
+/// Returns the type with `'_` for each lifetime, so that the compiler infers the lifetimes.
 pub(crate) fn open_lifetimes(mut ty: Type) -> Type {
     Rename("_").visit_type_mut(&mut ty);
     ty
 }
 
-/// Gives all lifetimes one name.
+/// Renames all lifetimes in a type.
 struct Rename(&'static str);
 
 impl VisitMut for Rename {
@@ -317,8 +319,7 @@ impl VisitMut for Rename {
     }
 }
 
-/// A type without the invisible group that comes with a `$ty` of `macro_rules!`, and without
-/// parentheses.
+/// Removes parentheses and the invisible group that `macro_rules!` adds around a `$ty`.
 fn ungroup(mut ty: &Type) -> &Type {
     loop {
         ty = match ty {
@@ -329,7 +330,7 @@ fn ungroup(mut ty: &Type) -> &Type {
     }
 }
 
-/// The `T` of a `Result<T>`.
+/// Returns the `T` of a `Result<T>`.
 fn result_of(path: &Path) -> Option<&Type> {
     let last = path.segments.last()?;
     if last.ident != "Result" {
@@ -344,7 +345,7 @@ fn result_of(path: &Path) -> Option<&Type> {
     }
 }
 
-/// The last part of a path without generic arguments, so that `core::primitive::u8` is `u8`.
+/// Returns the last segment of a path without generic arguments: `u8` for `core::primitive::u8`.
 fn last_ident(ty: &Type) -> Option<&Ident> {
     match ty {
         Type::Path(path) if path.qself.is_none() => path
@@ -357,7 +358,7 @@ fn last_ident(ty: &Type) -> Option<&Ident> {
     }
 }
 
-/// A type as its author wrote it, without the spaces that tokens bring.
+/// Returns a type as text, without the spaces between its tokens.
 fn spelling(ty: &Type) -> String {
     ty.to_token_stream().to_string().replace(' ', "")
 }

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `#[struct_ops]`: the trait that declares a table, and the code it becomes.
+//! Parsing and code generation of `#[struct_ops]`, which is on the trait that declares a table.
+//!
+//! The macro generates the struct of the table, the stubs, the methods that call programs, and the
+//! descriptions for the BTF step. It does not know types: the generated code asks `MemberArg` and
+//! `MemberRet` of the `bpf` crate.
 
 use crate::{
     kfunc,
@@ -35,16 +39,18 @@ use syn::{
     Visibility, //
 };
 
-/// What a trampoline passes at most (`MAX_BPF_FUNC_ARGS`).
+/// The largest number of arguments that a trampoline passes (`MAX_BPF_FUNC_ARGS`).
 const MAX_ARGS: usize = 12;
 
-/// As many members as a table can have. The kernel takes 64 (`BPF_STRUCT_OPS_MAX_NR_MEMBERS`), but
-/// puts the number of a member where other programs have their `enum bpf_attach_type`, and does not
-/// always ask which it is: from `BPF_TRACE_RAW_TP` on, `btf_ctx_access()` takes it for that, and
-/// lets a program read what the function has not returned yet.
+/// The largest number of members in a table.
+///
+/// The kernel accepts 64 members (`BPF_STRUCT_OPS_MAX_NR_MEMBERS`). But the kernel stores the
+/// number of a member in the field that has the `enum bpf_attach_type` for other program types, and
+/// `btf_ctx_access()` does not always check the program type. For a number from `BPF_TRACE_RAW_TP`
+/// on, it lets the program read the result of the function, which has not returned yet.
 const MAX_MEMBERS: usize = 23;
 
-/// A function of a table.
+/// A member that is a function.
 struct Function {
     params: Vec<(Ident, Type)>,
     ret: Type,
@@ -69,7 +75,7 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemTrait) -> Result<TokenStre
         Error::new(
             item.ident.span(),
             format!(
-                "{}: name the table as programs know it, `#[struct_ops(bpf_my_ops)]`",
+                "{}: write the name of the table for programs: `#[struct_ops(bpf_my_ops)]`",
                 item.ident
             ),
         )
@@ -81,7 +87,7 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemTrait) -> Result<TokenStre
             return Err(Error::new(
                 entry.span(),
                 format!(
-                    "{}: a table has functions and, with `#[data]`, values",
+                    "{}: a member of a table is a function or, with `#[data]`, a value",
                     item.ident
                 ),
             ));
@@ -93,12 +99,12 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemTrait) -> Result<TokenStre
         return Err(Error::new(
             item.ident.span(),
             format!(
-                "{}: a table has 1 to {MAX_MEMBERS} members; make two tables of a larger one",
+                "{}: a table has 1 to {MAX_MEMBERS} members; split a larger table into two",
                 item.ident
             ),
         ));
     }
-    // Defaults are in the implementation.
+    // The default bodies move to the implementation of the trait.
     for entry in &mut item.items {
         if let TraitItem::Fn(function) = entry {
             function.default = None;
@@ -108,7 +114,7 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemTrait) -> Result<TokenStre
     Ok(generate(&ops, &item, &members))
 }
 
-/// Takes the attribute of this name away. Whether it was there.
+/// Removes the attribute `name`. Returns whether it was there.
 fn take(attrs: &mut Vec<Attribute>, name: &str) -> bool {
     let before = attrs.len();
     attrs.retain(|attr| !attr.path().is_ident(name));
@@ -123,7 +129,7 @@ fn parse_member(item: &mut TraitItemFn) -> Result<Member> {
     if let Some(token) = &item.sig.unsafety {
         return refuse(
             token.span(),
-            "a program cannot ask for promises; take it without `unsafe`",
+            "a BPF program has no safety requirements; remove `unsafe`",
         );
     }
     if !item.sig.generics.params.is_empty() {
@@ -137,7 +143,7 @@ fn parse_member(item: &mut TraitItemFn) -> Result<Member> {
         _ => {
             return refuse(
                 item.sig.span(),
-                "the first argument of a member is `&self`, the table",
+                "the first argument of a member must be `&self`, the table",
             )
         }
     }
@@ -145,7 +151,7 @@ fn parse_member(item: &mut TraitItemFn) -> Result<Member> {
     if !may_panic.is_empty() && item.default.is_none() {
         return refuse(
             item.sig.span(),
-            "without a body, there is nothing that could panic; remove `#[may_panic]`",
+            "a member without a default body cannot panic; remove `#[may_panic]`",
         );
     }
     let data = take(&mut item.attrs, "data");
@@ -158,7 +164,7 @@ fn parse_member(item: &mut TraitItemFn) -> Result<Member> {
         if sleepable || item.default.is_some() || item.sig.inputs.len() > 1 {
             return refuse(
                 item.sig.span(),
-                "a value of a table is declared `#[data] fn name(&self) -> u32;`",
+                "declare a value of a table as `#[data] fn name(&self) -> u32;`",
             );
         }
         let kind = Kind::Data(ret);
@@ -173,7 +179,10 @@ fn parse_member(item: &mut TraitItemFn) -> Result<Member> {
     for (index, arg) in item.sig.inputs.iter().enumerate().skip(1) {
         let FnArg::Typed(arg) = arg else { continue };
         let Pat::Ident(param) = &*arg.pat else {
-            return refuse(arg.pat.span(), &format!("argument {index} needs a name"));
+            return refuse(
+                arg.pat.span(),
+                &format!("argument {index} must have a name"),
+            );
         };
         if let Some(why) = names::refused(&param.ident.unraw().to_string()) {
             return refuse(
@@ -231,11 +240,12 @@ fn generate(ops: &Ident, item: &ItemTrait, members: &[Member]) -> TokenStream {
         const _: () = {
             #(#stubs)*
 
-            // SAFETY: The table has a stub for each function.
+            // SAFETY: The initializer has a stub for each function of the table.
             static STUBS: ::bpf::struct_ops::Stubs<#table> =
                 unsafe { ::bpf::struct_ops::Stubs::new(#table { #(#stub_values,)* }) };
 
-            // SAFETY: The struct is described below as it is laid out, and so are the stubs.
+            // SAFETY: The description below has the layout of the struct, and the description of
+            // each stub has its prototype.
             unsafe impl ::bpf::struct_ops::Table for #table {
                 const NAME: &'static ::core::ffi::CStr =
                     match ::core::ffi::CStr::from_bytes_with_nul(#text.as_bytes()) {
@@ -297,9 +307,10 @@ fn method(member: &Member) -> TokenStream {
             let statements = &body.stmts;
             quote! { #(#statements)* }
         }
-        // The table was checked; nothing is what a program returns that was not run.
+        // The kernel checked that the table has this function, so only the depth limit leads here.
+        // The result is 0, as for a program that does not run.
         None => quote! {
-            // SAFETY: Of 0, a value can be made.
+            // SAFETY: 0 is a valid register for each type of results.
             unsafe { #returned(0) }
         },
     };
@@ -315,8 +326,9 @@ fn method(member: &Member) -> TokenStream {
                 ::core::option::Option::Some(__member),
                 ::core::option::Option::Some(__depth),
             ) = (self.table().#name, ::bpf::struct_ops::Depth::enter()) {
-                // SAFETY: The table is kept, and with it the trampoline in it, which takes these
-                // registers. What it returns is the program's, for a member with this type.
+                // SAFETY: `self` keeps the table and its trampolines alive. The trampoline takes
+                // these registers, and returns the result of a program that the verifier accepted
+                // for a member with this type.
                 return unsafe { #returned(__member(#(#arguments),*)) };
             }
             #default
@@ -324,7 +336,7 @@ fn method(member: &Member) -> TokenStream {
     }
 }
 
-/// What `check_member()` and the like look up.
+/// Generates the description of a member for callbacks such as `check_member()`.
 fn info(table: &Ident, member: &Member) -> TokenStream {
     let name = &member.name;
     let text = name.unraw().to_string();
@@ -365,7 +377,7 @@ fn stub_name(ops: &Ident, member: &Member) -> Ident {
     format_ident!("{ops}__{}", member.name)
 }
 
-/// The function whose name and prototype the kernel looks up for a member.
+/// Generates the stub of a member. The kernel finds the prototype of the member by the stub's name.
 fn stub(ops: &Ident, member: &Member) -> TokenStream {
     let Kind::Function(function) = &member.kind else {
         return TokenStream::new();
@@ -385,8 +397,8 @@ fn stub(ops: &Ident, member: &Member) -> TokenStream {
     quote! {
         #[no_mangle]
         unsafe extern "C" fn #name(#(#registers),*) -> u64 {
-            // SAFETY: It is a comment. It keeps the compiler from making one of two equal
-            // functions, of which the kernel would find the wrong name.
+            // SAFETY: The assembly is a comment. It prevents the compiler from merging equal stubs,
+            // for which the kernel would find the wrong name.
             unsafe { ::core::arch::asm!(#comment, options(nomem, nostack, preserves_flags)) };
             0
         }
@@ -411,7 +423,7 @@ fn stub_value(ops: &Ident, member: &Member) -> TokenStream {
     }
 }
 
-/// The table and the value of its map, for the BTF step.
+/// Generates the descriptions of the table and of its map value for the BTF step.
 fn declare(ops: &Ident, table: &Ident, members: &[Member]) -> TokenStream {
     let size = quote! { ::core::mem::size_of::<#table>() };
     let begin = format!("struct {ops} ");

@@ -5,22 +5,22 @@
 use bpf::prelude::*;
 
 #[derive(BtfType)]
-struct AnyLayout { //~ AnyLayout: the compiler may arrange the fields of a struct as it likes; add `#[repr(C)]`
+struct AnyLayout { //~ AnyLayout: the compiler can choose any offsets for the fields of a struct; add `#[repr(C)]`
     a: u64,
 }
 
 #[derive(BtfType)]
 #[repr(C)]
-struct Generic<T> { //~ Generic: a type with parameters is many types; BTF has a name for one
+struct Generic<T> { //~ Generic: BTF has no generic types; remove the parameters
     a: T,
 }
 
 #[derive(BtfType)]
 #[repr(C)]
-struct Unnamed(u64); //~ Unnamed: BTF knows fields by name; name at least one
+struct Unnamed(u64); //~ Unnamed: a field in BTF has a name; use a struct with a named field
 
 #[derive(BtfType)]
-enum AnySize { //~ AnySize: the compiler may choose the size of an enum; add `#[repr(u32)]`
+enum AnySize { //~ AnySize: the compiler can choose the size of an enum; add `#[repr(u32)]`
     One,
 }
 
@@ -31,7 +31,7 @@ enum WithFields {
 }
 
 #[derive(BtfType)]
-#[btf(size = 8)] //~ `#[btf]` has the options `object`, `registry = 64` and `name = "..."`
+#[btf(size = 8)] //~ the options of `#[btf]` are `object`, `registry = 64` and `name = "..."`
 #[repr(C)]
 struct WrongOption {
     a: u64,
@@ -39,6 +39,6 @@ struct WrongOption {
 
 #[derive(BtfType)]
 #[btf(object)]
-enum ObjectEnum { //~ ObjectEnum: an object is a struct
+enum ObjectEnum { //~ ObjectEnum: an object must be a struct
     One,
 }

@@ -8,7 +8,7 @@ use kernel::prelude::*;
 struct One;
 
 #[kfunc_iterator(one)]
-impl One { //~ one: an iterator has a function `next`, which is missing
+impl One { //~ one: the iterator has no function `next`; add it
     fn new() -> Result<Self> {
         Ok(Self)
     }
@@ -18,7 +18,7 @@ struct Two;
 
 #[kfunc_iterator(two)]
 impl Two {
-    fn new() -> Self { //~ `new` of an iterator returns `Result<Self>`
+    fn new() -> Self { //~ `new` of an iterator must return `Result<Self>`
         Self
     }
 
@@ -35,7 +35,7 @@ impl Three {
         Ok(Self)
     }
 
-    fn next(&mut self, more: u32) -> Option<u32> { //~ evaluation of constant value failed | three: the program gives `next` nothing but the iterator; beside it there are `&rcu::Guard` and `&ModuleRef`
+    fn next(&mut self, more: u32) -> Option<u32> { //~ evaluation of constant value failed | three: a program passes only the iterator to `next`; the other arguments can be `&rcu::Guard` and `&ModuleRef`
         None
     }
 }
@@ -43,7 +43,7 @@ impl Three {
 struct Four;
 
 #[kfunc_iterator(four)]
-impl Iterator for Four { //~ four: write `impl` of a type without parameters, with `new` and `next`
+impl Iterator for Four { //~ four: write an `impl` without a trait, of a type without generic parameters, with `new` and `next`
     type Item = u32;
 
     fn next(&mut self) -> Option<u32> {

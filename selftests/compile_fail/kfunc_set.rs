@@ -12,20 +12,20 @@ fn bpf_real(value: u32) -> u32 {
 
 kfunc_set! {
     static UNKNOWN = {
-        prog_types: [Tracing, Tracer], //~ UNKNOWN: `Tracer` is no program type that may call kfuncs; there are Any,
+        prog_types: [Tracing, Tracer], //~ UNKNOWN: `Tracer` is not a program type that can call kfuncs; the types are Any,
         kfuncs: [bpf_real],
     };
 }
 
 kfunc_set! {
-    static NOBODY = { //~ NOBODY: no program type is named that may call these kfuncs
+    static NOBODY = { //~ NOBODY: `prog_types` must name the program types that may call the kfuncs
         prog_types: [],
         kfuncs: [bpf_real],
     };
 }
 
 kfunc_set! {
-    static EMPTY = { //~ EMPTY: the set is empty
+    static EMPTY = { //~ EMPTY: the set has no kfuncs; name them in `kfuncs`
         prog_types: [Tracing],
         kfuncs: [],
     };
@@ -34,7 +34,7 @@ kfunc_set! {
 kfunc_set! {
     static DOUBLE = {
         prog_types: [Tracing],
-        kfuncs: [bpf_real, bpf_real], //~ DOUBLE: `bpf_real` is in the set twice
+        kfuncs: [bpf_real, bpf_real], //~ DOUBLE: `bpf_real` is in the set twice; remove one
     };
 }
 
@@ -45,7 +45,7 @@ kfunc_set! {
 kfunc_set! {
     static FIELD = {
         prog_types: [Tracing],
-        kfunc: [bpf_real], //~ a kfunc set has no field `kfunc`; there are prog_types, kfuncs, objects, filter
+        kfunc: [bpf_real], //~ a kfunc set has no field `kfunc`; the fields are prog_types, kfuncs, objects, filter
     };
 }
 

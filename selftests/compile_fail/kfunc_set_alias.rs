@@ -25,6 +25,6 @@ mod alias {
 kfunc_set! {
     static ALIAS = {
         prog_types: [Tracing],
-        kfuncs: [alias::bpf_release], //~ evaluation of constant value failed | ALIAS: `bpf_release` is another name for a kfunc; write its own
+        kfuncs: [alias::bpf_release], //~ evaluation of constant value failed | ALIAS: `bpf_release` is an alias of a kfunc; write the name of the kfunc
     };
 }

@@ -25,16 +25,16 @@ fn bpf_alias(number: Number) {} //~ `f32` means nothing to the BPF verifier as a
 fn bpf_option(number: Option<u32>) {} //~ `Option<u32>` means nothing to the BPF verifier as an argument of a kfunc
 
 #[kfunc]
-fn bpf_return_struct() -> Mine { //~ `Mine` means nothing to the BPF verifier as what a kfunc returns | return nothing, an integer, `bool`, `Result<()>`, `Result<u32>` or a reference (`ARef<Object<T>>`)
+fn bpf_return_struct() -> Mine { //~ `Mine` means nothing to the BPF verifier as the result of a kfunc | return nothing, an integer, `bool`, `Result<()>`, `Result<u32>` or a reference (`ARef<Object<T>>`)
     Mine(0)
 }
 
 #[kfunc]
-fn bpf_return_option() -> Option<u32> { //~ `Option<u32>` means nothing to the BPF verifier as what a kfunc returns
+fn bpf_return_option() -> Option<u32> { //~ `Option<u32>` means nothing to the BPF verifier as the result of a kfunc
     None
 }
 
 #[kfunc]
-fn bpf_copy_cannot_fail(data: &[u8]) -> u64 { //~ `u64` cannot say that copying a `&[u8]` or `&mut [u8]` argument failed | return `Result<()>` or `Result<u32>`, or take `&Mem`, which is not copied
+fn bpf_copy_cannot_fail(data: &[u8]) -> u64 { //~ `u64` cannot report that the copy of a `&[u8]` or `&mut [u8]` argument failed | return `Result<()>` or `Result<u32>`, or take `&Mem`, which is not copied
     data.len() as u64
 }

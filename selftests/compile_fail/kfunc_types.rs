@@ -21,18 +21,18 @@ fn bpf_text(text: &str) -> Result { //~ bpf_text: argument 1 (text): the verifie
 }
 
 #[kfunc]
-fn bpf_mem_mut(mem: &mut Mem) {} //~ bpf_mem_mut: argument 1 (mem): several arguments may point to the same memory; take `&Mem`, which can be written through
+fn bpf_mem_mut(mem: &mut Mem) {} //~ bpf_mem_mut: argument 1 (mem): several arguments can point to the same memory; take `&Mem`, whose methods also write
 
 #[kfunc]
-fn bpf_static(data: &'static [u8]) -> Result { //~ bpf_static: argument 1 (data): an argument is lent for the time of the call; leave `'static` away
+fn bpf_static(data: &'static [u8]) -> Result { //~ bpf_static: argument 1 (data): an argument is valid only during the call; remove `'static`
     Ok(())
 }
 
 #[kfunc]
-fn bpf_size(size: usize) {} //~ bpf_size: argument 1 (size): usize is not the same on every architecture; take u64
+fn bpf_size(size: usize) {} //~ bpf_size: argument 1 (size): the size of usize depends on the architecture; take u64
 
 #[kfunc]
-fn bpf_offset(offset: isize) {} //~ bpf_offset: argument 1 (offset): isize is not the same on every architecture; take i64
+fn bpf_offset(offset: isize) {} //~ bpf_offset: argument 1 (offset): the size of isize depends on the architecture; take i64
 
 #[kfunc]
 fn bpf_wide(wide: u128) {} //~ bpf_wide: argument 1 (wide): a BPF register has 64 bits; take two u64 or `&[u8]`
@@ -44,26 +44,26 @@ fn bpf_float(real: f64) {} //~ bpf_float: argument 1 (real): f64: neither BPF no
 fn bpf_char(letter: char) {} //~ bpf_char: argument 1 (letter): the verifier does not check that a number is a character; take u32 and call `char::from_u32`
 
 #[kfunc]
-fn bpf_pointer(pointer: *const u8) {} //~ bpf_pointer: argument 1 (pointer): a raw pointer promises nothing; take `&[u8]` or `&Mem` for memory
+fn bpf_pointer(pointer: *const u8) {} //~ bpf_pointer: argument 1 (pointer): a raw pointer has no contract; take `&[u8]` or `&Mem` for memory
 
 #[kfunc]
 fn bpf_array(array: [u8; 16]) {} //~ bpf_array: argument 1 (array): BPF passes memory by pointer; take `&[u8]`
 
 #[kfunc]
-fn bpf_tuple(pair: (u32, u32)) {} //~ bpf_tuple: argument 1 (pair): BPF passes no tuples; write one argument for each part
+fn bpf_tuple(pair: (u32, u32)) {} //~ bpf_tuple: argument 1 (pair): BPF cannot pass a tuple; write one argument for each element
 
 #[kfunc]
-fn bpf_callback(call: fn(u32)) {} //~ bpf_callback: argument 1 (call): BPF has no pointers to functions of the kernel
+fn bpf_callback(call: fn(u32)) {} //~ bpf_callback: argument 1 (call): BPF programs have no pointers to functions of the kernel
 
 #[kfunc]
 fn bpf_impl_trait(value: impl Into<u32>) {} //~ bpf_impl_trait: argument 1 (value): a kfunc has one BTF prototype; name the type
 
 #[kfunc]
 #[rustfmt::skip]
-fn bpf_many(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8, i: u8, j: u8, k: u8, l: u8, m: u8) {} //~ evaluation of constant value failed | bpf_many: argument 13 (m): BPF passes 12 arguments at most, and a slice takes two; put some of them into a struct (`In<T>`)
+fn bpf_many(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8, i: u8, j: u8, k: u8, l: u8, m: u8) {} //~ evaluation of constant value failed | bpf_many: argument 13 (m): a kfunc has at most 12 arguments, and a slice counts as two; put some of them into a struct (`In<T>`)
 
 #[kfunc]
-fn bpf_mutable(number: &mut u32) {} //~ bpf_mutable: argument 1 (number): another CPU or another argument may refer to the same u32; take `&u32`, or `Out<'_, u32>` to fill a struct
+fn bpf_mutable(number: &mut u32) {} //~ bpf_mutable: argument 1 (number): another CPU or another argument can refer to the same u32; take `&u32`, or `Out<'_, u32>` to fill a struct
 
 #[kfunc]
 fn bpf_never() -> ! { //~ bpf_never: return type: the verifier expects a kfunc to return; return `()`
@@ -76,12 +76,12 @@ fn bpf_lend(data: &Mem) -> &Mem { //~ bpf_lend: return type: nothing keeps the m
 }
 
 #[kfunc]
-fn bpf_result_u64() -> Result<u64> { //~ bpf_result_u64: return type: Result<u64> cannot be told from an error number in one register; return `Result<()>` or `Result<u32>`
+fn bpf_result_u64() -> Result<u64> { //~ bpf_result_u64: return type: a program cannot distinguish a value of Result<u64> from an error number; return `Result<()>` or `Result<u32>`
     Ok(0)
 }
 
 #[kfunc]
-fn bpf_return_usize() -> usize { //~ bpf_return_usize: return type: usize is not the same on every architecture; return u64
+fn bpf_return_usize() -> usize { //~ bpf_return_usize: return type: the size of usize depends on the architecture; return u64
     0
 }
 

@@ -10,27 +10,27 @@ use bpf::{
 use kernel::prelude::*;
 
 #[may_panic]
-fn nothing() {} //~ say why a panic never happens, or is right: `#[may_panic("reason")]`
+fn nothing() {} //~ give the reason why a panic never happens, or is correct: `#[may_panic("reason")]`
 
 #[may_panic("")]
-fn empty() {} //~ say why a panic never happens
+fn empty() {} //~ give the reason why a panic never happens
 
 #[may_panic(" ")]
-fn blank() {} //~ say why a panic never happens
+fn blank() {} //~ give the reason why a panic never happens
 
 #[may_panic(reason)]
-fn no_text() {} //~ say why a panic never happens
+fn no_text() {} //~ give the reason why a panic never happens
 
 #[may_panic]
 #[kfunc]
-fn bpf_before() {} //~ say why a panic never happens
+fn bpf_before() {} //~ give the reason why a panic never happens
 
 #[kfunc]
-#[may_panic]  //~ say why a panic never happens
+#[may_panic]  //~ give the reason why a panic never happens
 fn bpf_after() {}
 
 #[may_panic("it is short")]
-#[inline] //~ inlined: a function that may panic stands alone, where `rust-panic` finds it; remove `#[inline]`
+#[inline] //~ inlined: a function that may panic must not be inlined, so that `rust-panic` finds it; remove `#[inline]`
 fn inlined() {}
 
 #[may_panic("it is not a function")]
@@ -39,12 +39,12 @@ struct NotAFunction; //~ expected `fn`
 #[struct_ops(bpf_fail_may_panic_ops)]
 trait MayPanic {
     #[may_panic("there is no body")]
-    fn member(&self) -> u32; //~ member: without a body, there is nothing that could panic; remove `#[may_panic]`
+    fn member(&self) -> u32; //~ member: a member without a default body cannot panic; remove `#[may_panic]`
 }
 
 #[struct_ops(bpf_fail_may_panic_reason_ops)]
 trait Reason {
-    #[may_panic()] //~ say why a panic never happens
+    #[may_panic()] //~ give the reason why a panic never happens
     fn member(&self) -> u32 {
         1
     }

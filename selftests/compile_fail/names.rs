@@ -9,39 +9,39 @@ use bpf::{
 use kernel::prelude::*;
 
 #[kfunc]
-fn bpf_pair_impl(value: u64) {} //~ bpf_pair_impl: the kernel gives the name of a kfunc and `_impl` to its prototype with implicit arguments (`KF_IMPLICIT_ARGS`), and a program could call the one with the arguments of the other; choose another end
+fn bpf_pair_impl(value: u64) {} //~ bpf_pair_impl: the kernel adds `_impl` to the name of a kfunc for its prototype with implicit arguments (`KF_IMPLICIT_ARGS`), and a program could call one kfunc with the arguments of the other; choose another ending
 
 #[kfunc]
-fn bpf_two__parts() {} //~ bpf_two__parts: the verifier gives what follows `__` in a name a meaning
+fn bpf_two__parts() {} //~ bpf_two__parts: the verifier interprets the part of a name after `__`
 
 #[kfunc]
 fn other() {} //~ other: the name becomes a symbol
 
 #[kfunc]
-fn bpf_c(int: u32) {} //~ bpf_c: argument 1 (int): this is a word of C, in which programs are written; choose another name
+fn bpf_c(int: u32) {} //~ bpf_c: argument 1 (int): the name is a keyword of C, the language of BPF programs; choose another name
 
 #[kfunc]
-fn bpf_raw(r#struct: u32) {} //~ bpf_raw: argument 1 (r#struct): this is a word of C
+fn bpf_raw(r#struct: u32) {} //~ bpf_raw: argument 1 (r#struct): the name is a keyword of C
 
 #[kfunc]
-fn bpf_iterator(it__iter: u64) {} //~ bpf_iterator: argument 1 (it__iter): the verifier gives what follows `__` in a name a meaning
+fn bpf_iterator(it__iter: u64) {} //~ bpf_iterator: argument 1 (it__iter): the verifier interprets the part of a name after `__`
 
 #[derive(BtfType)]
-#[btf(name = "bpf_iter_mine")] //~ bpf_iter_mine: to the verifier, a struct of this name is the state of an iterator; `#[kfunc_iterator]` makes it
+#[btf(name = "bpf_iter_mine")] //~ bpf_iter_mine: to the verifier, a struct of this name is the state of an iterator, which `#[kfunc_iterator]` defines; choose another name
 #[repr(C)]
 struct State {
     number: u64,
 }
 
 #[derive(BtfType)]
-#[btf(name = "bpf_struct_ops_mine")] //~ bpf_struct_ops_mine: to the verifier, a struct of this name is the value of a map; `#[struct_ops]` makes it
+#[btf(name = "bpf_struct_ops_mine")] //~ bpf_struct_ops_mine: to the verifier, a struct of this name is the value of a struct_ops map, which `#[struct_ops]` defines; choose another name
 #[repr(C)]
 struct Value {
     number: u64,
 }
 
 #[derive(BtfType)]
-#[btf(name = "bpf_mine__safe_trusted")] //~ bpf_mine__safe_trusted: the verifier gives what follows `__` in a name a meaning
+#[btf(name = "bpf_mine__safe_trusted")] //~ bpf_mine__safe_trusted: the verifier interprets the part of a name after `__`
 #[repr(C)]
 struct Safe {
     number: u64,
@@ -51,17 +51,17 @@ struct Safe {
 #[btf(name = "bpf_keyword")]
 #[repr(C)]
 struct Keyword {
-    long: u64, //~ long: this is a word of C
+    long: u64, //~ long: the name is a keyword of C
 }
 
 #[derive(BtfType)]
 #[btf(object, name = "bpf_tuple")]
-struct Tuple(#[btf] u64); //~ Tuple: BTF knows fields by name; name those that programs read
+struct Tuple(#[btf] u64); //~ Tuple: a field in BTF has a name; use a struct with named fields
 
 #[derive(BtfType)]
 #[btf(registry = 4)]
 #[repr(C)]
-struct NotAnObject { //~ NotAnObject: only objects can be found by a key; write `#[btf(object, ...)]`
+struct NotAnObject { //~ NotAnObject: only objects have a registry; write `#[btf(object, ...)]`
     number: u64,
 }
 
@@ -72,12 +72,12 @@ trait IterOps {
 
 #[struct_ops(bpf_member_ops)]
 trait MemberOps {
-    fn my__member(&self); //~ my__member: the verifier gives what follows `__` in a name a meaning
+    fn my__member(&self); //~ my__member: the verifier interprets the part of a name after `__`
 }
 
 struct Loop;
 
-#[kfunc_iterator(two__parts)] //~ two__parts: the verifier gives what follows `__` in a name a meaning
+#[kfunc_iterator(two__parts)] //~ two__parts: the verifier interprets the part of a name after `__`
 impl Loop {
     fn new() -> Result<Self> {
         Ok(Self)

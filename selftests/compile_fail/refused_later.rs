@@ -19,20 +19,20 @@ struct Thing {
 }
 
 #[kfunc]
-fn bpf_two_lenders<'a>(one: &'a Object<Thing>, two: &'a Object<Thing>, size: RdonlyBufSize<'a>) -> Option<RdonlyBuf<'a>> { //~ evaluation of constant value failed | bpf_two_lenders: argument 3 (size): the verifier ties what is lent to one pointer, and does not take a second; take one argument that is a pointer
+fn bpf_two_lenders<'a>(one: &'a Object<Thing>, two: &'a Object<Thing>, size: RdonlyBufSize<'a>) -> Option<RdonlyBuf<'a>> { //~ evaluation of constant value failed | bpf_two_lenders: argument 3 (size): the verifier can bind the lent memory to one pointer only; take at most one pointer argument
     None
 }
 
 #[kfunc]
-fn bpf_on_stack(a: u64, b: &Mem, c: &Mem, prog: &ProgAux) {} //~ evaluation of constant value failed | bpf_on_stack: argument 4 (prog): the verifier takes this argument in a register only, of which there are 5; a slice takes two; put it before others
+fn bpf_on_stack(a: u64, b: &Mem, c: &Mem, prog: &ProgAux) {} //~ evaluation of constant value failed | bpf_on_stack: argument 4 (prog): this argument must be in one of the 5 argument registers, and a slice takes two; put it before other arguments
 
 #[kfunc]
-fn bpf_arena_on_stack(a: u64, b: &Mem, c: &Mem, d: Arena<'_>) {} //~ evaluation of constant value failed | bpf_arena_on_stack: argument 4 (d): the verifier takes this argument in a register only
+fn bpf_arena_on_stack(a: u64, b: &Mem, c: &Mem, d: Arena<'_>) {} //~ evaluation of constant value failed | bpf_arena_on_stack: argument 4 (d): this argument must be in one of the 5 argument registers
 
 #[kfunc]
-fn bpf_two_constants(one: Const<u32>, two: Const<u64>) {} //~ evaluation of constant value failed | bpf_two_constants: argument 1 (one): the verifier knows the value of one argument only; take one `Const`, and another number as it is
+fn bpf_two_constants(one: Const<u32>, two: Const<u64>) {} //~ evaluation of constant value failed | bpf_two_constants: argument 1 (one): the verifier supports one constant argument; take one `Const`, and the other as a plain integer
 
-#[kfunc(sleepable)] //~ evaluation of constant value failed | bpf_sleeps_under_rcu: a program that is in an RCU read-side critical section must not sleep; leave `sleepable` away, or return `ARef<Object<T>>` and take no `rcu::Guard`
+#[kfunc(sleepable)] //~ evaluation of constant value failed | bpf_sleeps_under_rcu: a program in an RCU read-side critical section must not sleep; remove `sleepable`, or return `ARef<Object<T>>` and take no `rcu::Guard`
 fn bpf_sleeps_under_rcu(rcu: &rcu::Guard) {}
 
 #[kfunc]
@@ -44,7 +44,7 @@ struct NamedIt;
 
 #[kfunc_iterator(compile_fail_it)]
 impl NamedIt {
-    fn new(it: u32) -> Result<Self> { //~ compile_fail_it: `it` is the name of the iterator itself in BTF; choose another
+    fn new(it: u32) -> Result<Self> { //~ compile_fail_it: `it` is the name of the iterator in BTF; choose another name
         Ok(Self)
     }
 
@@ -57,7 +57,7 @@ struct Takes;
 
 #[kfunc_iterator(compile_fail_takes)]
 impl Takes {
-    fn new(thing: ARef<Object<Thing>>) -> Result<Self> { //~ evaluation of constant value failed | bpf_iter_compile_fail_takes_new: argument 1 (thing): the first argument is the iterator, and the verifier takes a reference away only if that is the first; take `RcuPtr<'_, ...>` and call `try_get()`
+    fn new(thing: ARef<Object<Thing>>) -> Result<Self> { //~ evaluation of constant value failed | bpf_iter_compile_fail_takes_new: argument 1 (thing): the verifier releases only a reference in the first argument, which is the iterator; take `RcuPtr<'_, ...>` and call `try_get()`
         Ok(Self)
     }
 
@@ -74,7 +74,7 @@ impl Unsafe {
         Ok(Self)
     }
 
-    unsafe fn next(&mut self) -> Option<u32> { //~ next: a kfunc cannot be `unsafe`: a BPF program cannot promise what such a function asks for
+    unsafe fn next(&mut self) -> Option<u32> { //~ next: a kfunc cannot be `unsafe`: a BPF program cannot promise to fulfil safety requirements
         None
     }
 }

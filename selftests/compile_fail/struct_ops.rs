@@ -9,13 +9,13 @@ use bpf::{
 use kernel::prelude::*;
 
 #[struct_ops]
-trait NoName { //~ NoName: name the table as programs know it, `#[struct_ops(bpf_my_ops)]`
+trait NoName { //~ NoName: write the name of the table for programs: `#[struct_ops(bpf_my_ops)]`
     fn member(&self) -> u32;
 }
 
 #[struct_ops(bpf_fail_const_ops)]
 trait Const {
-    const VALUE: u32; //~ Const: a table has functions and, with `#[data]`, values
+    const VALUE: u32; //~ Const: a member of a table is a function or, with `#[data]`, a value
 }
 
 #[struct_ops(bpf_fail_empty_ops)]
@@ -32,12 +32,12 @@ trait Many { //~ Many: a table has 1 to 23 members
 
 #[struct_ops(bpf_fail_self_ops)]
 trait NoSelf {
-    fn member(value: u32) -> u32; //~ member: the first argument of a member is `&self`, the table
+    fn member(value: u32) -> u32; //~ member: the first argument of a member must be `&self`, the table
 }
 
 #[struct_ops(bpf_fail_unsafe_ops)]
 trait Unsafe {
-    unsafe fn member(&self); //~ member: a program cannot ask for promises; take it without `unsafe`
+    unsafe fn member(&self); //~ member: a BPF program has no safety requirements; remove `unsafe`
 }
 
 #[struct_ops(bpf_fail_generic_ops)]
@@ -48,14 +48,14 @@ trait Generic {
 #[struct_ops(bpf_fail_data_ops)]
 trait DataWithBody {
     #[data]
-    fn id(&self) -> u32 { //~ id: a value of a table is declared `#[data] fn name(&self) -> u32;`
+    fn id(&self) -> u32 { //~ id: declare a value of a table as `#[data] fn name(&self) -> u32;`
         0
     }
 }
 
 #[struct_ops(bpf_fail_name_ops)]
 trait Name {
-    fn member(&self, item__ref: u64); //~ member: argument 1 (item__ref): the verifier gives what follows `__` in a name a meaning; write `_`, and let the type say it
+    fn member(&self, item__ref: u64); //~ member: argument 1 (item__ref): the verifier interprets the part of a name after `__`; write `_`, and choose the type with that meaning
 }
 
 #[struct_ops(bpf_fail_slice_ops)]
@@ -71,7 +71,7 @@ trait Return {
 }
 
 bpf_helper! {
-    static SIX = fn(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8) {}; //~ SIX: a function that BPF calls has up to five arguments; put some of them into an object
+    static SIX = fn(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8) {}; //~ SIX: a BPF helper has at most five arguments; put some of them into an object
 }
 
 bpf_helper! {

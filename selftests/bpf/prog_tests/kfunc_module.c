@@ -175,7 +175,7 @@ static void subtest_clash(void)
 	int log = open_log();
 
 	ASSERT_EQ(finit("kfunc_clash.ko"), EINVAL, "load a name that is taken");
-	ASSERT_TRUE(logged(log, "KFUNCS: the kernel refused a kfunc"), "log");
+	ASSERT_TRUE(logged(log, "KFUNCS: the kernel rejected a kfunc"), "log");
 	close(log);
 
 	/* The one that has the name is not touched by that. */
