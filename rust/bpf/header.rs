@@ -204,8 +204,7 @@ impl Header {
     /// The requirements of [`free`](Self::free).
     unsafe fn drop_value(head: *mut bindings::callback_head, is_chained: bool) {
         // SAFETY: `head` points to the field `rcu` of a header.
-        let header =
-            unsafe { NonNull::new_unchecked(head.byte_sub(Self::RCU).cast::<Self>()) };
+        let header = unsafe { NonNull::new_unchecked(head.byte_sub(Self::RCU).cast::<Self>()) };
         // SAFETY: The header is valid until `put_memory` below.
         let (object, reclaim) = unsafe { (Self::object(header), (*header.as_ptr()).reclaim) };
         // SAFETY: The code runs in the callback of the object.

@@ -5,8 +5,10 @@
 //! `#[kfunc_iterator(name)]` on the `impl` of a type with `new` and `next` generates three kfuncs
 //! (`bpf_iter_name_new`, `_next` and `_destroy`) and the struct that a program keeps on its stack:
 //!
-//! ```ignore
-//! /// The numbers from `first` to `last`.
+//! ```
+//! # use bpf::prelude::*;
+//! # use kernel::prelude::*;
+//! /// The numbers from `next` to `last`.
 //! struct Range { next: u64, last: u64 }
 //!
 //! #[kfunc_iterator(range)]
@@ -20,7 +22,14 @@
 //!     }
 //!
 //!     /// Returns the next number.
-//!     fn next(&mut self) -> Option<u64> { ... }
+//!     fn next(&mut self) -> Option<u64> {
+//!         let number = self.next;
+//!         if number > self.last {
+//!             return None;
+//!         }
+//!         self.next = number.checked_add(1)?;
+//!         Some(number)
+//!     }
 //! }
 //!
 //! kfunc_set! {

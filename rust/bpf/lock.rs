@@ -9,7 +9,11 @@
 //! the lock already (`AA`), if two CPUs wait for each other (`ABBA`), or after a wait of a quarter
 //! of a second.
 //!
-//! ```ignore
+//! ```
+//! # use bpf::prelude::*;
+//! # use kernel::prelude::*;
+//! # struct Table(u32);
+//! # impl Table { fn len(&self) -> u32 { self.0 } }
 //! static TABLE: ModuleState<ResSpinLock<Table>> = ModuleState::new();
 //!
 //! #[kfunc]

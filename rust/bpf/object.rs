@@ -36,26 +36,32 @@
 //!
 //! # Examples
 //!
-//! ```ignore
+//! ```
+//! # use bpf::prelude::*;
+//! # use kernel::{prelude::*, sync::atomic::{Atomic, Relaxed}};
 //! /// A counter that programs share.
 //! #[derive(BtfType)]
 //! #[btf(object, name = "bpf_counter")]
 //! struct Counter {
 //!     #[btf]
 //!     id: u32,
-//!     count: AtomicU64,
+//!     count: Atomic<u64>,
 //! }
 //!
 //! #[kfunc]
 //! fn bpf_counter_new(id: u32) -> Option<ARef<Object<Counter>>> {
-//!     Object::new(Counter { id, count: AtomicU64::new(0) }).ok()
+//!     Object::new(Counter { id, count: Atomic::new(0) }).ok()
 //! }
 //!
 //! #[kfunc]
-//! fn bpf_counter_add(counter: &Object<Counter>, value: u64) -> u64 { ... }
+//! fn bpf_counter_add(counter: &Object<Counter>, value: u64) -> u64 {
+//!     counter.count.fetch_add(value, Relaxed)
+//! }
 //!
 //! #[kfunc]
-//! fn bpf_counter_release(counter: ARef<Object<Counter>>) {}
+//! fn bpf_counter_release(counter: ARef<Object<Counter>>) {
+//!     drop(counter);
+//! }
 //! ```
 //!
 //! # Context

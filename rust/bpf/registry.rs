@@ -7,7 +7,9 @@
 //! reference. After the release of the last reference, no lookup finds the object, and its place is
 //! free.
 //!
-//! ```ignore
+//! ```
+//! # use bpf::prelude::*;
+//! # use kernel::{prelude::*, sync::atomic::Atomic};
 //! #[derive(BtfType)]
 //! #[btf(object, name = "bpf_counter", registry = 64)]
 //! struct Counter {

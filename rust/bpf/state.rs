@@ -6,12 +6,22 @@
 //! static for a value that the module creates when it is loaded. The value is dropped when the
 //! module is unloaded:
 //!
-//! ```ignore
+//! ```
+//! # use bpf::prelude::*;
+//! # use kernel::prelude::*;
+//! # struct Table(u32);
+//! # impl Table { fn new() -> Self { Self(0) } fn len(&self) -> u32 { self.0 } }
 //! static TABLE: ModuleState<ResSpinLock<Table>> = ModuleState::new();
 //!
 //! #[kfunc]
 //! fn bpf_table_len(module: &ModuleRef) -> Result<u32> {
 //!     TABLE.get(module).ok_or(ENODEV)?.with(|table| table.len())
+//! }
+//! #
+//! # kfunc_set! { static KFUNCS = { prog_types: [Tracing], kfuncs: [bpf_table_len] }; }
+//!
+//! struct Tables {
+//!     _table: bpf::StateGuard<ResSpinLock<Table>>,
 //! }
 //!
 //! impl kernel::Module for Tables {

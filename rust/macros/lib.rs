@@ -171,7 +171,7 @@ pub fn kfunc_set(input: TokenStream) -> TokenStream {
 /// # Examples
 ///
 /// ```
-/// # use bpf::{bpf_helper, insn::{Input, Prologue}, prelude::*};
+/// # use bpf::{bpf_helper, pro_epilogue::{Input, Prologue}, prelude::*};
 /// # use kernel::{prelude::*, sync::atomic::{Atomic, Relaxed}};
 /// #
 /// # #[derive(BtfType)]

@@ -116,7 +116,7 @@
 //! # static PRICES: Slot<PriceOpsTable> = Slot::new();
 //! # struct Prices;
 //! bpf_helper! {
-//!     /// A request costs at most `bound`, whatever the program returns.
+//!     /// Limits the cost that a program returns to `bound`.
 //!     static BOUND = fn(bound: u32, cost: u32) -> u32 {
 //!         cost.min(bound)
 //!     };
@@ -159,8 +159,8 @@
 //! # Nested calls
 //!
 //! A program may call a kfunc that calls a member again. The kernel does not limit that. The crate
-//! does, before the stack is full, and after eight nested calls on a CPU: it then runs the default of
-//! the member in place of the program.
+//! limits nested calls on a CPU to eight in threads and to four in interrupts, and needs a third of the
+//! thread's stack. Beyond that it runs the default of the member in place of the program.
 //!
 //! # Not supported
 //!
