@@ -65,7 +65,7 @@ trait Slice {
 
 #[struct_ops(bpf_fail_return_ops)]
 trait Return {
-    fn member(&self) -> &'static str { //~ `&'static str` means nothing to the BPF verifier as what a struct_ops member returns
+    fn member(&self) -> &'static str { //~ `&'static str` means nothing to the BPF verifier as the result of a struct_ops member
         ""
     }
 }

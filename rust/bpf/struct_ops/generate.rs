@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the kernel puts around the programs of a table: asks the subsystem for it, checks it, and
-//! answers the verifier's questions about the functions that are called.
+//! Prologues and epilogues of the programs of a table.
 //!
-//! The kernel asks for a prologue and an epilogue when the program is verified, and cannot be told
-//! of errors then. So all is made once before, when `check_member` can still refuse the program.
+//! This module asks the subsystem for the prologue and the epilogue, and checks both. It also tells
+//! the verifier which functions they may call. It does not encode instructions: see
+//! [`pro_epilogue`](crate::pro_epilogue).
+//!
+//! The kernel calls `gen_prologue` and `gen_epilogue` near the end of verification, and they cannot
+//! return errors. So `check_member` makes both once before, when it can still refuse the program.
 //!
 //! C: `bpf_convert_ctx_accesses()` and `bpf_do_misc_fixups()` in `kernel/bpf/fixups.c`.
 
@@ -34,15 +37,19 @@ use kernel::{
     prelude::*, //
 };
 
-/// Whether an instruction calls a function of the kernel by its address, or a helper by its id.
+/// Returns whether an instruction calls a function by its distance, or a kernel helper by its id.
 fn is_call(insn: &bpf_insn) -> bool {
     u32::from(insn.code) == bindings::BPF_JMP | bindings::BPF_CALL && insn.src_reg() == 0
 }
 
-/// Whether the verifier will find all functions that are called; it does not ask whether it has.
+/// Checks that [`func_proto`] knows all called functions. The kernel does not check that.
+///
+/// # Errors
+///
+/// `EINVAL` for an unknown function.
 fn check_calls<S: StructOps>(insns: &[bpf_insn], prog: &Prog) -> Result {
     for insn in insns.iter().filter(|insn| is_call(insn)) {
-        // SAFETY: The program is valid.
+        // SAFETY: `prog` is a borrowed program, so the program is valid.
         if unsafe { func_proto::<S>(insn.imm, prog) }.is_null() {
             pr_warn!(
                 "struct {}: a prologue or an epilogue calls a function that is not in HELPERS\n",
@@ -54,7 +61,8 @@ fn check_calls<S: StructOps>(insns: &[bpf_insn], prog: &Prog) -> Result {
     Ok(())
 }
 
-/// The function behind the number in a call: one of the subsystem's, or a helper.
+/// Returns the function behind the number in a call: a helper of the subsystem or a helper of the
+/// kernel. Returns null for an unknown function.
 ///
 /// # Safety
 ///
@@ -68,23 +76,30 @@ pub(super) unsafe fn func_proto<S: StructOps>(
             return helper.proto();
         }
     }
-    // The callee of a tail call may be of another table, whose arguments have the same types but
-    // other rules.
+    // The target of a tail call may be a program of another table, whose arguments have the same
+    // types but other rules.
     if imm == bindings::bpf_func_id_BPF_FUNC_tail_call as i32 {
         return core::ptr::null();
     }
-    // SAFETY: By the safety requirements. The function knows all numbers that are no helper's.
+    // SAFETY: The caller guarantees that the program is valid. The function returns null for
+    // numbers that are not the id of a kernel helper.
     unsafe { bindings::bpf_base_func_proto(imm as bindings::bpf_func_id, prog.as_raw()) }
 }
 
-/// Writes the prologue of a program that begins with `first`.
+/// Writes the prologue of a program that begins with `first`. Returns the number of instructions.
+///
+/// # Errors
+///
+/// The subsystem's prologue has an error, calls an unknown function, or the program could evade it.
+/// The kernel log has the reason.
 pub(super) fn prologue<S: StructOps>(
     buf: &mut [bpf_insn],
     prog: &MemberProg<'_>,
     first: &bpf_insn,
 ) -> Result<usize> {
-    // SAFETY: The buffer is used for programs of this member only, whose context is an array of
-    // `u64`, as that of every trampoline. `func_proto` knows the functions, or it is not used.
+    // SAFETY: Only programs of this member run the instructions. A trampoline calls them, so their
+    // context is an array of `u64`. The caller does not use the instructions if `func_proto` does
+    // not know a function: `check_calls` returns an error.
     let mut code = unsafe { Prologue::new(buf, prog.member.signature) };
     S::prologue(prog, &mut code);
     let len = code
@@ -93,18 +108,26 @@ pub(super) fn prologue<S: StructOps>(
     if len > 0 {
         check_program::<S>(prog)?;
     }
-    // The program's own first instruction is checked by the verifier.
+    // The last instruction is the first one of the program, which the verifier checks.
     check_calls::<S>(buf.get(..len.saturating_sub(1)).unwrap_or(&[]), prog.prog)?;
     Ok(len)
 }
 
-/// Writes the epilogue of a program whose context is saved at `ctx_off` from the frame pointer.
+/// Writes the epilogue of a program whose context the kernel saves at `ctx_off` from the frame
+/// pointer. Returns the number of instructions.
+///
+/// # Errors
+///
+/// The subsystem's epilogue has an error, calls an unknown function, or the program could evade it.
+/// The kernel log has the reason.
 pub(super) fn epilogue<S: StructOps>(
     buf: &mut [bpf_insn],
     prog: &MemberProg<'_>,
     ctx_off: i16,
 ) -> Result<usize> {
-    // SAFETY: As for the prologue; the kernel saves the context there.
+    // SAFETY: Only programs of this member run the instructions. A trampoline calls them, so their
+    // context is an array of `u64`, which the kernel saves at `ctx_off`. The caller does not use
+    // the instructions if `func_proto` does not know a function: `check_calls` returns an error.
     let mut code = unsafe { Epilogue::new(buf, prog.member.signature, ctx_off) };
     S::epilogue(prog, &mut code);
     let len = code
@@ -117,6 +140,7 @@ pub(super) fn epilogue<S: StructOps>(
     Ok(len)
 }
 
+/// Prints the error of a prologue or an epilogue to the kernel log.
 fn explain<S: StructOps>(prog: &MemberProg<'_>, what: &str, err: &InsnError) {
     pr_warn!(
         "struct {}: the {} of {} cannot be made: {}\n",
@@ -127,7 +151,11 @@ fn explain<S: StructOps>(prog: &MemberProg<'_>, what: &str, err: &InsnError) {
     );
 }
 
-/// Makes both once, to see whether they can be made, and the program have them around it.
+/// Makes the prologue and the epilogue of a program once, to find their errors.
+///
+/// # Errors
+///
+/// The errors of [`prologue`] and [`epilogue`].
 pub(super) fn check<S: StructOps>(prog: &MemberProg<'_>) -> Result {
     let mut buf = [bpf_insn::default(); INSN_BUF_SIZE];
     prologue::<S>(&mut buf, prog, &bpf_insn::default())?;
@@ -135,34 +163,42 @@ pub(super) fn check<S: StructOps>(prog: &MemberProg<'_>) -> Result {
     Ok(())
 }
 
-/// Whether a program can have something around it. Asked each time, because the subsystem may not
-/// answer the same each time.
+/// Checks that a program cannot evade a prologue or an epilogue. Each call of [`prologue`] and
+/// [`epilogue`] checks this, because the subsystem may write other instructions each time.
+///
+/// # Errors
+///
+/// `EINVAL` if the program has an instruction that [`evades`].
 fn check_program<S: StructOps>(prog: &MemberProg<'_>) -> Result {
     if !prog.prog.insns().iter().any(evades) {
         return Ok(());
     }
     pr_warn!(
-        "struct {}: a program for {} must not throw, nor jump through a table: it could evade its \
-         prologue or epilogue\n",
+        "struct {}: a program for {} must not call bpf_throw() or jump through a table: it could \
+         skip its epilogue or run its prologue again\n",
         <S::Table as super::Table>::NAME,
         prog.member.name
     );
     Err(EINVAL)
 }
 
-/// Whether an instruction can leave the program without its epilogue (`bpf_throw()`), or come to
-/// its prologue again: the kernel moves the targets of jumps, but not those in tables.
+/// Returns whether an instruction can leave the program without the epilogue (`bpf_throw()`), or
+/// run the prologue again (a jump through a table: the kernel corrects the targets of other jumps,
+/// but not the targets in tables).
 fn evades(insn: &bpf_insn) -> bool {
     let code = u32::from(insn.code);
     let throws = code == bindings::BPF_JMP | bindings::BPF_CALL
         && u32::from(insn.src_reg()) == bindings::BPF_PSEUDO_KFUNC_CALL
         && insn.off == 0
-        // SAFETY: The function returns a number.
+        // SAFETY: The C function returns a number and has no requirements.
         && insn.imm == unsafe { rust_bpf_helper_throw_id() } as i32;
     throws || code == bindings::BPF_JMP | bindings::BPF_JA | bindings::BPF_X
 }
 
-/// In place of what could be made once and now cannot: the program does not run, and returns 0.
+/// Writes instructions that return 0, in place of a prologue or an epilogue that `check` could make
+/// but that cannot be made any more. `first` is the first instruction of the program for a
+/// prologue, and the program then does not run; it is [`None`] for an epilogue. Returns the number
+/// of instructions.
 pub(super) fn refuse(buf: &mut [bpf_insn], first: Option<&bpf_insn>) -> usize {
     let mut code = Builder::new(buf);
     code.push(mov64(R0, 0)).push(exit());

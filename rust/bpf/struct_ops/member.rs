@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the types in a member's signature mean to the verifier.
+//! The types in the signature of a member, and their meaning for the verifier.
 //!
-//! For a kfunc, a program passes arguments and the kernel returns; see [`kfunc`](crate::kfunc).
-//! Here the kernel passes and the program returns, so the promises are the other way round: what
-//! [`MemberArg`] passes must be what the verifier lets a program take it for, and what
-//! [`MemberRet`] makes of the program's register must be right whatever the verifier lets through.
+//! The kernel passes the arguments of a member, and the program returns the result:
 //!
-//! All arguments go in whole registers, which is how a trampoline saves them and a program sees
-//! them.
+//! - [`MemberArg`]: the argument must be valid for everything that the verifier lets the program do
+//!   with it.
+//! - [`MemberRet`]: every result that the verifier accepts must become a valid value.
+//!
+//! All arguments are whole registers: a trampoline saves whole registers, and a program reads them.
+//!
+//! This module does not describe kfuncs, to which a program passes the arguments: see
+//! [`kfunc`](crate::kfunc).
 //!
 //! C: `prepare_arg_info()` in `kernel/bpf/bpf_struct_ops.c`.
 
@@ -32,9 +35,9 @@ use kernel::{
 ///
 /// # Safety
 ///
-/// What the type's [`Content`] promises must be all that the verifier lets a program do with an
-/// argument of the type `BTF`, whose name in the stub's prototype ends in `SUFFIX`, while the call
-/// lasts.
+/// The verifier sees an argument of the type `BTF`, whose name in the stub's prototype ends in
+/// `SUFFIX`. A register with the type's [`Content`] must be valid for everything that the verifier
+/// lets a program do with such an argument until the call ends.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` means nothing to the BPF verifier as an argument of a struct_ops member",
     label = "pass an integer, `bool`, or an object (`&Object<T>`, `Option<&Object<T>>`, `ARef<Object<T>>`)"
@@ -43,17 +46,18 @@ pub unsafe trait MemberArg: Register {
     /// The type in BTF, in the language of `scripts/rust-btf`.
     const BTF: &'static str = <Self as Register>::BTF;
 
-    /// What prologues and epilogues can pass on.
+    /// The content of the register, for prologues and epilogues.
     const CONTENT: Content = <Self as Register>::CONTENT;
 
-    /// What the verifier wants at the end of the parameter's name (`prepare_arg_info()`).
+    /// The end of the parameter's name in the stub, which the verifier reads
+    /// (`prepare_arg_info()`).
     const SUFFIX: &'static str = match <Self as Register>::CONTENT {
         Content::ObjectOrNull(_) => "__nullable",
         Content::Reference(_) => "__ref",
         _ => "",
     };
 
-    /// The register that the program gets.
+    /// Returns the register for the program.
     #[inline(always)]
     fn pass(self) -> u64 {
         self.into_register()
@@ -64,65 +68,71 @@ pub unsafe trait MemberArg: Register {
 ///
 /// # Safety
 ///
-/// [`Register::from_register`] must be sound for whatever the verifier lets a program return for the
-/// type `BTF` (`check_return_code()`), and for 0; if the type's [`Content`] is a scalar, for every
-/// number. There is nothing else: the trampoline skips a program, and returns what happens to be
-/// there, only if it has asked for a private stack (`bpf_prog_check_recur()`), which `check_member`
-/// would have to do for it.
+/// [`Register::from_register`] must be sound for
+///
+/// - every result of the type `BTF` that the verifier accepts (`check_return_code()`);
+/// - 0;
+/// - every number, if the type's [`Content`] is a scalar.
+///
+/// No other register can occur. A trampoline skips a program and returns an undefined register only
+/// if the program uses a private stack (`bpf_prog_check_recur()`). Only `check_member` can request
+/// such a stack, and this crate does not.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` means nothing to the BPF verifier as what a struct_ops member returns",
+    message = "`{Self}` means nothing to the BPF verifier as the result of a struct_ops member",
     label = "return nothing, an integer, `bool`, `Result<()>`, or `Option<ARef<Object<T>>>`"
 )]
 pub unsafe trait MemberRet: for<'a> Register<Value<'a> = Self> {
     /// The type in BTF, in the language of `scripts/rust-btf`.
     const BTF: &'static str = <Self as Register>::BTF;
 
-    /// What a prologue or an epilogue can return for the program.
+    /// The content of the register, for prologues and epilogues.
     const CONTENT: Content = <Self as Register>::CONTENT;
 
-    /// The value of what the program left in its register.
+    /// Returns the value of the register that a program returned.
     ///
     /// # Safety
     ///
-    /// The register must come from a program that the verifier accepted for a member that returns
-    /// this type, or be 0.
+    /// The register must be 0, or the result of a program that the verifier accepted for a member
+    /// that returns this type.
     #[inline(always)]
     unsafe fn returned(register: u64) -> Self {
-        // SAFETY: The implementation of this trait says that the verifier's checks are enough.
+        // SAFETY: The implementation of this trait guarantees that the function is sound for 0 and
+        // for every result that the verifier accepts.
         unsafe { Self::from_register(register, &Call) }
     }
 }
 
 macro_rules! scalar {
     ($($ty:ty),*) => {$(
-        // SAFETY: A program may do with a scalar whatever it likes.
+        // SAFETY: The verifier sees a scalar, and every operation on a scalar is valid.
         unsafe impl MemberArg for $ty {}
 
-        // SAFETY: Any scalar may be returned, and is a value.
+        // SAFETY: The verifier accepts every scalar, and every register is a valid number.
         unsafe impl MemberRet for $ty {}
     )*};
 }
 
 scalar!(u8, u16, u32, u64, i8, i16, i32, i64, bool);
 
-// SAFETY: Nothing is made of the register.
+// SAFETY: `from_register` ignores the register.
 unsafe impl MemberRet for () {}
 
-// SAFETY: Any scalar may be returned, and is a value.
+// SAFETY: The verifier accepts every scalar, and every register becomes a valid result.
 unsafe impl MemberRet for Result<()> {}
 
-// SAFETY: A pointer to a struct in the context of a struct_ops program is trusted and not null
-// (`btf_ctx_access()`); the reference keeps the object while the call lasts. A program can read the
-// fields that are in BTF, and pass the pointer on.
+// SAFETY: The verifier takes a pointer to a struct in the context of a struct_ops program as
+// trusted and not null (`btf_ctx_access()`). The borrow keeps the object until the call ends. The
+// program can read the fields that are in BTF, and pass the pointer to kfuncs.
 unsafe impl<T: BtfObject> MemberArg for &Object<T> {}
 
-// SAFETY: As for a reference, after the program has tested for null (`PTR_MAYBE_NULL`).
+// SAFETY: The verifier lets the program use the pointer after a test for null (`PTR_MAYBE_NULL`).
+// The pointer is then trusted, and the borrow keeps the object until the call ends.
 unsafe impl<T: BtfObject> MemberArg for Option<&Object<T>> {}
 
-// SAFETY: The verifier makes the program hold the reference from the start (`info->refcounted`), and
-// accepts it only if it gives it up on every path, by a kfunc or by returning it.
+// SAFETY: The program holds the reference from the start (`info->refcounted`). The verifier accepts
+// the program only if every path releases the reference, by a kfunc, or returns it.
 unsafe impl<T: BtfObject> MemberArg for ARef<Object<T>> {}
 
-// SAFETY: The verifier lets a program return a reference that it holds, in unmodified form and of
-// this type, or null.
+// SAFETY: The verifier accepts two results: null, and an unmodified pointer to an object of this
+// type with a reference that the program holds.
 unsafe impl<T: BtfObject> MemberRet for Option<ARef<Object<T>>> {}

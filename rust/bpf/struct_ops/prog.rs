@@ -2,7 +2,7 @@
 
 //! A program that implements a member of a table.
 //!
-//! It says what the program is, for prologues and epilogues; it does not run it.
+//! [`MemberProg`] describes the program for prologues and epilogues. It does not run the program.
 
 use super::table::Member;
 use crate::kfunc_set::Prog;
@@ -15,21 +15,22 @@ pub struct MemberProg<'a> {
 }
 
 impl<'a> MemberProg<'a> {
+    /// Describes `prog`, which implements `member`.
     pub(super) fn new(prog: &'a Prog, member: &'static Member) -> Self {
         Self { prog, member }
     }
 
-    /// The member.
+    /// Returns the member that the program implements.
     pub fn member(&self) -> &'static Member {
         self.member
     }
 
-    /// The name of the program, as its author gave it; it may be cut off after 15 bytes.
+    /// Returns the name that the author gave the program. The name may be cut off after 15 bytes.
     pub fn name(&self) -> &CStr {
         self.prog.name()
     }
 
-    /// Whether the program may sleep.
+    /// Returns whether the program may sleep.
     pub fn is_sleepable(&self) -> bool {
         self.prog.is_sleepable()
     }

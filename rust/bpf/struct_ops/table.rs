@@ -2,9 +2,9 @@
 
 //! Tables of functions that programs implement: their members and their layout.
 //!
-//! `#[struct_ops]` implements [`Table`] for the struct that it makes of a trait. This module knows
-//! the types of members; it does not know tables that programs have filled: see
-//! [`slot`](super::Ops).
+//! `#[struct_ops]` makes a struct of a trait, and implements [`Table`] for the struct. This module
+//! describes types of tables. It does not handle the tables that user space has filled with
+//! programs: see [`Ops`](super::Ops).
 //!
 //! C: the struct of function pointers, and its `cfi_stubs`.
 
@@ -28,50 +28,53 @@ use kernel::{
     },
 };
 
-/// What a member of a table is.
+/// The kind of a member of a table.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum MemberKind {
-    /// A value, which the program's author gives.
+    /// A value that the author of the table gives.
     Data,
     /// A function that every table must implement.
     Mandatory,
-    /// A function without which there is a default.
+    /// A function with a default, which runs if the table does not implement the function.
     Optional,
 }
 
-/// A member of a table.
+/// A member of a table: a function or a value.
 pub struct Member {
-    /// Its name.
+    /// The name of the member.
     pub name: &'static str,
-    /// Where it is in the table, in bytes.
+    /// The offset of the member in the table, in bytes.
     pub offset: usize,
-    /// Its size in bytes.
+    /// The size of the member in bytes.
     pub size: usize,
-    /// What it is.
+    /// The kind of the member.
     pub kind: MemberKind,
-    /// Whether its program may sleep.
+    /// Whether a program of the member may sleep.
     pub sleepable: bool,
-    /// What a function takes and returns, for prologues and epilogues.
+    /// The arguments and the result of a function, for prologues and epilogues.
     pub signature: Signature,
 }
 
-/// A table of functions and values. Implemented by `#[struct_ops]`.
+/// A table of functions and values. `#[struct_ops]` implements this trait.
 ///
 /// # Safety
 ///
-/// `Self` must have the layout of the struct `NAME` in the module's BTF, whose members are
-/// `MEMBERS`. Functions are `Option`s of pointers to functions with registers for arguments; any
-/// bytes must be a value of the others. `stubs` must have for each function one with the prototype
-/// in BTF that the crate's documentation asks for.
+/// - `Self` must have the layout of the struct `NAME` in the module's BTF. `MEMBERS` must be the
+///   members of that struct.
+/// - A member that is a function must be an `Option` of a pointer to a function whose arguments are
+///   registers. For every other member, any bytes must be a valid value.
+/// - `stubs` must have a stub for each function, with the prototype in BTF that the documentation
+///   of [`struct_ops`](super) requires.
 pub unsafe trait Table: Sized + 'static {
     /// The name of the struct in BTF.
     const NAME: &'static CStr;
-    /// Its members.
+    /// The members of the struct.
     const MEMBERS: &'static [Member];
-    /// For each function, one that does nothing: with its type, trampolines are made.
+    /// Returns the stubs: for each function, a function that does nothing. The kernel gives each
+    /// trampoline the type of a stub.
     fn stubs() -> &'static Stubs<Self>;
 
-    /// Whether a member may sleep.
+    /// Whether a program of any member may sleep.
     const SLEEPS: bool = {
         let mut sleeps = false;
         let mut rest = Self::MEMBERS;
@@ -83,25 +86,27 @@ pub unsafe trait Table: Sized + 'static {
     };
 }
 
-/// A table of stubs, and the BTF by which the kernel knows it. For the code that `#[struct_ops]`
+/// A table of stubs, and the BTF that describes the table. For the code that `#[struct_ops]`
 /// generates.
 #[doc(hidden)]
 #[repr(C)]
 pub struct Stubs<T: Table> {
-    // First, because the kernel takes a pointer to this for one to the table.
+    // The first field, because the kernel takes a pointer to `Stubs` as a pointer to the table.
     table: T,
     btf: Atomic<*mut bindings::btf>,
     ty: Atomic<*mut bindings::btf_type>,
     registered: Atomic<bool>,
 }
 
-// SAFETY: Nobody writes to the stubs, and the rest is atomic.
+// SAFETY: No code writes to `table`, and the other fields are atomic.
 unsafe impl<T: Table> Sync for Stubs<T> {}
 
 impl<T: Table> Stubs<T> {
+    /// Makes the stubs of a table that is not registered.
+    ///
     /// # Safety
     ///
-    /// The table must have a stub for each function, as [`Table`] asks for.
+    /// `table` must have a stub for each function, as [`Table`] requires.
     pub const unsafe fn new(table: T) -> Self {
         Self {
             table,
@@ -111,38 +116,41 @@ impl<T: Table> Stubs<T> {
         }
     }
 
-    /// Whether nobody has registered the table before. The kernel takes a second one, and never
-    /// asks it.
+    /// Claims the table for one registration. Returns whether this call is the first one. The
+    /// kernel itself accepts a second registration of a table, and never uses it.
     pub(super) fn claim(&self) -> bool {
         !self.registered.xchg(true, Full)
     }
 
+    /// Stores the BTF that has the table.
     pub(super) fn set_btf(&self, btf: *mut bindings::btf) {
         self.btf.store(btf, Release);
     }
 
-    /// The BTF that has the table; null before the kernel was told of it.
+    /// Returns the BTF that has the table, or null if the table is not registered.
     pub(super) fn btf(&self) -> *mut bindings::btf {
         self.btf.load(Acquire)
     }
 
+    /// Stores the type of the table in its BTF.
     pub(super) fn set_type(&self, ty: *const bindings::btf_type) {
         self.ty.store(ty.cast_mut(), Release);
     }
 
-    /// The table in that BTF; null before the first program is checked.
+    /// Returns the type of the table in its BTF, or null before the verifier checks the first
+    /// program.
     pub(super) fn ty(&self) -> *const bindings::btf_type {
         self.ty.load(Acquire)
     }
 }
 
-/// A value in a table: whatever its author writes is one.
+/// The type of a value in a table. The author of the table may write any bytes.
 pub trait Data: BtfType + FromBytes + Copy {}
 
 impl<T: BtfType + FromBytes + Copy> Data for T {}
 
-/// What functions of a member's prologue and epilogue can take and return. For the code that
-/// `#[struct_ops]` generates.
+/// Returns the signature of a member with the arguments `args` and the result `R`. For the code
+/// that `#[struct_ops]` generates.
 #[doc(hidden)]
 pub const fn signature<R: MemberRet>(args: &'static [Content]) -> Signature {
     let mut returns_any = matches!(<R as MemberRet>::CONTENT, Content::Scalar);
@@ -154,42 +162,44 @@ pub const fn signature<R: MemberRet>(args: &'static [Content]) -> Signature {
     Signature { args, returns_any }
 }
 
-/// The value of a table of stubs. For the code that `#[struct_ops]` generates.
+/// Returns a value for a table of stubs. For the code that `#[struct_ops]` generates.
 #[doc(hidden)]
 pub const fn zero<T: Data>() -> T {
     const {
         assert!(
             align_of::<T>() <= 8 && size_of::<T>() > 0,
-            "a value in a table has a size, and no more than the alignment of integers"
+            "a value in a table must not be empty, and its alignment must not exceed 8 bytes"
         )
     };
-    // SAFETY: Any bytes are a value.
+    // SAFETY: `T` is `FromBytes`, so zeros are a valid value.
     unsafe { core::mem::zeroed() }
 }
 
-/// How a table is aligned in the value of its map (`____cacheline_aligned_in_smp` of
-/// `struct bpf_struct_ops_value`).
+/// The alignment of a table in its map value, in bytes: `____cacheline_aligned_in_smp` in
+/// `struct bpf_struct_ops_value`.
 const VALUE_ALIGN: usize = if cfg!(CONFIG_SMP) {
     bindings::SMP_CACHE_BYTES as usize
 } else {
     8
 };
 
-/// Where the table is in that value, in bytes: after `struct bpf_struct_ops_common_value`.
+/// The offset of a table in its map value, in bytes. The table follows
+/// `struct bpf_struct_ops_common_value`.
 #[doc(hidden)]
 pub const VALUE_OFFSET: usize =
     size_of::<bindings::bpf_struct_ops_common_value>().next_multiple_of(VALUE_ALIGN);
 
-/// The size of that value. For the code that `#[struct_ops]` generates.
+/// Returns the size of the map value for a table of `table` bytes, in bytes. For the code that
+/// `#[struct_ops]` generates.
 #[doc(hidden)]
 #[inline]
-// It runs in the compiler, where an overflow is an error.
+// Only the compiler runs this function, and an overflow is a compile error.
 #[allow(clippy::arithmetic_side_effects)]
 pub const fn value_size(table: usize) -> usize {
     VALUE_OFFSET + table.next_multiple_of(VALUE_ALIGN)
 }
 
-/// The member at an offset.
+/// Returns the member at an offset, in bytes, or [`None`] if no member begins there.
 pub(super) fn member<T: Table>(offset: usize) -> Option<&'static Member> {
     T::MEMBERS.iter().find(|member| member.offset == offset)
 }
@@ -225,7 +235,7 @@ mod tests {
         total: Atomic<i64>,
     }
 
-    /// A table with holes before, between and behind its members.
+    /// A table with holes between its members and behind the last one.
     #[struct_ops(bpf_kunit_ops)]
     trait KunitOps {
         #[data]
@@ -251,7 +261,7 @@ mod tests {
     const MEMBERS: &[Member] = KunitOpsTable::MEMBERS;
 
     #[test]
-    fn members_are_where_c_has_them() {
+    fn members_have_the_offsets_of_a_c_struct() {
         let layout = MEMBERS.iter().map(|m| (m.name, m.offset, m.size));
         assert!(layout.eq([
             ("small", 0, 1),
@@ -269,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn members_are_what_the_trait_says() {
+    fn members_have_the_kinds_and_types_of_the_trait() {
         use MemberKind::{
             Data,
             Mandatory,
@@ -297,12 +307,12 @@ mod tests {
             &[],
         ]));
         let any = MEMBERS.iter().map(|m| m.signature.returns_any);
-        // Of what returns nothing, or is given a reference, nothing can be returned in its place.
+        // A prologue cannot return for a member that returns nothing or takes a reference.
         assert!(any.eq([false, true, false, true, false, false]));
     }
 
     #[test]
-    fn marked_fields_can_be_written() {
+    fn programs_can_write_only_marked_fields() {
         let part = Object::<Part>::TYPE;
         let (level, total) = (
             core::mem::offset_of!(Part, level),
@@ -314,37 +324,40 @@ mod tests {
         assert!(!part.may_write(core::mem::offset_of!(Part, hidden), 2));
     }
 
-    /// A type in this crate's BTF. The reference to that cannot be given up from a module.
+    /// Returns this crate's BTF and a struct in it. A module cannot release the reference to the
+    /// BTF.
     fn find(name: &CStr) -> Option<(*const bindings::btf, &'static bindings::btf_type)> {
         let mut btf = core::ptr::null_mut();
-        // SAFETY: The name ends with a null byte, and the pointer can be written to.
+        // SAFETY: The name ends with a null byte, and `btf` is a place for the result.
         let id = unsafe {
             bindings::bpf_find_btf_id(name.as_char_ptr(), bindings::BTF_KIND_STRUCT, &mut btf)
         };
         let id = u32::try_from(id).ok()?;
-        // SAFETY: The BTF has this type, and stays.
+        // SAFETY: The BTF has a type with this id. The reference to the BTF is never released.
         unsafe { bindings::btf_type_by_id(btf, id).as_ref() }.map(|t| (btf.cast_const(), t))
     }
 
-    /// The offsets of so many members of a struct.
+    /// Returns the offsets of the first `count` members of a struct.
     fn offsets(t: &'static bindings::btf_type, count: usize) -> impl Iterator<Item = usize> {
         let first = core::ptr::from_ref(t).wrapping_add(1);
         (0..count).map(move |index| {
             let member = first.cast::<bindings::btf_member>().wrapping_add(index);
-            // SAFETY: The members of a struct follow it, and there are so many.
+            // SAFETY: The members of a struct follow its type, and the struct has at least `count`
+            // members.
             unsafe { rust_bpf_helper_member_offset(t, member) as usize }
         })
     }
 
+    /// Returns the number of members of a struct, and its size in bytes.
     fn count_and_size(t: &bindings::btf_type) -> (usize, usize) {
-        // SAFETY: Of a struct, it is the size.
+        // SAFETY: In the type of a struct, this union holds the size.
         let size = unsafe { t.__bindgen_anon_1.size };
         // `BTF_INFO_VLEN()`
         ((t.info & 0xffff) as usize, size as usize)
     }
 
     #[test]
-    fn btf_says_the_same() -> Result {
+    fn btf_has_the_layout_of_the_rust_struct() -> Result {
         let (btf, t) = find(KunitOpsTable::NAME).ok_or(ENOENT)?;
         assert_eq!(
             count_and_size(t),
@@ -353,7 +366,7 @@ mod tests {
         assert!(offsets(t, MEMBERS.len()).eq(MEMBERS.iter().map(|m| m.offset)));
 
         let (_, value) = find(c"bpf_struct_ops_bpf_kunit_ops").ok_or(ENOENT)?;
-        // `common` and `data`, which begins and ends with a line of the cache.
+        // The members are `common` and `data`, and `data` fills whole lines of the cache.
         let line = if cfg!(CONFIG_SMP) { 64 } else { 8 };
         assert_eq!(
             count_and_size(value),
@@ -361,37 +374,39 @@ mod tests {
         );
         assert!(offsets(value, 2).eq([0, line]));
 
-        // SAFETY: The table is in this BTF.
+        // SAFETY: `t` is the type of the table in `btf`.
         let arg = |member, arg| unsafe { rust_bpf_helper_arg_struct(btf, t, member, arg) };
         let part = arg(3, 0);
         assert!(part != 0);
         assert_eq!(arg(3, 1), part);
         assert_eq!(arg(4, 1), part);
-        // A number, one argument too many, a value, one member too many.
+        // These are no structs: a number, an argument after the last one, a value, a member after
+        // the last one.
         for (member, number) in [(4, 0), (4, 2), (0, 0), (6, 0)] {
             assert_eq!(arg(member, number), 0);
         }
-        // SAFETY: The BTF has this type.
+        // SAFETY: The BTF has a type with this id.
         let part = unsafe { bindings::btf_type_by_id(btf, part) };
         assert!(find(c"bpf_kunit_part").is_some_and(|(_, t)| core::ptr::eq(t, part)));
         Ok(())
     }
 
     #[test]
-    fn stubs_do_nothing() -> Result {
+    fn stubs_return_zero() -> Result {
         let stubs = &KunitOpsTable::stubs().table;
         assert_eq!((stubs.small, stubs.name, stubs.last), (0, [0; 6], 0));
         let (sum, look, take) = (stubs.sum, stubs.look, stubs.take);
         let (sum, look, take) = (sum.ok_or(EINVAL)?, look.ok_or(EINVAL)?, take.ok_or(EINVAL)?);
-        // SAFETY: They look at nothing.
+        // SAFETY: The stubs do not use their arguments.
         let results = unsafe { [sum(1, 2, 3), look(0, 0), take(0, 0)] };
         assert_eq!(results, [0; 3]);
-        // If two were one, the kernel would find the name of the other.
+        // The kernel finds the name of a stub by its address, so two stubs need two addresses.
         assert!(look as usize != take as usize);
         Ok(())
     }
 
-    /// In place of programs: what is passed, digit by digit, with something above the result.
+    /// Stands in for a program. Returns the arguments as digits of a number, and sets bits above
+    /// the 32 bits of the result.
     unsafe extern "C" fn digits(a: u64, b: u64, c: u64) -> u64 {
         (0xffff << 32)
             | a.wrapping_mul(100)
@@ -399,9 +414,10 @@ mod tests {
                 .wrapping_add(c)
     }
 
+    /// Stands in for a program. Returns `-ENOMEM` or 0.
     unsafe extern "C" fn errno(part: u64, maybe: u64) -> u64 {
         if maybe == 0 || maybe == part {
-            // The upper half is any.
+            // The upper half of the register does not matter.
             u64::from((-12_i32) as u32)
         } else {
             0
@@ -409,12 +425,12 @@ mod tests {
     }
 
     fn ops(table: &KunitOpsTable) -> &Ops<KunitOpsTable> {
-        // SAFETY: Its functions do what programs may do.
+        // SAFETY: The table is borrowed as long as the result, and its functions act like programs.
         unsafe { Ops::from_raw(core::ptr::from_ref(table).cast()) }
     }
 
     #[test]
-    fn values_come_from_the_table_and_functions_are_called() -> Result {
+    fn the_trait_reads_values_and_calls_functions() -> Result {
         let part = Object::new(Part {
             hidden: 5,
             shown: 5,
@@ -440,7 +456,7 @@ mod tests {
         full.take(77, part.clone());
         assert_eq!(part.level.load(Relaxed), 77);
 
-        // A mandatory one is never missing in a table that is attached; if it were, it would be 0.
+        // An attached table has all mandatory functions. The result of a missing one is 0.
         table.sum = None;
         table.look = None;
         let empty = ops(&table);

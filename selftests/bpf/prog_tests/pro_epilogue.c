@@ -88,7 +88,7 @@ static const struct {
 	{ "after_release", "attach to unsupported member broken",
 	  "the epilogue of broken cannot be made: instruction 0: the types or the number of the" },
 	{ "throws", "attach to unsupported member after",
-	  "a program for after must not throw, nor jump through a table" },
+	  "a program for after must not call bpf_throw() or jump through a table" },
 	{ "tail_call", "program of this type cannot use helper bpf_tail_call#12", NULL },
 	{ "writes_ctx", "invalid bpf_context access off=8 size=8", NULL },
 	{ "nothing_wrong", NULL, NULL },

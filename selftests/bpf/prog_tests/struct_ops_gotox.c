@@ -80,8 +80,8 @@ static void subtest_refused(const char *member)
 		goto out;
 	ASSERT_EQ(err, -EINVAL, "load");
 	ASSERT_HAS_SUBSTR(log, "attach to unsupported member", "log");
-	snprintf(said, sizeof(said), "a program for %s must not throw, nor jump through a table",
-		 member);
+	snprintf(said, sizeof(said),
+		 "a program for %s must not call bpf_throw() or jump through a table", member);
 	ASSERT_TRUE(logged(kmsg, said), said);
 	struct_ops_gotox__destroy(skel);
 out:
