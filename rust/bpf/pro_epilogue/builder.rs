@@ -35,8 +35,8 @@ pub(crate) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    /// Begins a list in `buf`. The list uses up to one place less than [`INSN_BUF_SIZE`], because
-    /// the kernel rejects more.
+    /// Begins a list in `buf`. The list takes less than [`INSN_BUF_SIZE`] places, because the
+    /// kernel rejects a longer list.
     pub(crate) fn new(buf: &'a mut [bpf_insn]) -> Self {
         let len = buf.len().min(INSN_BUF_SIZE - 1);
         Self {

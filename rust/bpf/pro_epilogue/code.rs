@@ -8,9 +8,9 @@
 //! | `R7` | a value | not used |
 //! | `R8`, `R9` | values | values |
 //!
-//! Calls and the program return their results in `R0`. The result moves to its own register before
-//! the next call, and not earlier: a program has to save each of `R6` to `R9` that its code uses,
-//! so the last result stays in `R0`.
+//! Calls and the program return their results in `R0`. Each of `R6` to `R9` that the code uses
+//! costs the program an instruction to save the register. So a result moves to its own register
+//! only before the next call, and the last result stays in `R0`.
 //!
 //! Values never move to the stack: the program's stack frame has no room for a prologue or an
 //! epilogue.
@@ -161,7 +161,7 @@ impl<'a> Code<'a> {
         if self.in_r0 & bit(reg) != 0 {
             return Some(R0);
         }
-        // The register without a value: see the table above.
+        // An epilogue does not use `R7`. In a prologue, `R6` holds the context.
         let other = if self.program_has_run { R7 } else { R6 };
         if reg == R0 || reg == other || self.free.contains(&reg) {
             return None;
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_has_so_many_arguments() {
+    fn an_argument_after_the_last_one_is_an_error() {
         let member = Signature {
             args: &[Content::Scalar; 2],
             returns_any: false,

@@ -27,14 +27,25 @@ use kernel::{
 
 /// The instructions that run when a program exits.
 ///
-/// [`StructOps::epilogue`](crate::struct_ops::StructOps::epilogue) fills in an epilogue. An epilogue
-/// to which nothing is added costs nothing.
+/// [`StructOps::epilogue`](crate::struct_ops::StructOps::epilogue) fills in an epilogue. An
+/// epilogue to which nothing is added costs nothing.
 ///
-/// ```ignore
-/// // SETTLE turns the result of the program into the result for the subsystem.
-/// let result = epilogue.result();
-/// let settled = epilogue.call(&SETTLE, [Input::Arg(0), result.into()]);
-/// epilogue.set_result(settled);
+/// ```
+/// # use bpf::{bpf_helper, prelude::*, pro_epilogue::{Epilogue, Input}};
+/// # use kernel::prelude::*;
+/// bpf_helper! {
+///     /// A request costs at most `bound`, whatever the program returns.
+///     static BOUND = fn(bound: u32, cost: u32) -> u32 {
+///         cost.min(bound)
+///     };
+/// }
+///
+/// /// The result of `BOUND` replaces the result of the program.
+/// fn bound_result(epilogue: &mut Epilogue<'_>) {
+///     let result = epilogue.result();
+///     let bounded = epilogue.call(&BOUND, [Input::Arg(0), result.into()]);
+///     epilogue.set_result(bounded);
+/// }
 /// ```
 #[must_use = "an epilogue has no effect before it is finished"]
 pub struct Epilogue<'a>(Code<'a>);
@@ -54,7 +65,8 @@ impl<'a> Epilogue<'a> {
     }
 
     /// Returns the result of the program, or the argument of the last
-    /// [`set_result`](Epilogue::set_result). If the member returns nothing, the value is any number.
+    /// [`set_result`](Epilogue::set_result). If the member returns nothing, the value is any
+    /// number.
     pub fn result(&mut self) -> Value {
         Value(R6)
     }
@@ -231,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_without_a_number_keeps_its_result() {
+    fn set_result_needs_a_member_that_returns_a_number() {
         let member = Signature {
             args: &[Content::Scalar; 2],
             returns_any: false,

@@ -2,8 +2,8 @@
 
 //! The reasons for which a prologue or an epilogue cannot be made.
 //!
-//! The crate prints an error to the kernel log and rejects the program. A subsystem does not see
-//! these errors.
+//! The crate prints an error to the kernel log, and the verifier rejects the program. A subsystem
+//! does not see these errors.
 
 use kernel::{
     fmt,

@@ -101,7 +101,7 @@ impl Helper {
         self.function
     }
 
-    /// Returns the answer to the verifier's question for the function.
+    /// Returns the `struct bpf_func_proto` of the function, for `get_func_proto()` of the table.
     pub(crate) fn proto(&self) -> &bindings::bpf_func_proto {
         &self.proto
     }
@@ -177,13 +177,13 @@ impl HelperRet for () {}
 
 impl HelperRet for Result<()> {}
 
-// SAFETY: `Content::can_be()` accepts only an object of the type `T` that the subsystem lends to the
-// member, or a reference that the program has not got yet. Both are valid until the member returns,
-// or the program runs, which is after the call of the helper.
+// SAFETY: `Content::can_be()` accepts only an object of the type `T` that the subsystem lends to
+// the member, or a reference before the program runs. The object is valid until the member returns,
+// and the reference until the program runs. Both are after the call of the helper.
 unsafe impl<T: BtfObject> HelperArg for &Object<T> {}
 
-// SAFETY: `Content::can_be()` accepts the same objects as for `&Object<T>`, which are valid until the
-// helper returns, and an argument that may be null, which is `None`.
+// SAFETY: `Content::can_be()` accepts the same objects as for `&Object<T>`, which are valid until
+// the helper returns, and an argument that may be null, which is `None`.
 unsafe impl<T: BtfObject> HelperArg for Option<&Object<T>> {}
 
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]

@@ -4,8 +4,8 @@
 //!
 //! The verifier does not check a call in a prologue or an epilogue: neither the arguments nor flags
 //! such as `KF_SLEEPABLE`. So a [`KernelKfunc`] is an `unsafe` declaration that the kfunc accepts
-//! any numbers in any context. Safe code can call a declared kfunc.
-//! This module declares [`SCX_BPF_NOW`] and [`SCX_BPF_NR_CPU_IDS`].
+//! any numbers in any context. Safe code can call a declared kfunc. This module declares
+//! [`SCX_BPF_NOW`] and [`SCX_BPF_NR_CPU_IDS`].
 //!
 //! A kfunc costs as much as a [`Helper`](super::Helper). For work of the module itself, take a
 //! helper, which can have objects as arguments.
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kfunc_without_numbers_is_missing() {
+    fn a_kfunc_with_types_other_than_numbers_is_missing() {
         // The first kfunc takes a pointer, the second one returns a pointer, and the third one
         // returns nothing.
         assert!(!exists(c"bpf_task_release", 1, ResultSize::DW));

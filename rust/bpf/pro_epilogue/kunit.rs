@@ -48,8 +48,8 @@ extern "C" {
 ///
 /// # Safety
 ///
-/// The instructions access only the context and the stack, and call only functions that accept
-/// the arguments.
+/// The instructions must access only the context and the stack, and must call only functions that
+/// accept the arguments.
 unsafe fn run(insns: &[bpf_insn], ctx: &mut [u64; 4]) -> Result<u32> {
     let mut result = 0;
     // SAFETY: `insns` has `len` instructions. The caller guarantees that they access only the

@@ -10,32 +10,51 @@
 //! - An [`Epilogue`] runs when the program exits. It calls functions with the arguments and the
 //!   result of the program, and can replace the result.
 //!
-//! [`StructOps::prologue`] and [`StructOps::epilogue`] get one to fill in:
+//! The crate calls [`StructOps::prologue`] and [`StructOps::epilogue`], which fill in a prologue
+//! and an epilogue:
 //!
-//! ```ignore
+//! ```
+//! # use bpf::{bpf_helper, prelude::*, struct_ops, struct_ops::{MemberProg, Slot, StructOps}};
+//! # use bpf::pro_epilogue::{Cond, Epilogue, Helper, Input, Prologue};
+//! # use kernel::prelude::*;
+//! # #[derive(BtfType)]
+//! # #[btf(object, name = "bpf_priced_request")]
+//! # struct Request { #[btf] bound: u32, free: bool }
+//! # #[struct_ops(bpf_cost_ops)]
+//! # trait CostOps { fn cost(&self, request: &Object<Request>) -> u32; }
+//! # static COSTS: Slot<CostOpsTable> = Slot::new();
+//! # struct Costs;
 //! bpf_helper! {
-//!     /// Returns 0 if the program may run, or an error number.
-//!     static ADMIT = fn(request: &Object<Request>) -> Result<()> {
-//!         request.admit()
+//!     /// Returns whether the request has a cost.
+//!     static HAS_COST = fn(request: &Object<Request>) -> bool {
+//!         !request.free
 //!     };
 //! }
 //!
 //! bpf_helper! {
 //!     /// Bounds the result of the program.
 //!     static BOUND = fn(request: &Object<Request>, cost: u32) -> u32 {
-//!         cost.min(request.bound())
+//!         cost.min(request.bound)
 //!     };
 //! }
 //!
-//! fn prologue(_prog: &MemberProg<'_>, code: &mut Prologue<'_>) {
-//!     let errno = code.call(&ADMIT, [Input::Arg(0)]);
-//!     code.exit_unless(errno, Cond::Eq, 0, errno);
-//! }
+//! impl StructOps for Costs {
+//!     const HELPERS: &'static [&'static Helper] = &[&HAS_COST, &BOUND];
 //!
-//! fn epilogue(_prog: &MemberProg<'_>, code: &mut Epilogue<'_>) {
-//!     let result = code.result();
-//!     let bounded = code.call(&BOUND, [Input::Arg(0), result.into()]);
-//!     code.set_result(bounded);
+//!     /// A free request costs 0, and the program does not run.
+//!     fn prologue(_prog: &MemberProg<'_>, code: &mut Prologue<'_>) {
+//!         let has_cost = code.call(&HAS_COST, [Input::Arg(0)]);
+//!         code.exit_unless(has_cost, Cond::Ne, 0, Input::Const(0));
+//!     }
+//!
+//!     fn epilogue(_prog: &MemberProg<'_>, code: &mut Epilogue<'_>) {
+//!         let result = code.result();
+//!         let bounded = code.call(&BOUND, [Input::Arg(0), result.into()]);
+//!         code.set_result(bounded);
+//!     }
+//! #   type Table = CostOpsTable;
+//! #   type Slot = &'static Slot<Self::Table>;
+//! #   fn slot(_table: &Self::Table, _module: &ModuleRef) -> Result<Self::Slot> { Ok(&COSTS) }
 //! }
 //! ```
 //!
@@ -54,8 +73,8 @@
 //!
 //! # What this module does not do
 //!
-//! - Other instructions than calls, one kind of conditional exit, and the result. A helper does
-//!   everything else; to access memory, for example.
+//! - Instructions other than calls, conditional exits, and moves of results. A helper does
+//!   everything else, for example accesses to memory.
 //! - Local variables on the stack: the kernel does not give prologues and epilogues a stack frame
 //!   of their own.
 //! - Kfuncs of modules. The kernel finds such a kfunc through an index into a list that the loader

@@ -33,11 +33,22 @@ use kernel::{
 /// [`StructOps::prologue`](crate::struct_ops::StructOps::prologue) fills in a prologue. A prologue
 /// to which nothing is added costs nothing.
 ///
-/// ```ignore
-/// // The program runs if ADMIT returns 0. Otherwise, the result of ADMIT is the result of the
-/// // program.
-/// let errno = prologue.call(&ADMIT, [Input::Arg(0)]);
-/// prologue.exit_unless(errno, Cond::Eq, 0, errno);
+/// ```
+/// # use bpf::{bpf_helper, prelude::*, pro_epilogue::{Cond, Input, Prologue}};
+/// # use kernel::prelude::*;
+/// bpf_helper! {
+///     /// Returns 0 if a request of this size may enter the queue, or an error number.
+///     static ADMIT = fn(size: u64) -> Result<()> {
+///         if size <= 4096 { Ok(()) } else { Err(E2BIG) }
+///     };
+/// }
+///
+/// /// The program runs if `ADMIT` returns 0. Otherwise, the result of `ADMIT` is the result of the
+/// /// program.
+/// fn admit_first(prologue: &mut Prologue<'_>) {
+///     let errno = prologue.call(&ADMIT, [Input::Arg(0)]);
+///     prologue.exit_unless(errno, Cond::Eq, 0, errno);
+/// }
 /// ```
 #[must_use = "a prologue has no effect before it is finished"]
 pub struct Prologue<'a>(Code<'a>);
@@ -225,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_without_a_number_cannot_be_stopped() {
+    fn exit_unless_needs_a_member_that_returns_a_number() {
         let member = Signature {
             args: &[Content::Scalar; 2],
             returns_any: false,
