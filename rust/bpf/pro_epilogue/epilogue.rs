@@ -34,7 +34,7 @@ use kernel::{
 /// # use bpf::{bpf_helper, prelude::*, pro_epilogue::{Epilogue, Input}};
 /// # use kernel::prelude::*;
 /// bpf_helper! {
-///     /// A request costs at most `bound`, whatever the program returns.
+///     /// Bounds the result of the program.
 ///     static BOUND = fn(bound: u32, cost: u32) -> u32 {
 ///         cost.min(bound)
 ///     };
