@@ -93,18 +93,18 @@
 //! # Fields that programs may write
 //!
 //! A program may write the fields of an object that are marked `#[btf(write)]` if a member of any
-//! table of the module takes the object. These fields are atomics, because Rust code may read them at
-//! the same time. A store must cover the whole field; atomic operations are allowed. The verifier
-//! rejects other stores: "cannot write into ptr_...". A program can also pass the field as memory, to
-//! a kfunc or to a global function of its own, and these may write a part of the field: a reader may
-//! see half of one value and half of another.
+//! table of the module takes the object. These fields are atomics, because Rust code may read them
+//! at the same time. A store must cover the whole field; atomic operations are allowed. The
+//! verifier rejects other stores: "cannot write into ptr_...". A program can also pass the field as
+//! memory, to a kfunc or to a global function of its own, and these may write a part of the field:
+//! a reader may see half of one value and half of another.
 //!
 //! # Prologues and epilogues
 //!
 //! A subsystem can add instructions that run before each program of a member, and when the program
-//! returns: [`StructOps::prologue`] and [`StructOps::epilogue`]. The instructions call functions that
-//! [`bpf_helper!`](crate::bpf_helper) defines. These take arguments of the program, and may keep the
-//! program from running or change its result. A program cannot avoid them. See
+//! returns: [`StructOps::prologue`] and [`StructOps::epilogue`]. The instructions call functions
+//! that [`bpf_helper!`](crate::bpf_helper) defines. These take arguments of the program, and may
+//! keep the program from running or change its result. A program cannot avoid them. See
 //! [`pro_epilogue`](crate::pro_epilogue).
 //!
 //! ```
@@ -142,16 +142,16 @@
 //!
 //! A struct_ops map holds a reference to its programs and to the module that declares the table
 //! (`bpf_struct_ops_map_alloc()`). A program runs only from a map, and only from a map of the table
-//! for which the verifier accepted the program; the crate checks that when user space fills the map.
-//! An [`Attached`] is a reference to the map. The helpers of prologues and epilogues are in the same
-//! module, or in a module on which it depends. So no code that can still run is unloaded: neither a
-//! program while the subsystem calls it, nor the subsystem while it runs a program. A module whose
-//! table is attached, or is in a map, cannot be unloaded (`EAGAIN`).
+//! for which the verifier accepted the program; the crate checks that when user space fills the
+//! map. An [`Attached`] is a reference to the map. The helpers of prologues and epilogues are in
+//! the same module, or in a module on which it depends. So no code that can still run is unloaded:
+//! neither a program while the subsystem calls it, nor the subsystem while it runs a program. A
+//! module whose table is attached, or is in a map, cannot be unloaded (`EAGAIN`).
 //!
 //! # Costs
 //!
-//! On x86-64, a call through a slot of a program that does nothing takes 135 instructions in all. An
-//! epilogue with a helper that bounds the result adds 9, a prologue with a helper adds 15. The
+//! On x86-64, a call through a slot of a program that does nothing takes 135 instructions in all.
+//! An epilogue with a helper that bounds the result adds 9, a prologue with a helper adds 15. The
 //! instructions call helpers directly; if a helper is too far away for a direct call, the table
 //! cannot be registered. An indirect call would cost four more instructions.
 //! `selftests/bench/README.md` has the numbers, beside the numbers of C.
@@ -159,18 +159,21 @@
 //! # Nested calls
 //!
 //! A program may call a kfunc that calls a member again. The kernel does not limit that. The crate
-//! limits nested calls on a CPU to eight in threads and to four in interrupts, and needs a third of the
-//! thread's stack. Beyond that it runs the default of the member in place of the program.
+//! limits nested calls on a CPU to eight in threads and to four in interrupts, and needs a third of
+//! the thread's stack. Beyond that it runs the default of the member in place of the program.
 //!
 //! # Not supported
 //!
 //! - Arguments that are pointers to structs other than an [`Object`](crate::Object), memory, or
 //!   pointers into arenas.
-//! - Tail calls between programs of tables: the kernel does not compare all properties of arguments.
+//! - Tail calls between programs of tables: the kernel does not compare all properties of
+//!   arguments.
 //! - In programs with a prologue or an epilogue: `bpf_throw()`, which would skip the epilogue, and
 //!   jumps through tables (`gotox`), which could run the prologue again.
-//! - Different rules for programs of different members about the fields that they may read or write.
-//! - Tables of more than 23 members: the kernel would take the number of a member for something else.
+//! - Different rules for programs of different members about the fields that they may read or
+//!   write.
+//! - Tables of more than 23 members: the kernel would take the number of a member for something
+//!   else.
 //! - Calls of a member of one table by a program of another table.
 //!
 //! C header: [`include/linux/bpf.h`](srctree/include/linux/bpf.h)

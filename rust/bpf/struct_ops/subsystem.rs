@@ -33,11 +33,11 @@ use kernel::prelude::*;
 
 /// A subsystem that calls the members of a table.
 ///
-/// The kernel calls all functions in a thread that loads a program, or attaches, updates or detaches a
-/// table. They may sleep. If a link attaches the table, the kernel holds the mutex of all links of
-/// struct_ops maps around [`reg`](StructOps::reg) and [`update`](StructOps::update); else it holds
-/// the mutex of the map. It may hold neither around [`unreg`](StructOps::unreg). The crate calls
-/// [`slot`](StructOps::slot) before each of these three, with the same mutexes held.
+/// The kernel calls all functions in a thread that loads a program, or attaches, updates or
+/// detaches a table. They may sleep. If a link attaches the table, the kernel holds the mutex of
+/// all links of struct_ops maps around [`reg`](StructOps::reg) and [`update`](StructOps::update);
+/// else it holds the mutex of the map. It may hold neither around [`unreg`](StructOps::unreg). The
+/// crate calls [`slot`](StructOps::slot) before each of these three, with the same mutexes held.
 pub trait StructOps: Sized + 'static {
     /// The table.
     type Table: Table;
@@ -62,8 +62,8 @@ pub trait StructOps: Sized + 'static {
     ///
     /// The crate calls this more than once for a program, and expects the same instructions each
     /// time. If they have an error, the verifier rejects the program, and the kernel log has the
-    /// error. If they have an error only after the verifier accepted the program, the crate replaces
-    /// the program by one that does nothing and returns 0.
+    /// error. If they have an error only after the verifier accepted the program, the crate
+    /// replaces the program by one that does nothing and returns 0.
     fn prologue(prog: &MemberProg<'_>, code: &mut Prologue<'_>) {
         let (_, _) = (prog, code);
     }
@@ -100,15 +100,15 @@ pub trait StructOps: Sized + 'static {
         Ok(())
     }
 
-    /// Takes note that a table was detached, or lost its slot to another table. Calls of its members
-    /// that have begun continue.
+    /// Takes note that a table was detached, or lost its slot to another table. Calls of its
+    /// members that have begun continue.
     fn unreg(ops: &Ops<Self::Table>) {
         let _ = ops;
     }
 
     /// Allows or refuses to replace a table, which a link attached, by another table for the same
-    /// slot. The replacement still fails after this function if the object that contains the slot is
-    /// freed at the same time.
+    /// slot. The replacement still fails after this function if the object that contains the slot
+    /// is freed at the same time.
     ///
     /// # Errors
     ///
@@ -139,8 +139,8 @@ pub trait StructOps: Sized + 'static {
         Ok(())
     }
 
-    /// Allows or refuses that a program implements a member, when the program is loaded. The crate has
-    /// checked that a program that may sleep implements a member that may sleep.
+    /// Allows or refuses that a program implements a member, when the program is loaded. The crate
+    /// has checked that a program that may sleep implements a member that may sleep.
     ///
     /// # Errors
     ///
