@@ -2,17 +2,17 @@
 
 //! BTF as libbpf reads and writes it, behind a safe interface.
 //!
-//! Only what this tool needs of libbpf is here: parse, look up by name, read types, add types,
-//! serialize. This is the only file with `unsafe`. Nothing it returns points into libbpf's memory,
-//! which moves whenever a type is added.
+//! This module wraps only the functions of libbpf that the tool needs: parse, look up by name, read
+//! types, add types, serialize. It is the only file with `unsafe`. No result points into libbpf's
+//! memory, because libbpf moves that memory when it adds a type.
 //!
-//! Types are added one after the other with consecutive ids. What a new type refers to may be added
-//! after it: libbpf checks only that an id could be one.
+//! Types are added one after the other with consecutive ids. A new type may refer to an id that is
+//! added later: libbpf checks only that the number is in the range of ids.
 //!
 //! libbpf checks that all ids and names are in range, but trusts the length of the header, so
-//! [`Btf::parse`] checks that first. It also leaves out the optional layout section that newer
-//! versions of `pahole` write between types and strings (it says how to skip types of unknown
-//! kinds): this libbpf does not carry it over when types are added.
+//! [`Btf::parse`] checks the header first. [`Btf::parse`] also drops the optional layout section
+//! that newer versions of `pahole` write between types and strings (the section tells a reader how
+//! to skip types of unknown kinds): this libbpf does not keep the section when it adds types.
 
 use libbpf_sys as sys;
 use std::{
@@ -38,7 +38,7 @@ use crate::Result;
 pub(crate) enum Scope {
     /// The BTF itself.
     Own,
-    /// The BTF it builds on.
+    /// The base BTF.
     Base,
 }
 
@@ -107,9 +107,9 @@ impl Kind {
 pub(crate) struct Type {
     pub(crate) kind: Kind,
     pub(crate) name: String,
-    /// The id of the type this one refers to, for the kinds that refer to one. 0 is `void`.
+    /// The id of the type that this type refers to, for the kinds that do. 0 is `void`.
     pub(crate) target: u32,
-    /// The number of bytes, for the kinds that have a number of their own.
+    /// The number of bytes, for the kinds that have a size field.
     pub(crate) size: u32,
     /// Whether an enum is signed.
     pub(crate) signed: bool,
@@ -136,13 +136,13 @@ pub(crate) struct Array {
 pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) ty: u32,
-    /// Where it starts, in bits.
+    /// The offset in the type, in bits.
     pub(crate) offset: u32,
     /// The number of bits of a bit field; 0 for any other member.
     pub(crate) bits: u32,
 }
 
-/// An enumerator. The number is one that the enum can have by its size and sign.
+/// An enumerator. Its value fits the size and the sign of the enum.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct Enumerator {
     pub(crate) name: String,
@@ -152,24 +152,24 @@ pub(crate) struct Enumerator {
 /// BTF, alone or split (on top of a base).
 pub(crate) struct Btf {
     raw: NonNull<sys::btf>,
-    /// libbpf keeps a pointer to the base: it has to live as long.
+    /// libbpf keeps a pointer to the base, so the base has to live as long as `raw`.
     base: Option<Box<Btf>>,
 }
 
 impl Drop for Btf {
     fn drop(&mut self) {
-        // SAFETY: `raw` came from `btf__new*()` and nothing else frees it; the base, which it points
-        // to, is a field and dropped after this.
+        // SAFETY: `raw` came from `btf__new*()` and nothing else frees it. `raw` points to the
+        // base, which is a field and is dropped after this call.
         unsafe { sys::btf__free(self.raw.as_ptr()) }
     }
 }
 
-/// What libbpf says when it returns NULL.
+/// The message for a libbpf function that returned NULL.
 fn last_error() -> String {
     format!("libbpf: {}", io::Error::last_os_error())
 }
 
-/// What libbpf says when it returns a negative number, or the id that it returns.
+/// Converts the return value of a libbpf function: an id, or a negative error number.
 fn check_id(ret: c_int) -> Result<u32> {
     u32::try_from(ret).map_err(|_| {
         format!(
@@ -180,30 +180,32 @@ fn check_id(ret: c_int) -> Result<u32> {
 }
 
 fn c_string(text: &str) -> Result<CString> {
-    CString::new(text).map_err(|_| format!("'{}' has a NUL in it", text.escape_debug()))
+    CString::new(text).map_err(|_| format!("'{}' contains a NUL byte", text.escape_debug()))
 }
 
-/// An id as libbpf's adding functions take it.
+/// Converts an id to the type that libbpf's `btf__add_*()` functions take.
 fn c_id(id: u32) -> Result<c_int> {
     c_int::try_from(id).map_err(|_| format!("{id} is no BTF type id"))
 }
 
 const HEADER_LEN: usize = mem::size_of::<sys::btf_header>();
 
-/// Checks the header and returns header, types and strings, without anything else.
+/// Checks the header, and returns BTF that has a header, types and strings only.
 fn normalize(data: &[u8]) -> Result<Vec<u8>> {
     const MAGIC: u16 = sys::BTF_MAGIC as u16;
 
-    let cut_off = || "it is cut off".to_string();
+    let cut_off = || "the data is truncated".to_string();
     let word = |at: usize| -> Option<[u8; 4]> { data.get(at..at + 4)?.try_into().ok() };
     let magic = word(0).ok_or_else(cut_off)?;
     let (is_little, version) = match magic {
         [a, b, version, _] if u16::from_le_bytes([a, b]) == MAGIC => (true, version),
         [a, b, version, _] if u16::from_be_bytes([a, b]) == MAGIC => (false, version),
-        _ => return Err("it does not start like BTF".to_string()),
+        _ => return Err("the data does not start with the BTF magic number".to_string()),
     };
     if u32::from(version) != sys::BTF_VERSION {
-        return Err(format!("its version is {version}, this tool knows 1"));
+        return Err(format!(
+            "the BTF version is {version}, this tool knows version 1"
+        ));
     }
     let number = |at| -> Result<u32> {
         let bytes = word(at).ok_or_else(cut_off)?;
@@ -215,12 +217,12 @@ fn normalize(data: &[u8]) -> Result<Vec<u8>> {
     let header_len = number(4)?;
     if (header_len as usize) < HEADER_LEN {
         return Err(format!(
-            "its header has {header_len} bytes, {HEADER_LEN} are the least"
+            "the header has {header_len} bytes, but at least {HEADER_LEN} are required"
         ));
     }
     let part = |off: usize| -> Result<(&[u8], u32)> {
         let len = number(off + 4)?;
-        // Offsets count from the end of the header. Sums of three u32 fit.
+        // Offsets count from the end of the header. The sum of three `u32` fits into a `u64`.
         let start = u64::from(header_len) + u64::from(number(off)?);
         let range = usize::try_from(start)
             .ok()
@@ -245,19 +247,21 @@ fn normalize(data: &[u8]) -> Result<Vec<u8>> {
 }
 
 impl Btf {
-    /// Parses raw BTF, split BTF if there is a base.
+    /// Parses raw BTF. With a base, the data is split BTF on top of the base.
     pub(crate) fn parse(data: &[u8], base: Option<Btf>) -> Result<Btf> {
         let data = normalize(data)?;
-        let size = u32::try_from(data.len()).map_err(|_| "it is larger than 4 GiB".to_string())?;
+        let size =
+            u32::try_from(data.len()).map_err(|_| "the BTF is larger than 4 GiB".to_string())?;
         let base = base.map(Box::new);
 
-        // SAFETY: No print function is always right; errors come back as return values.
+        // SAFETY: libbpf accepts NULL for the print function, and then prints nothing. Errors come
+        // back as return values.
         unsafe { sys::libbpf_set_print(None) };
         let base_raw = base
             .as_ref()
             .map_or(ptr::null_mut(), |base| base.raw.as_ptr());
-        // SAFETY: `data` has `size` bytes and libbpf copies them. A base of NULL is none; otherwise
-        // it is valid, and the value that is returned keeps it so.
+        // SAFETY: `data` has `size` bytes and libbpf copies them. The base is NULL (no base) or
+        // valid, and the returned `Btf` owns it and keeps it valid.
         let raw = unsafe { sys::btf__new_split(data.as_ptr().cast(), size, base_raw) };
         match NonNull::new(raw) {
             Some(raw) => Ok(Btf { raw, base }),
@@ -270,7 +274,7 @@ impl Btf {
         let name = CString::new(name).ok()?;
         match (scope, &self.base) {
             (Scope::Own, Some(base)) => {
-                // libbpf's search would begin in the base.
+                // libbpf's own search also covers the base, and begins there.
                 (base.len()..self.len()).find(|&id| {
                     self.raw_type(id).is_some_and(|raw| {
                         raw_kind(&raw) == kind && self.c_name(&raw) == Some(name.as_c_str())
@@ -278,11 +282,11 @@ impl Btf {
                 })
             }
             (Scope::Own, None) => {
-                // SAFETY: Both pointers are valid.
+                // SAFETY: `raw` is valid, and `name` is a C string that libbpf only reads.
                 let id = unsafe {
                     sys::btf__find_by_name_kind(self.raw.as_ptr(), name.as_ptr(), kind.to_raw())
                 };
-                // 0 would be `void`, which is no type of that kind.
+                // The id 0 is `void`, which has no kind.
                 u32::try_from(id).ok().filter(|&id| id != 0)
             }
             (Scope::Base, Some(base)) => base.find(Scope::Own, name.to_str().ok()?, kind),
@@ -357,7 +361,7 @@ impl Btf {
         Some(members.into_iter().map(member).collect())
     }
 
-    /// Reads what is in an enum.
+    /// Reads the enumerators of an enum.
     pub(crate) fn enumerators(&self, id: u32) -> Option<Vec<Enumerator>> {
         let (raw, head) = self.raw_type(id).zip(self.type_ptr(id))?;
         let signed = raw.info & KIND_FLAG != 0;
@@ -435,7 +439,7 @@ impl Btf {
     fn add_members(&mut self, members: &[Member]) -> Result<()> {
         for member in members {
             let (name, ty) = (c_string(&member.name)?, c_id(member.ty)?);
-            // SAFETY: `raw` is valid, and so is the name, which libbpf copies. It checks itself that
+            // SAFETY: `raw` is valid, and so is the name, which libbpf copies. libbpf checks that
             // the last type is a struct or union.
             check_id(unsafe {
                 sys::btf__add_field(
@@ -470,8 +474,8 @@ impl Btf {
         })?;
         if let (true, Some(head)) = (signed, self.type_ptr(id)) {
             // libbpf marks an `ENUM` as signed only when a value is negative.
-            // SAFETY: libbpf returned the pointer, so a `btf_type` is there, and as it has just
-            // added it, that is memory it lets change.
+            // SAFETY: libbpf returned the pointer, so it points to a `btf_type`. libbpf has just
+            // added that type, so it is in memory that may be written.
             unsafe {
                 let mut ty = head.as_ptr().read_unaligned();
                 ty.info |= KIND_FLAG;
@@ -480,8 +484,8 @@ impl Btf {
         }
         for Enumerator { name, value } in values {
             let name = c_string(name)?;
-            // SAFETY: `raw` is valid, and so is the name, which libbpf copies. It checks itself that
-            // the last type is an enum of that kind. What is negative goes in as the bits it has.
+            // SAFETY: `raw` is valid, and so is the name, which libbpf copies. libbpf checks that
+            // the last type is an enum of that kind. A negative value keeps its bits.
             check_id(unsafe {
                 match is_64 {
                     true => sys::btf__add_enum64_value(raw, name.as_ptr(), *value as u64),
@@ -499,14 +503,14 @@ impl Btf {
         let id = check_id(unsafe { sys::btf__add_func_proto(self.raw.as_ptr(), ret) })?;
         for param in params {
             let (name, ty) = (c_string(&param.name)?, c_id(param.ty)?);
-            // SAFETY: `raw` is valid, and so is the name, which libbpf copies. It checks itself that
+            // SAFETY: `raw` is valid, and so is the name, which libbpf copies. libbpf checks that
             // the last type is a `FUNC_PROTO`.
             check_id(unsafe { sys::btf__add_func_param(self.raw.as_ptr(), name.as_ptr(), ty) })?;
         }
         Ok(id)
     }
 
-    /// Adds a `FUNC`. Its linkage is static, as everywhere in the BTF of the kernel.
+    /// Adds a `FUNC`. Its linkage is static, like that of all functions in the BTF of the kernel.
     pub(crate) fn add_func(&mut self, name: &str, proto: u32) -> Result<u32> {
         let (name, proto) = (c_string(name)?, c_id(proto)?);
         // SAFETY: `raw` is valid, and so is the name, which libbpf copies.
@@ -520,19 +524,19 @@ impl Btf {
         })
     }
 
-    /// The whole as raw BTF, without the base.
+    /// Serializes the BTF to raw BTF, without the base.
     pub(crate) fn raw_data(&self) -> Result<Vec<u8>> {
         let mut size = 0;
-        // SAFETY: `raw` is valid, and `size` is there to be written.
+        // SAFETY: `raw` is valid, and `size` is a local variable that libbpf may write.
         let data: *const c_void = unsafe { sys::btf__raw_data(self.raw.as_ptr(), &mut size) };
         if data.is_null() {
             return Err(format!("cannot write the BTF: {}", last_error()));
         }
-        // SAFETY: libbpf returned `size` bytes, which stay until a type is added.
+        // SAFETY: libbpf returned `size` bytes, which stay valid until a type is added.
         Ok(unsafe { slice::from_raw_parts(data.cast::<u8>(), size as usize) }.to_vec())
     }
 
-    /// The number of all types, `void` and those of the base included, which is also the next id.
+    /// The number of all types, including `void` and the types of the base. It is also the next id.
     pub(crate) fn len(&self) -> u32 {
         // SAFETY: `raw` is valid.
         unsafe { sys::btf__type_cnt(self.raw.as_ptr()) }
@@ -545,7 +549,7 @@ impl Btf {
 
     fn raw_type(&self, id: u32) -> Option<sys::btf_type> {
         let raw = self.type_ptr(id)?;
-        // SAFETY: libbpf returned the pointer, so a `btf_type` is there.
+        // SAFETY: libbpf returned the pointer, so it points to a `btf_type`.
         Some(unsafe { raw.as_ptr().read_unaligned() })
     }
 
@@ -558,13 +562,14 @@ impl Btf {
             .map_or(String::new(), |name| name.to_string_lossy().into_owned())
     }
 
-    /// The string at an offset. It does not leave this file: adding a type may move it.
+    /// The string at an offset. Callers outside this file get copies, because libbpf may move the
+    /// string when it adds a type.
     fn c_str(&self, offset: u32) -> Option<&CStr> {
         // SAFETY: `raw` is valid; libbpf checks the offset.
         let text = unsafe { sys::btf__str_by_offset(self.raw.as_ptr(), offset) };
-        // SAFETY: What is not NULL points to a string; libbpf has checked that the last one ends. It
-        // moves when something is added, which needs `&mut self`, or for the base a `&mut` of the
-        // split BTF that owns it.
+        // SAFETY: A pointer that is not NULL points to a string, and libbpf has checked that the
+        // last string ends with a NUL. Only adding a type moves the string, and that needs a `&mut`
+        // of this BTF, or of the split BTF that owns this BTF as its base.
         (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) })
     }
 }
@@ -581,15 +586,14 @@ fn raw_vlen(raw: &sys::btf_type) -> usize {
     (raw.info & 0xffff) as usize
 }
 
-/// Copies what follows the head of a type.
+/// Copies the `count` items that follow the head of a type.
 ///
 /// # Safety
 ///
-/// `head` is what libbpf returned for a type that is followed by `count` values of type `T`, which
-/// libbpf has checked to be inside of its buffer when it parsed or added them, and nothing was added
-/// since.
+/// libbpf returned `head` for a type that `count` values of type `T` follow. libbpf checked that
+/// they are inside of its buffer when it parsed or added them, and no type was added since.
 unsafe fn trailing<T: Copy>(head: NonNull<sys::btf_type>, count: usize) -> Vec<T> {
-    // SAFETY: The caller says that the values are there.
+    // SAFETY: The caller guarantees that `count` values of type `T` follow `head`.
     let item = |i| unsafe { head.as_ptr().add(1).cast::<T>().add(i).read_unaligned() };
     (0..count).map(item).collect()
 }

@@ -2,13 +2,13 @@
 
 //! Finds the descriptions in an ELF file.
 //!
-//! They are in `.modinfo`, a section of NUL-terminated `key=value` strings with any number of NULs
-//! between them, under the key `rust_btf` in a loadable module and `<module>.rust_btf` in the kernel
-//! image. All other entries belong to others and are ignored. A file without `.modinfo` has no
-//! descriptions.
+//! The descriptions are in `.modinfo`, a section of NUL-terminated `key=value` strings with any
+//! number of NULs between them. Their key is `rust_btf` in a loadable module and
+//! `<module>.rust_btf` in the kernel image. Entries with other keys are ignored. A file without
+//! `.modinfo` has no descriptions.
 //!
-//! Files are read piecewise, because a `vmlinux` with debug information is huge, and are never
-//! written. What a description says is the business of [`crate::parse`].
+//! Files are read in pieces, because a `vmlinux` with debug information is huge, and are never
+//! written. This module does not parse descriptions: [`crate::parse`] does.
 
 use object::{
     read::ReadCache,
@@ -28,7 +28,7 @@ use crate::Result;
 /// The key of a description in `.modinfo`.
 const KEY: &[u8] = b"rust_btf";
 
-/// What the tool looks at in an ELF file.
+/// An open ELF file.
 pub(crate) struct Elf {
     label: String,
     cache: ReadCache<File>,
@@ -60,8 +60,7 @@ pub(crate) fn read(path: &Path) -> Result<Elf> {
     match elf.kind {
         ObjectKind::Relocatable | ObjectKind::Executable | ObjectKind::Dynamic => Ok(elf),
         _ => Err(format!(
-            "{}: neither a module nor a kernel image (its ELF type is another); give a .ko or \
-             vmlinux",
+            "{}: neither a module nor a kernel image (wrong ELF type); give a .ko or vmlinux",
             elf.label
         )),
     }
@@ -70,7 +69,7 @@ pub(crate) fn read(path: &Path) -> Result<Elf> {
 impl Elf {
     fn damaged(&self, error: object::Error) -> String {
         format!(
-            "{}: no valid ELF file: {error}; it is cut off or not an object, build it again",
+            "{}: no valid ELF file: {error}; it is truncated or not an object, build it again",
             self.label
         )
     }
@@ -84,12 +83,13 @@ impl Elf {
         self.kind == ObjectKind::Relocatable
     }
 
-    /// The number of bytes of a pointer on the machine that this is for.
+    /// The number of bytes of a pointer on the machine that the file is built for.
     pub(crate) fn pointer_size(&self) -> Result<u32> {
         Ok(if self.parse()?.is_64() { 8 } else { 4 })
     }
 
-    /// The content of all sections of that name, one after the other; `None` if there is none.
+    /// The content of all sections with the name `name`, one after the other; `None` if there is no
+    /// such section.
     pub(crate) fn section(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let mut content = None;
         for section in self.parse()?.sections() {
@@ -102,7 +102,7 @@ impl Elf {
         Ok(content)
     }
 
-    /// The names in its symbol table, each as often as there is such a symbol.
+    /// The names of all defined symbols in the symbol table. Two symbols of one name give it twice.
     pub(crate) fn symbols(&self) -> Result<Vec<String>> {
         let object = self.parse()?;
         let mut names = Vec::new();
@@ -115,7 +115,7 @@ impl Elf {
         Ok(names)
     }
 
-    /// The values of our `.modinfo` entries, in the order of the file.
+    /// The values of the `rust_btf` entries in `.modinfo`, in the order of the file.
     pub(crate) fn descriptions(&self) -> Result<Vec<Vec<u8>>> {
         Ok(descriptions(&self.section(".modinfo")?.unwrap_or_default()))
     }
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_our_entries() {
+    fn only_entries_with_the_key_rust_btf_are_descriptions() {
         let modinfo = b"license=GPL\0\0\0rust_btf=one\0xrust_btf=no\0rust_btf_x=no\0rust_btf\0\
             desc=rust_btf=no\0\0bpf_demo.rust_btf=two = 2\0parm=x:rust_btf\0rust_btf=\0rust_btf=end";
         assert_eq!(

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reads files, and replaces one as a whole or not at all.
+//! Reads files, and replaces a file as a whole or not at all.
 //!
-//! The new content is written beside the old and renamed over it, so that no reader and no failed
-//! build ever sees half of it. This does not survive a power cut (there is no `fsync`): a build that
-//! was cut off starts again.
+//! [`replace`] writes the new content to a file beside the old one and renames it over the old one,
+//! so that no reader and no failed build ever sees half of the content. It does not call `fsync()`:
+//! the file may be damaged after a power cut, and the build then has to start again.
 
 use std::{
     fs,
@@ -26,20 +26,21 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
-/// A file that goes away with the value, unless it was renamed before.
+/// A file that is removed when the value is dropped, unless the file was renamed before.
 struct Temporary(PathBuf);
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // After a rename there is nothing to remove; before one, there is nobody left to tell.
+        // After a rename there is no file to remove. Before the rename another error is already
+        // being reported, so an error here is ignored.
         let _ = fs::remove_file(&self.0);
     }
 }
 
-/// Gives the existing file `path` the content `data`; its permissions stay.
+/// Replaces the content of the existing file `path` by `data`; its permissions stay.
 pub(crate) fn replace(path: &Path, data: &[u8]) -> Result<()> {
     let write = || -> io::Result<()> {
-        // What a link points to is what gets replaced, not the link.
+        // Replace the target of a symbolic link, not the link.
         let path = fs::canonicalize(path)?;
         let permissions = fs::metadata(&path)?.permissions();
         let mut name = path.file_name().unwrap_or_default().to_os_string();
@@ -55,7 +56,7 @@ pub(crate) fn replace(path: &Path, data: &[u8]) -> Result<()> {
 
     write().map_err(|error| {
         format!(
-            "cannot replace {}: {error}; its folder has to be writable and have room",
+            "cannot replace {}: {error}; its folder has to be writable and have free space",
             path.display()
         )
     })

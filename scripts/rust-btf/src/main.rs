@@ -3,12 +3,12 @@
 //! Adds the functions and types that Rust code describes in a kernel object to the BTF of that
 //! object.
 //!
-//! The kernel build makes BTF from DWARF with `pahole` and leaves Rust out, so a Rust function does
-//! not exist for BPF, nor does a Rust type. The macros of the `bpf` crate therefore put a description
-//! of each into the object's `.modinfo` section (the grammar is in [`parse`]); this tool reads them
-//! and adds to the BTF that `pahole --btf_encode_detached` wrote: a `FUNC` with its `FUNC_PROTO` for
-//! a kfunc or the stub of a struct_ops member, a `STRUCT`, `UNION` or `ENUM` for a type. It runs
-//! between `pahole` and `resolve_btfids`:
+//! The kernel build makes BTF from DWARF with `pahole` and leaves Rust out, so BPF knows neither
+//! Rust functions nor Rust types. The macros of the `bpf` crate therefore put a description of each
+//! function and type into the object's `.modinfo` section (the grammar is in [`parse`]). This tool
+//! reads the descriptions and adds types to the BTF that `pahole --btf_encode_detached` wrote: a
+//! `FUNC` with its `FUNC_PROTO` for a kfunc or the stub of a struct_ops member, a `STRUCT`, `UNION`
+//! or `ENUM` for a type. The tool runs between `pahole` and `resolve_btfids`:
 //!
 //! ```text
 //! pahole --btf_encode_detached=x.BTF --btf_base vmlinux x.ko
@@ -16,22 +16,23 @@
 //! resolve_btfids --btf_base vmlinux --btf x.BTF x.ko
 //! ```
 //!
-//! What it adds depends on the descriptions and on the BTF only, not on their order in the object.
-//! An object without descriptions, or with nothing that the BTF does not have already, leaves the BTF
-//! file untouched.
+//! The added types depend on the descriptions and on the BTF only, not on the order of the
+//! descriptions in the object. The tool does not touch the BTF file if the object has no
+//! descriptions, or if the BTF already has every function and type that they name.
 //!
 //! Rust and C have to agree on types that both know. Where Rust uses a type of the kernel, a
-//! description says which size it has in Rust, and this tool compares it with the one in the BTF.
+//! description gives the size of the type in Rust, and this tool compares it with the size in the
+//! BTF.
 //!
-//! It does not:
+//! The tool does not:
 //!
-//! - write to the object, or write anything at all if there is an error: the BTF file is replaced
-//!   as a whole, at the end;
-//! - tag kfuncs, fill `.BTF_ids`, deduplicate or sort: `resolve_btfids` does;
-//! - replace types: one that is described and in the BTF too has to be the same in both;
-//! - make types of which only the name is known: each that is named has to be described, or be in the
-//!   BTF of the object or of the kernel;
-//! - judge what a prototype or a type means to the verifier: the macros do.
+//! - write to the object, or write anything at all if there is an error: the tool replaces the BTF
+//!   file as a whole, at the end;
+//! - tag kfuncs, fill `.BTF_ids`, deduplicate or sort: `resolve_btfids` does this;
+//! - replace types: a described type that the BTF already has must be the same in both;
+//! - make types from a name alone: each type that a description names has to be described, or be in
+//!   the BTF of the object or of the kernel;
+//! - check what a prototype or a type means to the verifier: the macros do this.
 
 use std::{
     collections::HashSet,
@@ -50,7 +51,7 @@ mod elf;
 mod file;
 mod parse;
 
-/// A problem as the user reads it: what it is about, why it is one, and the way out.
+/// The error is the text that the user reads: the subject, the reason, and the way out.
 type Result<T> = std::result::Result<T, String>;
 
 const USAGE: &str = "usage: rust-btf [--btf_base FILE] --btf FILE ELF
@@ -101,7 +102,7 @@ fn parse_args(mut args: impl Iterator<Item = OsString>) -> Result<Option<Args>> 
     }
 }
 
-/// The last part of a path, which is how messages name a file.
+/// The last part of a path. Messages name a file by it.
 fn file_name(path: &Path) -> String {
     path.file_name()
         .unwrap_or(path.as_os_str())
@@ -130,9 +131,9 @@ fn read_base(path: &Path) -> Result<btf::Btf> {
     })
 }
 
-/// Names that kallsyms has for something else than a function of the object: those of the kernel's
-/// symbols, of which the object is not a part, or those that occur twice in the kernel itself. Of a
-/// kernel without its symbols, as distributions have it, `System.map` beside it may have the names.
+/// Names that kallsyms may resolve to a symbol other than the object's function. For a module these
+/// are the names of the kernel's symbols; for the kernel image, the names that it has twice.
+/// Distributions strip the symbols from `vmlinux`, so a `System.map` beside it is read too.
 fn taken(object: &elf::Elf, base: Option<&Path>) -> Result<HashSet<String>> {
     let Some(base) = base else {
         let mut seen = HashSet::new();
@@ -169,8 +170,8 @@ fn run(args: &Args) -> Result<()> {
     let data = file::read(&args.btf)?;
     let mut btf = btf::Btf::parse(&data, base).map_err(|why| {
         let hint = match args.btf_base {
-            Some(_) => "--btf_base has to be the file that pahole was given",
-            None => "the BTF of a module can be read with its --btf_base only",
+            Some(_) => "--btf_base has to be the file that pahole got as --btf_base",
+            None => "the BTF of a module can only be read together with its --btf_base",
         };
         let name = args.btf.display();
         format!("--btf {name}: no valid BTF: {why}; run pahole again ({hint})")
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn options_in_any_order() {
+    fn options_come_in_any_order() {
         for line in [
             "--btf b --btf_base v x.ko",
             "x.ko --btf_base v --btf b",
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_options() {
+    fn wrong_options_are_errors() {
         for (line, message) in [
             ("", "--btf is missing"),
             ("x.ko", "--btf is missing"),

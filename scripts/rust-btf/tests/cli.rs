@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Runs the tool on small files and compares what it writes, or says, with what it should.
+//! Runs the tool on small files, and compares the BTF and the messages with the expected ones.
 
-// The helpers are no `#[test]` functions, but fail the same way.
+// Helper functions without `#[test]` fail by a panic, too.
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
-// Each test crate uses some of it.
+// Each test crate uses only a part of `common`.
 #[allow(dead_code)]
 mod common;
 
@@ -31,7 +31,7 @@ use std::{
     process::Command, //
 };
 
-/// What plays the kernel. Ids 1 to 15.
+/// The BTF of the kernel in these tests. Ids 1 to 15.
 fn kernel() -> Btf {
     let mut btf = Btf::new(None);
     let int = btf.int("int", 4);
@@ -51,7 +51,7 @@ fn kernel() -> Btf {
     btf
 }
 
-/// What `pahole` made of the C part of a module. Ids 16 to 23.
+/// The BTF that `pahole` made of the C part of a module. Ids 16 to 23.
 fn own() -> Btf {
     let mut btf = Btf::new(Some(kernel()));
     btf.structure("module", 64); // 16
@@ -81,8 +81,8 @@ fn new_lines(btf: &[u8]) -> Vec<String> {
     new.split_off(old.len())
 }
 
-/// Runs with one description that is wrong, and checks what the tool says.
-fn refused(descriptions: &[&str], message: &str) {
+/// Runs the tool with wrong descriptions, and checks the error message.
+fn rejected(descriptions: &[&str], message: &str) {
     fails(&bench(descriptions), message);
 }
 
@@ -98,7 +98,7 @@ fn fails(bench: &Bench, message: &str) {
 }
 
 #[test]
-fn adds_functions_in_the_order_of_names() {
+fn functions_are_added_in_the_order_of_their_names() {
     assert_eq!(
         added(&[
             "kfunc bpf_b(name *const void, name__sz u32) s32",
@@ -124,7 +124,7 @@ fn adds_functions_in_the_order_of_names() {
 }
 
 #[test]
-fn adds_nothing_twice() {
+fn equal_pointers_and_prototypes_are_added_once() {
     assert_eq!(
         added(&[
             "kfunc bpf_a(p *const void) *void",
@@ -145,7 +145,7 @@ fn adds_nothing_twice() {
 }
 
 #[test]
-fn order_in_the_object_does_not_matter() {
+fn order_of_descriptions_in_the_object_does_not_matter() {
     let a = "kfunc bpf_a(a *struct file) u32";
     let b = "kfunc bpf_b(b *const struct module) s32";
     let c = "kfunc bpf_c(c flag) void";
@@ -157,7 +157,7 @@ fn order_in_the_object_does_not_matter() {
 }
 
 #[test]
-fn own_types_and_typedefs_come_first() {
+fn own_types_and_typedefs_are_found_first() {
     assert_eq!(
         added(&["kfunc bpf_a(a *struct twice, b flag, c int) void"]),
         [
@@ -169,7 +169,7 @@ fn own_types_and_typedefs_come_first() {
 }
 
 #[test]
-fn takes_as_many_parameters_as_the_kernel() {
+fn functions_have_up_to_12_parameters_like_in_the_kernel() {
     let params: Vec<_> = (0..12).map(|i| format!("p{i} u32")).collect();
     let added = added(&[&format!("kfunc bpf_a({}) void", params.join(", "))]);
     assert_eq!(
@@ -179,7 +179,7 @@ fn takes_as_many_parameters_as_the_kernel() {
 }
 
 #[test]
-fn without_descriptions_nothing_is_read_or_written() {
+fn without_descriptions_no_btf_is_read_or_written() {
     for elf in [
         module::<&str>(&[]),
         elf(&[(".text", b"\xc3")]),
@@ -197,7 +197,7 @@ fn without_descriptions_nothing_is_read_or_written() {
 }
 
 #[test]
-fn kernel_image() {
+fn descriptions_of_a_kernel_image_are_added() {
     let modinfo = b"demo.license=GPL\0\0demo.rust_btf=kfunc bpf_b(f *struct file) void\0\0\0\
         other.rust_btf=kfunc bpf_a() u32\0";
     let vmlinux = with_type(elf(&[(".modinfo", modinfo)]), ET_EXEC);
@@ -216,7 +216,7 @@ fn kernel_image() {
 }
 
 #[test]
-fn base_may_be_elf_or_raw() {
+fn base_is_an_elf_file_or_raw_btf() {
     let description = ["kfunc bpf_a(a *struct file) u32"];
     let raw = bench(&description).run();
     let vmlinux = with_type(elf(&[(".text", b""), (".BTF", &kernel().data())]), ET_EXEC);
@@ -228,7 +228,7 @@ fn base_may_be_elf_or_raw() {
 }
 
 #[test]
-fn other_machines() {
+fn objects_of_other_machines_are_read() {
     let modinfo = common::modinfo(&["kfunc bpf_a() u32"]);
     for (arch, endian) in [
         (Architecture::PowerPc, Endianness::Big),
@@ -243,7 +243,7 @@ fn other_machines() {
 }
 
 #[test]
-fn keeps_the_byte_order() {
+fn tool_keeps_the_byte_order() {
     let (mut base, mut btf) = (kernel(), own());
     base.set_big_endian();
     btf.set_big_endian();
@@ -261,7 +261,7 @@ fn keeps_the_byte_order() {
     );
 }
 
-/// Gives BTF the longer header and the section that newer versions of `pahole` write.
+/// Adds the longer header and the layout section that newer versions of `pahole` write.
 fn with_layout(btf: &[u8]) -> Vec<u8> {
     let number = |at| u32::from_le_bytes(btf[at..at + 4].try_into().unwrap());
     let (types_len, strings_len) = (number(12), number(20));
@@ -278,7 +278,7 @@ fn with_layout(btf: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn layout_section_is_left_out() {
+fn layout_section_is_dropped() {
     let descriptions = ["kfunc bpf_a(a *struct file) u32"];
     let plain = bench(&descriptions).run();
     let outcome = Bench::new(
@@ -292,7 +292,7 @@ fn layout_section_is_left_out() {
 }
 
 #[test]
-fn what_is_there_already_is_left_alone() {
+fn functions_that_the_btf_has_are_not_added() {
     let descriptions = [
         "kfunc bpf_own(file *const struct file, n u32) s32",
         "kfunc bpf_own_void() void",
@@ -321,7 +321,7 @@ fn second_run_changes_nothing() {
 }
 
 #[test]
-fn keeps_permissions_and_links() {
+fn replacing_keeps_permissions_and_symbolic_links() {
     let bench = bench(&["kfunc bpf_a() void"]);
     let target = bench.dir.join("real.BTF");
     let link = bench.dir.join("x.BTF");
@@ -343,13 +343,13 @@ fn keeps_permissions_and_links() {
 }
 
 #[test]
-fn unknown_types() {
-    refused(
+fn unknown_types_are_errors() {
+    rejected(
         &["kfunc bpf_x(a u32, task *struct foo) void"],
         "kfunc bpf_x: parameter 2 (task): no 'struct foo' in the BTF of x.ko or of vmlinux; check \
          the name",
     );
-    refused(
+    rejected(
         &["kfunc bpf_x() const foo_t"],
         "kfunc bpf_x: return type: no 'foo_t' in the BTF of x.ko or of vmlinux; check",
     );
@@ -361,10 +361,7 @@ fn unknown_types() {
         ("sigval", "'sigval' is a union there: write 'union sigval'"),
         ("mode", "'mode' is an enum there: write 'enum mode'"),
         ("struct wide", "'wide' is an enum there: write 'enum wide'"),
-        (
-            "double",
-            "'double' is a floating-point type there, which no",
-        ),
+        ("double", "'double' is a floating-point type there, and"),
         (
             "struct secret",
             "'secret' is only declared, not defined there: use",
@@ -377,20 +374,20 @@ fn unknown_types() {
                 "kfunc bpf_x: parameter 1 (a): no '{ty}' in the BTF of x.ko or of vmlinux; {why}"
             ),
         };
-        refused(&[&format!("kfunc bpf_x(a *{ty}) void")], &message);
+        rejected(&[&format!("kfunc bpf_x(a *{ty}) void")], &message);
     }
 }
 
 #[test]
-fn unknown_type_without_base() {
+fn unknown_type_without_base_is_an_error() {
     let elf = module(&["kfunc bpf_x(f *struct file) void"]);
     let mut btf = Btf::new(None);
     btf.structure("module", 64);
     fails(
         &Bench::new(&elf, &btf.data(), None),
         "kfunc bpf_x: parameter 1 (f): no 'struct file' in the BTF of x.ko; the kernel's types are \
-         in vmlinux, and no --btf_base was given: the build gives it if vmlinux is there and has \
-         BTF (CONFIG_DEBUG_INFO_BTF)",
+         in vmlinux, and --btf_base is missing: the build passes it if vmlinux exists and has BTF \
+         (CONFIG_DEBUG_INFO_BTF)",
     );
     // The kernel image has no base.
     fails(
@@ -400,15 +397,15 @@ fn unknown_type_without_base() {
 }
 
 #[test]
-fn functions_of_the_same_name() {
+fn functions_of_the_same_name_are_errors() {
     let one = "kfunc bpf_x(a u32) void";
-    refused(
+    rejected(
         &[one, "kfunc bpf_y() void", "kfunc bpf_x() void"],
         "kfunc bpf_x: described twice, as 'kfunc bpf_x(a u32) void' and as 'kfunc bpf_x() void'; \
          rename",
     );
-    refused(&[one, one], "kfunc bpf_x: described twice");
-    refused(
+    rejected(&[one, one], "kfunc bpf_x: described twice");
+    rejected(
         &["kfunc bpf_own(file *struct file, n u32) s32"],
         "kfunc bpf_own: described as 'kfunc bpf_own(file *struct file, n u32) s32', but the BTF of \
          x.ko has it as 'kfunc bpf_own(file *const struct file, n u32) s32'; make",
@@ -419,22 +416,22 @@ fn functions_of_the_same_name() {
         "kfunc bpf_own(file *const struct file, m u32) s32",
         "kfunc bpf_own(file *const struct file, n u32, more u32) s32",
     ] {
-        refused(
+        rejected(
             &[other],
             &format!("kfunc bpf_own: described as '{other}', but"),
         );
     }
     for same_or_not in ["kfunc vfs_thing(x u32) s32", "kfunc vfs_thing() void"] {
-        refused(
+        rejected(
             &[same_or_not],
-            "kfunc vfs_thing: vmlinux has a function of that name already, and the kernel refuses \
-             to load a module",
+            "kfunc vfs_thing: vmlinux already has a function of that name, and the kernel does not \
+             load a module",
         );
     }
 }
 
 #[test]
-fn contradicting_types_are_spelled_out() {
+fn messages_show_a_contradicting_prototype() {
     let mut btf = Btf::new(Some(kernel()));
     let volatile = btf.volatile(6);
     let union = btf.ptr(volatile);
@@ -455,9 +452,9 @@ fn contradicting_types_are_spelled_out() {
 }
 
 #[test]
-fn circular_types_end() {
+fn messages_cut_circular_types() {
     let mut btf = Btf::new(Some(kernel()));
-    // Both point to the one that comes next, or themselves.
+    // The type 16 points to itself.
     btf.ptr(16);
     btf.func("bpf_x", &[("a", 16)], 0);
     fails(
@@ -472,34 +469,34 @@ fn circular_types_end() {
 }
 
 #[test]
-fn malformed_descriptions() {
-    // The language has its own tests; this is about how its errors arrive.
-    refused(
+fn malformed_descriptions_are_errors() {
+    // The parser has its own tests; this tests how the tool reports its errors.
+    rejected(
         &["kfunc bpf_ok() void", "kfunc bpf_x(a) void"],
         "description 'kfunc bpf_x(a) void': column 14: type expected, found ')'; descriptions come \
          from the macros of the bpf crate",
     );
-    refused(
+    rejected(
         &[""],
         "description '': column 1: 'kfunc', 'func', 'struct',",
     );
-    refused(
+    rejected(
         &["kfunc \u{1b}[m\n() void"],
         "description 'kfunc \\x1b[m\\n() void': column 7: not",
     );
-    refused(
+    rejected(
         &["kfunc bpf_x(a void) void"],
-        "description 'kfunc bpf_x(a void) void': column 15: parameter 1 (a): 'void' is no",
+        "description 'kfunc bpf_x(a void) void': column 15: parameter 1 (a): a parameter",
     );
     let params: Vec<_> = (0..13).map(|i| format!("p{i} u32")).collect();
-    refused(
+    rejected(
         &[&format!("kfunc bpf_x({}) void", params.join(", "))],
         "description 'kfunc bpf_x(p0 u32, p1 u32",
     );
 }
 
 #[test]
-fn missing_files() {
+fn missing_files_are_errors() {
     let bench = bench(&["kfunc bpf_a() void"]);
     for (args, message) in [
         (
@@ -526,7 +523,7 @@ fn missing_files() {
 }
 
 #[test]
-fn damaged_elf() {
+fn damaged_elf_files_are_errors() {
     let good = module(&["kfunc bpf_a() void"]);
     let btf = own().data();
     let base = kernel().data();
@@ -548,31 +545,36 @@ fn damaged_elf() {
 }
 
 #[test]
-fn damaged_btf() {
+fn damaged_btf_is_an_error() {
     let elf = module(&["kfunc bpf_a() void"]);
     let base = kernel().data();
     let good = own().data();
     for len in 0..good.len() {
         fails(
             &Bench::new(&elf, &good[..len], Some(&base)),
-            "--btf x.BTF: no valid BTF: it is cut off; run pahole again",
+            "--btf x.BTF: no valid BTF: the data is truncated; run pahole again",
         );
     }
     fails(
         &Bench::new(&elf, &b"garbage ".repeat(100), Some(&base)),
-        "--btf x.BTF: no valid BTF: it does not start like BTF; run pahole again (--btf_base",
+        "--btf x.BTF: no valid BTF: the data does not start with the BTF magic number; run \
+         pahole again (--btf_base",
     );
     fails(
         &Bench::new(&elf, &good, None),
         "--btf x.BTF: no valid BTF: libbpf: Invalid argument (os error 22); run pahole again (the \
-         BTF of a module can be read with its --btf_base only)",
+         BTF of a module can only be read together with its --btf_base)",
     );
     for (at, value, why) in [
-        (2, 2, "its version is 2, this tool knows 1"),
-        (4, 23, "its header has 23 bytes, 24 are the least"),
-        (4, 0, "its header has 0 bytes"),
-        (15, 0xff, "it is cut off"),
-        (23, 0xff, "it is cut off"),
+        (2, 2, "the BTF version is 2, this tool knows version 1"),
+        (
+            4,
+            23,
+            "the header has 23 bytes, but at least 24 are required",
+        ),
+        (4, 0, "the header has 0 bytes"),
+        (15, 0xff, "the data is truncated"),
+        (23, 0xff, "the data is truncated"),
         (24, 0xff, "libbpf: Invalid argument"),
         (27, 0xff, "libbpf: Invalid argument"),
     ] {
@@ -586,7 +588,7 @@ fn damaged_btf() {
 }
 
 #[test]
-fn damaged_base() {
+fn damaged_base_is_an_error() {
     let elf_file = module(&["kfunc bpf_a() void"]);
     let btf = own().data();
     let base = kernel().data();
@@ -597,17 +599,17 @@ fn damaged_base() {
         ),
         (
             elf(&[(".BTF", b"")]),
-            "vmlinux: no valid BTF: it is cut off; take the",
+            "vmlinux: no valid BTF: the data is truncated; take the",
         ),
         (
             base[..base.len() - 1].to_vec(),
-            "vmlinux: no valid BTF: it is cut off",
+            "vmlinux: no valid BTF: the data is truncated",
         ),
         (
             b"garbage".to_vec(),
-            "vmlinux: no valid BTF: it does not start like BTF",
+            "vmlinux: no valid BTF: the data does not start with the BTF magic number",
         ),
-        (Vec::new(), "vmlinux: no valid BTF: it is cut off"),
+        (Vec::new(), "vmlinux: no valid BTF: the data is truncated"),
     ] {
         fails(
             &Bench::new(&elf_file, &btf, Some(&base)),
@@ -622,8 +624,8 @@ fn damaged_base() {
 }
 
 #[test]
-fn failing_write_leaves_nothing() {
-    // A process that may not write to files at all, but is told so by an error, not a signal.
+fn failing_write_leaves_no_file() {
+    // In this process each write to a file fails with an error (not with a signal).
     let shell = "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"";
     let outcome = bench(&["kfunc bpf_a() void"]).run_command(
         Command::new("sh")
@@ -641,7 +643,7 @@ fn failing_write_leaves_nothing() {
 }
 
 #[test]
-fn symbols_that_btf_does_not_describe() {
+fn kfunc_with_the_name_of_a_symbol_of_the_kernel_is_an_error() {
     let map = b"ffffffff81000000 T _text\nffffffff81000010 d bpf_jit_limit\n";
     let module = module(&["kfunc bpf_jit_limit() u32"]);
     let own = own().data();
@@ -655,8 +657,8 @@ fn symbols_that_btf_does_not_describe() {
     assert_eq!(outcome.code, 1);
     assert!(
         outcome.stderr.contains(
-            "kfunc bpf_jit_limit: vmlinux has a symbol of that name, which BTF does not describe, \
-             and programs would call that; rename yours"
+            "kfunc bpf_jit_limit: vmlinux has a symbol of that name that is not in its BTF, and \
+             programs would call that symbol; rename your function"
         ),
         "{}",
         outcome.stderr

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Feeds the tool files that are almost right.
+//! Runs the tool on valid files with a few random changes.
 //!
-//! `Bench::run()` checks each time that the tool ends with 0 or 1, not by a signal or a panic, and
-//! that after an error no file is changed. What it accepts has to be BTF.
+//! `Bench::run()` checks each time that the tool exits with 0 or 1, not by a signal or a panic, and
+//! that an error leaves all files unchanged. The tests check that the result of a success is BTF.
 
-// The helpers are no `#[test]` functions, but fail the same way.
+// Helper functions without `#[test]` fail by a panic, too.
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
-// Each test crate uses some of it.
+// Each test crate uses only a part of `common`.
 #[allow(dead_code)]
 mod common;
 
@@ -116,7 +116,7 @@ fn own() -> Btf {
 enum Change {
     Byte(Index, u8),
     Number(Index, u32),
-    /// The same near the start, where headers are.
+    /// A number near the start, where headers are.
     Header(u8, u32),
     Remove(Index, usize),
     Insert(Index, Vec<u8>),
@@ -174,7 +174,7 @@ fn changes() -> impl Strategy<Value = Vec<Change>> {
     vec(change(), 1..4)
 }
 
-/// Runs the tool; what it accepts must be as it was, or BTF.
+/// Runs the tool; the BTF file must be unchanged, or valid BTF after a success.
 fn check(elf: &[u8], btf: &[u8], base: &[u8], readable_base: Btf) {
     let outcome = Bench::new(elf, btf, Some(base)).run();
     if outcome.btf != btf {
@@ -183,9 +183,9 @@ fn check(elf: &[u8], btf: &[u8], base: &[u8], readable_base: Btf) {
     }
 }
 
-/// The unchanged files have to be accepted, or the properties would hold for nothing.
+/// The tool has to accept the unchanged files: otherwise the other tests prove nothing.
 #[test]
-fn unchanged() {
+fn unchanged_files_are_accepted() {
     let (elf, btf, base) = (module(&DESCRIPTIONS), own().data(), kernel().data());
     let outcome = Bench::new(&elf, &btf, Some(&base)).run();
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
@@ -196,15 +196,19 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn changed_description(which in 0..DESCRIPTIONS.len(), changes in changes()) {
+    fn changed_description_gives_btf_or_an_error(
+        which in 0..DESCRIPTIONS.len(), changes in changes()
+    ) {
         let mut descriptions: Vec<_> = DESCRIPTIONS.map(|text| text.as_bytes().to_vec()).into();
         descriptions[which] = apply(descriptions[which].clone(), &changes);
         check(&module(&descriptions), &own().data(), &kernel().data(), kernel());
     }
 
-    /// Most changes of bytes end in the parser. These get through it.
+    /// The parser rejects most changes of bytes. Changes of words get past the parser.
     #[test]
-    fn changed_words(which in 0..DESCRIPTIONS.len(), at in any::<Index>(), word in select(WORDS)) {
+    fn changed_word_gives_btf_or_an_error(
+        which in 0..DESCRIPTIONS.len(), at in any::<Index>(), word in select(WORDS)
+    ) {
         let mut descriptions = DESCRIPTIONS.map(str::to_string);
         let mut words: Vec<_> = DESCRIPTIONS[which].split_inclusive(' ').collect();
         let at = at.index(words.len());
@@ -214,19 +218,19 @@ proptest! {
     }
 
     #[test]
-    fn changed_elf(changes in changes()) {
+    fn changed_elf_gives_btf_or_an_error(changes in changes()) {
         let elf = apply(module(&DESCRIPTIONS), &changes);
         check(&elf, &own().data(), &kernel().data(), kernel());
     }
 
     #[test]
-    fn changed_btf(changes in changes()) {
+    fn changed_btf_gives_btf_or_an_error(changes in changes()) {
         let btf = apply(own().data(), &changes);
         check(&module(&DESCRIPTIONS), &btf, &kernel().data(), kernel());
     }
 
     #[test]
-    fn changed_base(changes in changes(), in_elf in any::<bool>()) {
+    fn changed_base_gives_success_or_an_error(changes in changes(), in_elf in any::<bool>()) {
         let raw = apply(kernel().data(), &changes);
         let base = if in_elf { elf(&[(".BTF", &raw)]) } else { raw };
         let outcome = Bench::new(&module(&DESCRIPTIONS), &own().data(), Some(&base)).run();

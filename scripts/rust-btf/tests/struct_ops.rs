@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Describes what a struct_ops needs, which is pointers to functions before all, and compares what
-//! the tool makes of it, or says, with what the kernel's `bpf_struct_ops_desc_init()` wants.
+//! Describes the types of a struct_ops, above all pointers to functions, and compares the added
+//! types and the messages with the types that the kernel's `bpf_struct_ops_desc_init()` expects.
 
-// The helpers are no `#[test]` functions, but fail the same way.
+// Helper functions without `#[test]` fail by a panic, too.
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
-// Each test crate uses some of it.
+// Each test crate uses only a part of `common`.
 #[allow(dead_code)]
 mod common;
 
@@ -27,7 +27,7 @@ const ADMIT: &str = "func rate_ops__admit(request *struct bpf_request, now u64) 
 const CLOSED: &str = "func rate_ops__closed(request__nullable *struct bpf_request) void";
 const ALL: [&str; 5] = [REQUEST, OPS, VALUE, ADMIT, CLOSED];
 
-/// What plays the kernel. Ids 1 to 12.
+/// The BTF of the kernel in these tests. Ids 1 to 12.
 fn kernel() -> Btf {
     let mut btf = Btf::new(None);
     let int = btf.int("int", 4); // 1
@@ -94,8 +94,8 @@ fn new_lines(own: &Btf, btf: &[u8]) -> Vec<String> {
     new.split_off(old.len())
 }
 
-/// Runs with descriptions that are wrong, and checks what the tool says.
-fn refused(own: &Btf, descriptions: &[&str], message: &str) {
+/// Runs the tool with wrong descriptions, and checks the error message.
+fn rejected(own: &Btf, descriptions: &[&str], message: &str) {
     let outcome = bench(own, descriptions).run();
     assert_eq!(outcome.code, 1, "no error: {message}");
     let wanted = format!("rust-btf: x.ko: {message}");
@@ -106,10 +106,10 @@ fn refused(own: &Btf, descriptions: &[&str], message: &str) {
     );
 }
 
-/// The kernel compares the types of a stub's parameters with those of the member's by their ids.
-/// Here each type has one id, and each prototype too.
+/// The kernel compares the types of a stub's parameters with those of the member by their ids.
+/// Therefore equal types and equal prototypes must have one id.
 #[test]
-fn all_of_a_struct_ops() {
+fn struct_ops_types_and_stubs_share_type_ids() {
     assert_eq!(
         added(&own(), &ALL),
         [
@@ -126,7 +126,7 @@ fn all_of_a_struct_ops() {
             "23 func rate_ops__closed 20 linkage 0",
         ]
     );
-    // A stub says more than its member: the types are still the same.
+    // The parameter names of a stub add properties; the types still equal those of the member.
     assert_eq!(
         added(
             &own(),
@@ -147,7 +147,7 @@ fn all_of_a_struct_ops() {
 }
 
 #[test]
-fn order_in_the_object_does_not_matter() {
+fn order_of_descriptions_in_the_object_does_not_matter() {
     let first = bench(&own(), &ALL).run();
     let mut descriptions = ALL;
     for _ in 0..ALL.len() {
@@ -159,7 +159,7 @@ fn order_in_the_object_does_not_matter() {
 }
 
 #[test]
-fn kernel_image() {
+fn descriptions_of_a_kernel_image_are_added() {
     let vmlinux = with_type(module(&ALL), ET_EXEC);
     let outcome = Bench::new(&vmlinux, &kernel().data(), None).run();
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
@@ -171,7 +171,7 @@ fn kernel_image() {
 }
 
 #[test]
-fn c_declarations() {
+fn added_types_are_valid_c() {
     let nameless = "struct bare_ops 8 { admit 0 *fn(*struct bpf_request, u64) u32 }";
     let outcome = bench(&own(), &[&ALL[..], &[nameless]].concat()).run();
     let c = Btf::parse(&outcome.btf, Some(kernel())).unwrap().to_c();
@@ -192,7 +192,7 @@ fn c_declarations() {
     }
 }
 
-/// The kernel compares the first member's type with its own by the id.
+/// The kernel compares the type id of the first member with the id of its own type.
 #[test]
 fn value_has_the_type_of_the_kernel() {
     let member = "common bit 0 type 7, data";
@@ -202,24 +202,24 @@ fn value_has_the_type_of_the_kernel() {
         own.structure("bpf_struct_ops_common_value", size);
         assert!(added(&own, &ALL)[1].contains(member));
     }
-    refused(
+    rejected(
         &own(),
         &["struct bpf_struct_ops_common_value 8 { refcnt 0 int, state 4 u32 }"],
         "struct bpf_struct_ops_common_value: described with 'state 4 u32' where vmlinux has 'state \
-         4 enum bpf_struct_ops_state'; rename yours, or use the kernel's type",
+         4 enum bpf_struct_ops_state'; rename your type, or use the kernel's type",
     );
-    refused(
+    rejected(
         &own(),
         &[REQUEST, OPS, &VALUE.replace("data 64", "data 4")],
-        "struct bpf_struct_ops_rate_ops: member 2 (data): starts at byte 4, but the one before it, \
-         'common 0 struct bpf_struct_ops_common_value', ends at byte 8; is",
+        "struct bpf_struct_ops_rate_ops: member 2 (data): starts at byte 4, but the member \
+         before it, 'common 0 struct bpf_struct_ops_common_value', ends at byte 8; is",
     );
-    refused(
+    rejected(
         &own(),
         &[REQUEST, OPS, &VALUE.replace("128", "80")],
         "struct bpf_struct_ops_rate_ops: member 2 (data): 'struct rate_ops' ends at byte 88, but",
     );
-    // Not every kernel has struct_ops.
+    // A kernel without struct_ops.
     let elf = module(&ALL);
     let mut base = Btf::new(None);
     let int = base.int("unsigned int", 4);
@@ -238,7 +238,7 @@ fn value_has_the_type_of_the_kernel() {
 }
 
 #[test]
-fn functions_inside_of_functions() {
+fn functions_may_take_and_return_functions() {
     assert_eq!(
         added(
             &own(),
@@ -267,9 +267,9 @@ fn functions_inside_of_functions() {
     );
 }
 
-/// Names of parameters are no part of a type, so that it does not matter who has some.
+/// Names of parameters are no part of a type: either side may lack them.
 #[test]
-fn equal_types_are_taken() {
+fn equal_types_of_the_btf_are_reused() {
     let bare = "struct rate_ops 24 { admit 0 *fn(*struct bpf_request, u64) u32, \
                 closed 8 *fn(*struct bpf_request) void, id 16 u32 }";
     let there = [
@@ -281,7 +281,7 @@ fn equal_types_are_taken() {
         let descriptions = [&[ops][..], &there].concat();
         assert_eq!(added(&own_with_ops(), &descriptions), [""; 0]);
     }
-    // What is missing refers to what is there.
+    // The added types refer to the types that the BTF already has.
     assert_eq!(
         added(&own_with_ops(), &ALL),
         [
@@ -293,7 +293,7 @@ fn equal_types_are_taken() {
             "30 func rate_ops__closed 29 linkage 0",
         ]
     );
-    // Of two descriptions, the same one is taken each time.
+    // Of two equal descriptions, the tool takes the same one each time.
     let first = added(&own(), &[REQUEST, OPS, bare]);
     assert_eq!(first, added(&own(), &[bare, OPS, REQUEST]));
     assert!(
@@ -303,7 +303,7 @@ fn equal_types_are_taken() {
 }
 
 #[test]
-fn different_types_are_refused() {
+fn different_types_are_rejected() {
     let own = own_with_ops();
     for (theirs, ours) in [
         (
@@ -332,7 +332,7 @@ fn different_types_are_refused() {
             .replace("request *", "*")
             .replace("now ", "");
         assert!(bare.contains(theirs), "{bare}");
-        refused(
+        rejected(
             &own,
             &[REQUEST, &bare.replace(theirs, ours)],
             &format!(
@@ -341,24 +341,24 @@ fn different_types_are_refused() {
             ),
         );
     }
-    refused(
+    rejected(
         &own,
         &[&OPS.replace("now u64", "now u32")],
         "struct rate_ops: described with 'admit 0 *fn(*struct bpf_request, u32) u32' where the BTF \
          of x.ko has 'admit 0 *fn(*struct bpf_request, u64) u32'",
     );
-    refused(
+    rejected(
         &own,
         &[REQUEST, OPS, &OPS.replace("now u64", "now u32")],
         "struct rate_ops: described twice, as",
     );
-    refused(
+    rejected(
         &own,
         &["kfunc bpf_helper(callback *fn(a u32) void) void"],
         "kfunc bpf_helper: described as 'kfunc bpf_helper(callback *fn(u32) void) void', but the BTF \
          of x.ko has it as 'kfunc bpf_helper(callback *fn(*struct bpf_request) void) void'; make",
     );
-    refused(
+    rejected(
         &own,
         &["func rate_ops__there(request__nullable *struct bpf_request) void"],
         "func rate_ops__there: described as 'func rate_ops__there(request__nullable *struct \
@@ -368,7 +368,7 @@ fn different_types_are_refused() {
 }
 
 #[test]
-fn strange_functions_are_spelled_out() {
+fn messages_show_functions_without_description() {
     let mut btf = own();
     let more = btf.proto(&[("", 3), ("", 0)], 0); // 14
     let more = btf.ptr(more); // 15
@@ -379,7 +379,7 @@ fn strange_functions_are_spelled_out() {
     let declared = btf.ptr(declared); // 20
     btf.structure("no_pointer", 8); // 21
     btf.member("a", 14, 0, 0);
-    // Takes and returns pointers to itself.
+    // A function that takes and returns pointers to itself.
     let circle = btf.proto(&[("", 23), ("", 23)], 23); // 22
     btf.ptr(circle); // 23
     for (i, ty) in [more, many, declared, 23].into_iter().enumerate() {
@@ -395,7 +395,7 @@ fn strange_functions_are_spelled_out() {
         ("strange_2", "*fn(*(declared only) secret) void".to_string()),
         ("no_pointer", "fn(u32, ...) void".to_string()),
     ] {
-        refused(
+        rejected(
             &btf,
             &[&format!("struct {name} 8 {{ a 0 *fn(u32) void }}")],
             &format!(
@@ -406,7 +406,7 @@ fn strange_functions_are_spelled_out() {
     }
     let inner = "*fn(*(type 22), *(type 22)) *(type 22)";
     let inner = format!("*fn({inner}, {inner}) {inner}");
-    refused(
+    rejected(
         &btf,
         &["struct strange_3 8 { a 0 *fn() void }"],
         &format!(
@@ -416,21 +416,21 @@ fn strange_functions_are_spelled_out() {
     );
 }
 
-/// The kernel takes no prototype with something that has no size.
+/// The kernel rejects a prototype with a type that has no size.
 #[test]
-fn types_without_size() {
+fn prototypes_with_types_without_size_are_errors() {
     for (types, why) in [
         (
             "(a u32, b secret_t) void",
-            "parameter 2 (b): the BTF says no size of 'secret_t'; put a pointer to it there",
+            "parameter 2 (b): the BTF has no size for 'secret_t'; use a pointer to it",
         ),
         (
             "(a nothing_t) void",
-            "parameter 1 (a): the BTF says no size of 'nothing_t'; put",
+            "parameter 1 (a): the BTF has no size for 'nothing_t'; use",
         ),
         (
             "() secret_t",
-            "return type: the BTF says no size of 'secret_t'; put a pointer to it there",
+            "return type: the BTF has no size for 'secret_t'; use a pointer to it",
         ),
         (
             "(a *struct foo) void",
@@ -438,7 +438,7 @@ fn types_without_size() {
         ),
         (
             "() *[2]secret_t",
-            "return type: the BTF says no size of 'secret_t', so there is no array of it",
+            "return type: the BTF has no size for 'secret_t', so an array of it is impossible",
         ),
     ] {
         let fn_type = format!("*fn{types}");
@@ -462,33 +462,33 @@ fn types_without_size() {
                 "union x: member 1 (m): return type: ",
             ),
         ] {
-            refused(&own(), &[&description], &format!("{place}{why}"));
+            rejected(&own(), &[&description], &format!("{place}{why}"));
         }
     }
-    refused(
+    rejected(
         &own(),
         &["struct x 8 { a 0 *fn(u32) void, b 4 u32 }"],
-        "struct x: member 2 (b): starts at byte 4, but the one before it, 'a 0 *fn(u32) void', \
+        "struct x: member 2 (b): starts at byte 4, but the member before it, 'a 0 *fn(u32) void', \
          ends at byte 8; is",
     );
 }
 
 #[test]
-fn functions_of_the_same_name() {
+fn functions_of_the_same_name_are_errors() {
     for same_or_not in ["(x u32) int", "() void"] {
-        refused(
+        rejected(
             &own(),
             &[&format!("func vfs_thing{same_or_not}")],
-            "func vfs_thing: vmlinux has a function of that name already, and the kernel, which \
-             looks there first, would take that one for yours; rename yours",
+            "func vfs_thing: vmlinux already has a function of that name, and the kernel looks \
+             there first and would use its own function; rename your function",
         );
     }
-    refused(
+    rejected(
         &own(),
         &["kfunc bpf_x() void", "func bpf_x() void"],
         "kfunc bpf_x: described twice, as 'kfunc bpf_x() void' and as 'func bpf_x() void'; rename",
     );
-    refused(
+    rejected(
         &own(),
         &["func bpf_x() void", "func bpf_x() void"],
         "func bpf_x: described twice",
@@ -496,12 +496,12 @@ fn functions_of_the_same_name() {
 }
 
 #[test]
-fn malformed_descriptions() {
-    // The language has its own tests; this is about how its errors arrive.
-    refused(
+fn malformed_descriptions_are_errors() {
+    // The parser has its own tests; this tests how the tool reports its errors.
+    rejected(
         &own(),
         &["struct x 8 { a 0 fn(u32) void }"],
-        "description 'struct x 8 { a 0 fn(u32) void }': column 18: a function comes right behind a \
-         pointer only; write '*fn('; descriptions come from the macros of the bpf crate",
+        "description 'struct x 8 { a 0 fn(u32) void }': column 18: a function type needs a pointer \
+         right before it; write '*fn('; descriptions come from the macros of the bpf crate",
     );
 }

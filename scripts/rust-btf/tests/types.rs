@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Describes types to the tool and compares what it makes of them, or says, with what it should.
+//! Describes types to the tool, and compares the added types and the messages with the expected
+//! ones.
 
-// The helpers are no `#[test]` functions, but fail the same way.
+// Helper functions without `#[test]` fail by a panic, too.
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
-// Each test crate uses some of it.
+// Each test crate uses only a part of `common`.
 #[allow(dead_code)]
 mod common;
 
@@ -27,7 +28,7 @@ use proptest::{
     sample::select, //
 };
 
-/// What plays the kernel. Ids 1 to 23.
+/// The BTF of the kernel in these tests. Ids 1 to 23.
 fn kernel() -> Btf {
     let mut btf = Btf::new(None);
     let int = btf.int("int", 4); // 1
@@ -60,7 +61,7 @@ fn kernel() -> Btf {
     btf
 }
 
-/// What `pahole` made of the C part of a module. Ids 24 to 28.
+/// The BTF that `pahole` made of the C part of a module. Ids 24 to 28.
 fn own() -> Btf {
     let mut btf = Btf::new(Some(kernel()));
     let name = btf.array(7, 8, 8); // 24
@@ -98,8 +99,8 @@ fn added(descriptions: &[&str]) -> Vec<String> {
     new_lines(&first.btf)
 }
 
-/// Runs with descriptions that are wrong, and checks what the tool says.
-fn refused(descriptions: &[&str], message: &str) {
+/// Runs the tool with wrong descriptions, and checks the error message.
+fn rejected(descriptions: &[&str], message: &str) {
     fails(&bench(descriptions), message);
 }
 
@@ -115,7 +116,7 @@ fn fails(bench: &Bench, message: &str) {
 }
 
 #[test]
-fn structs() {
+fn structs_are_added_with_their_members() {
     assert_eq!(
         added(&["struct bpf_registry_obj 32 { id 0 u64, name 8 [16]u8, __opaque 32 [0]u8 }"]),
         [
@@ -136,7 +137,7 @@ fn structs() {
         added(&["struct bpf_empty 0 {}"]),
         ["29 struct bpf_empty size 0 ()"]
     );
-    // Fields that are not aligned, and holes.
+    // Members that are not aligned, and holes.
     assert_eq!(
         added(&["struct bpf_x 20 { a 0 u8, b 1 u64, c 9 u8, d 16 enum mode }"]),
         ["29 struct bpf_x size 20 (a bit 0 type 7, b bit 8 type 5, c bit 72 type 7, d bit 128 type 11)"]
@@ -144,7 +145,7 @@ fn structs() {
 }
 
 #[test]
-fn unions() {
+fn unions_are_added_with_their_members() {
     assert_eq!(
         added(&["union bpf_u 16 { a 0 u64, b 0 [0]u32, c 0 struct file, d 0 matrix_t }"]),
         [
@@ -156,7 +157,7 @@ fn unions() {
 }
 
 #[test]
-fn enums() {
+fn enums_are_added_with_size_and_sign() {
     assert_eq!(
         added(&[
             "enum bpf_a 4 unsigned { A = 0, B = 7, C = 4294967295 }",
@@ -222,7 +223,7 @@ fn types_come_before_kfuncs_and_are_found_first() {
 }
 
 #[test]
-fn qualified_arrays() {
+fn arrays_may_be_qualified() {
     assert_eq!(
         added(&["struct bpf_x 48 { a 0 const [2][3]*const u8 }"]),
         [
@@ -246,7 +247,7 @@ fn equal_descriptions_are_merged() {
 }
 
 #[test]
-fn equal_types_are_taken() {
+fn equal_types_of_the_btf_are_reused() {
     for (description, id) in [
         (PAIR, 25),
         ("enum bpf_sign 2 signed { NO = -1, YES = 1 }", 27),
@@ -266,9 +267,9 @@ fn equal_types_are_taken() {
     }
 }
 
-/// A program has pointers to the kernel's, and could pass one.
+/// A program has pointers to objects of the kernel's type, and could pass one of them.
 #[test]
-fn equal_structs_of_the_kernel_are_refused() {
+fn equal_structs_of_the_kernel_are_rejected() {
     for description in [
         "struct file 16 { f_pos 0 u64 }",
         "union sigval 8 { n 0 int }",
@@ -281,7 +282,7 @@ fn equal_structs_of_the_kernel_are_refused() {
 }
 
 #[test]
-fn checks() {
+fn checks_compare_the_size_of_a_type() {
     let outcome = bench(&[
         "struct file 16",
         "union sigval 8",
@@ -298,20 +299,20 @@ fn checks() {
         ["29 struct bpf_x size 4 ()"]
     );
 
-    refused(
+    rejected(
         &["struct file 8"],
-        "struct file: Rust has it with 8 bytes, vmlinux with 16; were the bindings made for this \
+        "struct file: 8 bytes in Rust, but 16 in vmlinux; were the bindings made for this \
          kernel?",
     );
-    refused(
+    rejected(
         &["struct bpf_pair 16"],
-        "struct bpf_pair: Rust has it with 16 bytes, x.ko with 24; were",
+        "struct bpf_pair: 16 bytes in Rust, but 24 in x.ko; were",
     );
-    refused(
+    rejected(
         &["struct bpf_x 4", "struct bpf_x 8 {}"],
-        "struct bpf_x: Rust has it with 4 bytes, its description with 8; make",
+        "struct bpf_x: 4 bytes in Rust, but 8 in its description; make",
     );
-    refused(
+    rejected(
         &["struct file 16", "struct file 8"],
         "struct file: described twice, as 'struct file 8' and as 'struct file 16'; build",
     );
@@ -326,12 +327,12 @@ fn checks() {
         ("struct secret 4", "'secret' is only declared, not defined"),
     ] {
         let named = check.rsplit_once(' ').unwrap().0;
-        refused(
+        rejected(
             &[check],
             &format!("{named}: no '{named}' in the BTF of x.ko or of vmlinux; {why}"),
         );
     }
-    // A module without its kernel.
+    // A module, and no BTF of the kernel.
     let elf = module(&["struct file 16"]);
     fails(
         &Bench::new(&elf, &Btf::new(None).data(), None),
@@ -340,7 +341,7 @@ fn checks() {
 }
 
 #[test]
-fn kernel_image() {
+fn descriptions_of_a_kernel_image_are_added() {
     let vmlinux = with_type(
         module(&["struct file 16", "struct bpf_x 4 { a 0 u32 }"]),
         ET_EXEC,
@@ -354,7 +355,7 @@ fn kernel_image() {
 }
 
 #[test]
-fn index_types() {
+fn arrays_find_an_index_type_of_4_bytes() {
     let description = ["struct bpf_x 8 { a 0 [2]int }"];
     for (ints, wanted) in [
         (&[("int", 4)][..], Ok(1)),
@@ -390,12 +391,12 @@ fn index_types() {
             &btf.data(),
             None,
         ),
-        "struct bpf_x: a: an array, but neither x.ko nor vmlinux has an 'unsigned int' of 4 bytes",
+        "struct bpf_x: a: an array needs an index type, but neither the BTF of x.ko nor",
     );
 }
 
 #[test]
-fn pointers_of_other_machines() {
+fn pointer_size_is_that_of_the_machine() {
     let modinfo = common::modinfo(&["struct bpf_x 8 { a 0 *u8, b 4 u32 }"]);
     for (arch, fits) in [(Architecture::Arm, true), (Architecture::Aarch64, false)] {
         let elf = elf_for(arch, Endianness::Little, &[(".modinfo", &modinfo)]);
@@ -408,7 +409,7 @@ fn pointers_of_other_machines() {
 }
 
 #[test]
-fn keeps_the_byte_order() {
+fn tool_keeps_the_byte_order() {
     let (mut base, mut btf) = (kernel(), own());
     base.set_big_endian();
     btf.set_big_endian();
@@ -431,29 +432,29 @@ fn keeps_the_byte_order() {
 }
 
 #[test]
-fn contradicting_descriptions() {
-    refused(
+fn contradicting_descriptions_are_errors() {
+    rejected(
         &["struct bpf_x 8 { a 0 u64 }", "struct bpf_x 8 { a 0 u32 }"],
         "struct bpf_x: described twice, as 'struct bpf_x 8 { a 0 u32 }' and as 'struct bpf_x 8 { a \
          0 u64 }'; the first has 'a 0 u32' where the second has 'a 0 u64'; make",
     );
-    refused(
+    rejected(
         &["struct bpf_x 8 { a 0 u64 }", "struct bpf_x 8 {}"],
         "struct bpf_x: described twice, as 'struct bpf_x 8 { a 0 u64 }' and as 'struct bpf_x 8 {}'; \
          the first has 'a 0 u64' where the second has nothing more; make",
     );
-    refused(
+    rejected(
         &["enum bpf_x 4 signed {}", "enum bpf_x 4 unsigned {}"],
         "enum bpf_x: described twice, as 'enum bpf_x 4 signed {}' and as 'enum bpf_x 4 unsigned {}'",
     );
-    refused(
+    rejected(
         &["struct bpf_x 8 {}", "union bpf_x 8 {}"],
-        "union bpf_x: 'struct bpf_x' is described too, and C does not tell them apart; rename",
+        "union bpf_x: 'struct bpf_x' is described too, and C allows only one type with this name",
     );
 }
 
 #[test]
-fn contradicting_types() {
+fn types_that_contradict_the_btf_are_errors() {
     for (description, ours, theirs) in [
         (
             "struct bpf_pair 16 { id 0 u64, name 8 [8]u8 }",
@@ -497,7 +498,7 @@ fn contradicting_types() {
         ),
     ] {
         let named = description.split(' ').take(2).collect::<Vec<_>>().join(" ");
-        refused(
+        rejected(
             &[description],
             &format!(
                 "{named}: described with {ours} where the BTF of x.ko has {theirs}; make the two \
@@ -524,26 +525,27 @@ fn contradicting_types() {
         ),
     ] {
         let named = description.split(' ').take(2).collect::<Vec<_>>().join(" ");
-        refused(
+        rejected(
             &[description],
             &format!(
-                "{named}: described with {ours} where vmlinux has {theirs}; rename yours, or use \
-                 the kernel's type"
+                "{named}: described with {ours} where vmlinux has {theirs}; rename your type, or \
+                 use the kernel's type"
             ),
         );
     }
-    refused(
+    rejected(
         &["union file 16 {}"],
-        "union file: vmlinux has 'struct file', and C does not tell them apart; rename yours",
+        "union file: vmlinux has 'struct file', and C allows only one type with this name; rename \
+         your type",
     );
-    refused(
+    rejected(
         &["struct bpf_sign 2 {}"],
-        "struct bpf_sign: the BTF of x.ko has 'enum bpf_sign', and C does not tell them apart",
+        "struct bpf_sign: the BTF of x.ko has 'enum bpf_sign', and C allows only one type with",
     );
 }
 
 #[test]
-fn strange_types_are_spelled_out() {
+fn messages_show_types_without_description() {
     let mut btf = Btf::new(Some(kernel()));
     btf.structure("bpf_x", 8);
     btf.member("", 10, 0, 0);
@@ -568,7 +570,7 @@ fn strange_types_are_spelled_out() {
 }
 
 #[test]
-fn members_without_place() {
+fn members_that_do_not_fit_are_errors() {
     for (description, why) in [
         (
             "struct bpf_x 8 { a 0 u64, b 8 u8 }",
@@ -584,20 +586,20 @@ fn members_without_place() {
         ),
         (
             "struct bpf_x 12 { a 0 *u8, b 4 u32 }",
-            "member 2 (b): starts at byte 4, but the one before it, 'a 0 *u8', ends at byte 8; is",
+            "member 2 (b): starts at byte 4, but the member before it, 'a 0 *u8', ends at byte 8",
         ),
         (
             "struct bpf_x 16 { a 0 matrix_t, b 11 u32 }",
-            "member 2 (b): starts at byte 11, but the one before it, 'a 0 matrix_t', ends at byte \
-             12",
+            "member 2 (b): starts at byte 11, but the member before it, 'a 0 matrix_t', ends at \
+             byte 12",
         ),
         (
             "struct bpf_x 16 { a 0 const [3]u32, b 8 enum mode }",
-            "member 2 (b): starts at byte 8, but the one before it, 'a 0 const [3]u32', ends at",
+            "member 2 (b): starts at byte 8, but the member before it, 'a 0 const [3]u32', ends at",
         ),
         (
             "struct bpf_x 8 { a 0 u8, b 0 u8 }",
-            "member 2 (b): starts at byte 0, but the one before it, 'a 0 u8', ends at byte 1",
+            "member 2 (b): starts at byte 0, but the member before it, 'a 0 u8', ends at byte 1",
         ),
         (
             "struct bpf_x 4294967295 { a 536870911 [4294967295]u8 }",
@@ -614,19 +616,19 @@ fn members_without_place() {
         ),
         (
             "struct bpf_x 8 { a 0 secret_t }",
-            "member 1 (a): the BTF says no size of 'secret_t'; put a pointer to it there",
+            "member 1 (a): the BTF has no size for 'secret_t'; use a pointer to it",
         ),
         (
             "struct bpf_x 8 { a 0 nothing_t }",
-            "member 1 (a): the BTF says no size of 'nothing_t'; put",
+            "member 1 (a): the BTF has no size for 'nothing_t'; use",
         ),
         (
             "struct bpf_x 8 { a 0 *[2]nothing_t }",
-            "member 1 (a): the BTF says no size of 'nothing_t', so there is no array of it",
+            "member 1 (a): the BTF has no size for 'nothing_t', so an array of it is impossible",
         ),
         (
             "struct bpf_x 8 { a 0 huge_t }",
-            "member 1 (a): the BTF says no size of 'huge_t'",
+            "member 1 (a): the BTF has no size for 'huge_t'",
         ),
         (
             "struct bpf_x 8 { a 0 double }",
@@ -647,25 +649,25 @@ fn members_without_place() {
         ),
     ] {
         let named = description.split(' ').take(2).collect::<Vec<_>>().join(" ");
-        refused(&[description], &format!("{named}: {why}"));
+        rejected(&[description], &format!("{named}: {why}"));
     }
-    refused(
+    rejected(
         &["kfunc bpf_f(a *[2]secret_t) void"],
-        "kfunc bpf_f: parameter 1 (a): the BTF says no size of 'secret_t', so there is no array",
+        "kfunc bpf_f: parameter 1 (a): the BTF has no size for 'secret_t', so an array of it",
     );
 }
 
 #[test]
-fn types_inside_of_themselves() {
-    refused(
+fn types_that_contain_themselves_are_errors() {
+    rejected(
         &["struct bpf_x 8 { a 0 struct bpf_x }"],
         "struct bpf_x: contains itself (struct bpf_x > struct bpf_x); put a pointer in between",
     );
-    refused(
+    rejected(
         &["struct bpf_x 8 { a 0 *[1]struct bpf_x }"],
         "struct bpf_x: contains itself",
     );
-    refused(
+    rejected(
         &[
             "struct bpf_a 8 { a 0 *struct bpf_a, b 8 struct bpf_b }",
             "struct bpf_b 8 { c 0 [1]union bpf_c }",
@@ -681,7 +683,7 @@ fn types_inside_of_themselves() {
         };
         (0..len).map(link).collect()
     };
-    // The `u8` is one, too.
+    // The innermost `u8` counts, too.
     let outcome = bench(&chain(23)).run();
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     for len in [24, 25, 26, 100, 20_000] {
@@ -695,7 +697,7 @@ fn types_inside_of_themselves() {
             outcome.stderr
         );
     }
-    // Looking at each way through these would take forever.
+    // The number of paths through these types is exponential; each type is visited only once.
     let wide: Vec<_> = (0..20)
         .map(|i| {
             let member = |j| format!("m{j} 0 struct bpf_{:02}", i + 1);
@@ -708,20 +710,20 @@ fn types_inside_of_themselves() {
 }
 
 #[test]
-fn malformed_descriptions() {
-    // The language has its own tests; this is about how its errors arrive.
-    refused(
+fn malformed_descriptions_are_errors() {
+    // The parser has its own tests; this tests how the tool reports its errors.
+    rejected(
         &["struct bpf_x 8 { a 0 u64, a 8 u64 }"],
         "description 'struct bpf_x 8 { a 0 u64, a 8 u64 }': column 27: member 2 (a) has the name of",
     );
-    refused(
+    rejected(
         &["enum bpf_x 1 unsigned { A = 256 }"],
         "description 'enum bpf_x 1 unsigned { A = 256 }': column 29: enumerator 1 (A): value 256",
     );
 }
 
 #[test]
-fn as_many_members_as_btf_takes() {
+fn structs_have_up_to_65535_members() {
     let members: Vec<_> = (0..0xffff).map(|i| format!("m{i} {i} u8")).collect();
     let description = format!("struct bpf_x 65535 {{ {} }}", members.join(", "));
     let added = added(&[&description]);
@@ -729,10 +731,10 @@ fn as_many_members_as_btf_takes() {
     assert!(added[0].ends_with("m65534 bit 524272 type 7)"));
 }
 
-/// A member before it has its place.
+/// A member without offset: the gap before it, its outer types, and the index of its core type.
 type Field = (u32, Vec<u8>, usize);
 
-/// A pointer to a function, whose types may be any.
+/// A pointer to a function with arbitrary types.
 fn function_pointer(gap: u32, at: usize, names: &[String]) -> String {
     let one = &names[at % names.len()];
     let other = &names[(at / 2) % names.len()];
@@ -743,7 +745,7 @@ fn function_pointer(gap: u32, at: usize, names: &[String]) -> String {
     }
 }
 
-/// Types that fit. Each refers by value only to those that come before it in the vector.
+/// Valid types. Each type contains only types that come before it in the vector.
 fn valid_types() -> impl Strategy<Value = Vec<String>> {
     let field = || (0u32..9, vec(0u8..3, 0..3), any::<usize>());
     let fields = || vec(field(), 0..6);
@@ -790,7 +792,7 @@ fn aggregate(
 ) -> (String, u32) {
     let (mut size, mut members) = (0, Vec::new());
     for (i, (gap, outer, at)) in fields.iter().enumerate() {
-        // A pointer may be to any type, also to one that comes later.
+        // A pointer may point to any type, also to a later one.
         let (mut ty, mut len) = match outer.iter().filter(|outer| **outer == 0).count() {
             0 => sizes[at % sizes.len()].clone(),
             1 => (format!("*{}", names[at % names.len()]), 8),
@@ -814,7 +816,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn order_in_the_object_does_not_matter(
+    fn order_of_descriptions_in_the_object_does_not_matter(
         (types, shuffled, again) in valid_types().prop_flat_map(|types| {
             let again = select(types[..types.len() - 3].to_vec());
             (Just(types.clone()), Just(types).prop_shuffle(), again)

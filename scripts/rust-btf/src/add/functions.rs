@@ -2,9 +2,9 @@
 
 //! Plans functions: a `FUNC` with its `FUNC_PROTO` for each.
 //!
-//! A kfunc and the stub of a struct_ops member get the same; that a function is a kfunc, a tag says
-//! which `resolve_btfids` adds for each in a set of kfuncs. Here the two differ only in the reason
-//! why neither may have the name of a function of the kernel.
+//! A kfunc and the stub of a struct_ops member get the same types. This module does not mark
+//! kfuncs: `resolve_btfids` adds a tag to each function in a set of kfuncs. Here the two differ
+//! only in the reason why neither may have the name of a function of the kernel.
 
 use crate::{
     btf::{
@@ -60,24 +60,25 @@ pub(super) fn plan(
     Ok(())
 }
 
-/// Whether a function has to be added; if there is one of that name, it has to be the same.
+/// Whether a function has to be added. A function of that name in the object's BTF has to be equal.
 fn is_missing(btf: &Btf, function: &Function, origin: &Origin) -> Result<bool> {
     let Function { role, name, .. } = function;
     if btf.find(Scope::Base, name, Kind::Func).is_some() {
         let why = match role {
-            Role::Kfunc => "the kernel refuses to load a module with a kfunc that is there twice",
-            Role::Func => "the kernel, which looks there first, would take that one for yours",
+            Role::Kfunc => "the kernel does not load a module with a kfunc of that name",
+            Role::Func => "the kernel looks there first and would use its own function",
         };
         let base = origin.base_name();
         return Err(format!(
-            "{role} {name}: {base} has a function of that name already, and {why}; rename yours"
+            "{role} {name}: {base} already has a function of that name, and {why}; rename your \
+             function"
         ));
     }
     if origin.taken.contains(name) {
         let base = origin.base_name();
         return Err(format!(
-            "{role} {name}: {base} has a symbol of that name, which BTF does not describe, and \
-             programs would call that; rename yours"
+            "{role} {name}: {base} has a symbol of that name that is not in its BTF, and programs \
+             would call that symbol; rename your function"
         ));
     }
     let Some(id) = btf.find(Scope::Own, name, Kind::Func) else {
@@ -87,7 +88,7 @@ fn is_missing(btf: &Btf, function: &Function, origin: &Origin) -> Result<bool> {
     if there == here.to_string() {
         return Ok(false);
     }
-    // The names in it are those of the BTF, which may be anything.
+    // Names in the BTF may contain any characters.
     let there = there.escape_debug();
     Err(format!(
         "{role} {name}: described as '{here}', but the BTF of {} has it as '{there}'; make the two \

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Adds what is described to BTF.
+//! Adds described types and functions to BTF.
 //!
-//! First everything is looked up, checked and planned ([`Plan`]): types in the order of their kinds
-//! and names, then functions in the order of their names. Each type that is named has to be
-//! described or be in the BTF of the object or of the kernel ([`Names`]), and nothing that is there
-//! already may contradict a description. Only then the plan is carried out, so that the ids depend
-//! on what is described and not on where, and that an error leaves nothing half done.
+//! This module first looks up, checks and plans ([`Plan`]) all types, in the order of their kinds
+//! and names, and then all functions, in the order of their names. Each type that a description
+//! names has to be described or be in the BTF of the object or of the kernel ([`Names`]), and no
+//! type or function of the BTF may contradict a description. Only then the plan is carried out.
+//! Therefore the ids do not depend on the order of the descriptions, and the BTF is unchanged after
+//! an error.
 
 use std::collections::HashSet;
 
@@ -24,7 +25,7 @@ mod names;
 mod plan;
 mod types;
 
-/// Where things come from.
+/// The object, and the facts about it and its base that checks and messages need.
 pub(crate) struct Origin {
     /// The name of the object.
     pub(crate) elf: String,
@@ -32,20 +33,20 @@ pub(crate) struct Origin {
     pub(crate) base: Option<String>,
     /// Whether the object is a loadable module, which needs a base.
     pub(crate) is_module: bool,
-    /// Names of symbols by which the verifier would find something else than the object's function.
+    /// Symbol names by which the verifier would find another symbol than the object's function.
     pub(crate) taken: HashSet<String>,
     /// The number of bytes of a pointer on the object's machine.
     pub(crate) pointer_size: u32,
 }
 
 impl Origin {
-    /// What a message calls the kernel.
+    /// The name of the kernel in messages.
     fn base_name(&self) -> &str {
         self.base.as_deref().unwrap_or("vmlinux")
     }
 }
 
-/// Adds what the BTF does not have yet; returns whether there was anything.
+/// Adds the declarations that the BTF does not have yet; returns whether it added any.
 pub(crate) fn declarations(btf: &mut Btf, decls: Vec<Decl>, origin: &Origin) -> Result<bool> {
     let (mut types, mut checks, mut functions) = (Vec::new(), Vec::new(), Vec::new());
     for decl in decls {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Finds types by name, and says what is known of them.
+//! Finds types by name, and tells their sizes and definitions. It does not change the BTF.
 //!
-//! Types that are described come first, then those in the object's own BTF, then those of the
-//! kernel: `pahole` has merged those that are equal, so one that is left in the object's BTF is the
-//! module's own. Of several types of one name and kind the first is taken, as `resolve_btfids` does.
-//! Those types of the kernel that no copy will do for are looked for in its BTF first
-//! ([`KERNEL_TYPES`]).
+//! The search begins with the described types, then goes to the object's own BTF, then to the BTF
+//! of the kernel: `pahole` has merged equal types, so a type that is left in the object's BTF is
+//! the module's own. Of several types of one name and kind the first is taken, as `resolve_btfids`
+//! does. The search for a type of [`KERNEL_TYPES`] begins in the BTF of the kernel, because a copy
+//! of such a type does not work.
 
 use std::collections::HashMap;
 
@@ -33,20 +33,21 @@ use crate::{
 
 use super::Origin;
 
-/// As many steps from one type to the next as are followed. The kernel follows as many; BTF that is
-/// wrong can refer in circles.
+/// The largest number of references from one type to the next that are followed, the same as in the
+/// kernel. The limit is for invalid BTF, where types can refer to each other in a circle.
 const MAX_DEPTH: usize = 32;
 
-/// The integer types that an array may have for its index. `pahole` makes the first; compilers know
-/// only the others.
+/// The integer types that an array may have for its index. `pahole` makes the first one; compilers
+/// know only the others.
 const INDEX_TYPES: &[&str] = &["__ARRAY_SIZE_TYPE__", "unsigned int", "int"];
 const INDEX_SIZE: u32 = 4;
 
 /// Types that the kernel compares by their ids, so that a copy in the object's BTF is another type.
-/// The first member of the value of a struct_ops map has this one (`is_valid_value_type()`).
+/// The first member of the value type of a struct_ops map has this type
+/// (`is_valid_value_type()`).
 const KERNEL_TYPES: &[(Tag, &str)] = &[(Tag::Struct, "bpf_struct_ops_common_value")];
 
-/// The kinds of BTF that a tag stands for: first one of the first list, then of the next.
+/// The kinds of BTF that a tag stands for. The kinds in an earlier list are preferred.
 pub(super) fn kinds(tag: Tag) -> &'static [&'static [Kind]] {
     match tag {
         Tag::None => &[&[Kind::Typedef], &[Kind::Int]],
@@ -56,7 +57,7 @@ pub(super) fn kinds(tag: Tag) -> &'static [&'static [Kind]] {
     }
 }
 
-/// The first type of a name and one of these kinds.
+/// The first type that has this name and one of these kinds.
 pub(super) fn find_kinds(btf: &Btf, scope: Scope, name: &str, kinds: &[Kind]) -> Option<u32> {
     kinds.iter().find_map(|&kind| btf.find(scope, name, kind))
 }
@@ -66,7 +67,7 @@ pub(super) struct Names<'a> {
     pub(super) btf: &'a Btf,
     pub(super) origin: &'a Origin,
     described: HashMap<Named, (u32, u32)>,
-    /// What was looked up in the BTF.
+    /// A cache of the ids that were found in the BTF.
     found: HashMap<Named, u32>,
 }
 
@@ -80,7 +81,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Says that a described type has this id and this size.
+    /// Records the id and the size of a described type.
     pub(super) fn describe(&mut self, named: Named, id: u32, size: u32) {
         self.described.insert(named, (id, size));
     }
@@ -90,7 +91,7 @@ impl<'a> Names<'a> {
         self.described.get(named).map(|(_, size)| *size)
     }
 
-    /// Finds a type, or says why there is none.
+    /// Finds a type. The error says why there is none.
     pub(super) fn find(&mut self, named: &Named) -> Result<u32> {
         let known = self.described.get(named).map(|(id, _)| id);
         if let Some(id) = known.or_else(|| self.found.get(named)) {
@@ -101,7 +102,7 @@ impl<'a> Names<'a> {
         Ok(id)
     }
 
-    /// Finds a type that is in the BTF already, or says why there is none.
+    /// Finds a type that is already in the BTF. The error says why there is none.
     pub(super) fn find_in_btf(&self, named: &Named) -> Result<(Scope, u32)> {
         let scopes = match KERNEL_TYPES.contains(&(named.tag, named.name.as_str())) {
             true => [Scope::Base, Scope::Own],
@@ -118,7 +119,7 @@ impl<'a> Names<'a> {
             .ok_or_else(|| self.why_not(named))
     }
 
-    /// Says why there is no such type.
+    /// The error message for a type that does not exist.
     fn why_not(&self, named: &Named) -> String {
         const OTHERS: &[(Kind, &str, Option<Tag>)] = &[
             (Kind::Struct, "a struct", Some(Tag::Struct)),
@@ -150,10 +151,12 @@ impl<'a> Names<'a> {
             Some((Kind::Fwd, what, _)) => format!(
                 "'{name}' is {what} there: use the type in a C file that includes its definition"
             ),
-            Some((_, what, _)) => format!("'{name}' is {what} there, which no description takes"),
+            Some((_, what, _)) => {
+                format!("'{name}' is {what} there, and descriptions cannot use such a type")
+            }
             None if origin.is_module && origin.base.is_none() => {
-                "the kernel's types are in vmlinux, and no --btf_base was given: the build gives \
-                 it if vmlinux is there and has BTF (CONFIG_DEBUG_INFO_BTF)"
+                "the kernel's types are in vmlinux, and --btf_base is missing: the build passes it \
+                 if vmlinux exists and has BTF (CONFIG_DEBUG_INFO_BTF)"
                     .to_string()
             }
             None => {
@@ -179,23 +182,20 @@ impl<'a> Names<'a> {
             .find(|&id| btf.ty(id).is_some_and(|ty| ty.size == INDEX_SIZE))
             .ok_or_else(|| {
                 format!(
-                    "an array, but neither {} nor {} has an 'unsigned int' of {INDEX_SIZE} bytes \
-                     for its index in its BTF; use one in a C file of the object",
+                    "an array needs an index type, but neither the BTF of {} nor that of {} has an \
+                     'unsigned int' of {INDEX_SIZE} bytes; use one in a C file of the object",
                     self.origin.elf,
                     self.origin.base_name()
                 )
             })
     }
 
-    /// Checks the types of a prototype. Each that is not behind a pointer has to have a size, or the
-    /// kernel refuses the BTF.
+    /// Checks the types of a prototype. Each type that is not behind a pointer needs a size:
+    /// otherwise the kernel rejects the BTF.
     pub(super) fn check_proto(&mut self, proto: &Proto) -> Result<()> {
         let mut check = |place: &str, ty: &Type| match self.size(ty) {
             Ok(Some(_)) => Ok(()),
-            Ok(None) => Err(format!(
-                "{place}: {}; put a pointer to it there",
-                no_size(ty)
-            )),
+            Ok(None) => Err(format!("{place}: {}; use a pointer to it", no_size(ty))),
             Err(why) => Err(format!("{place}: {why}")),
         };
         for (i, param) in proto.params.iter().enumerate() {
@@ -207,9 +207,9 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The number of bytes that a type takes; `None` if that is unknown or it takes none. Also checks
-    /// that each array in it, be it behind a pointer, has elements of known size and is not larger
-    /// than BTF can say, and each prototype.
+    /// The size of a type in bytes; `None` if the size is unknown or the type has none. Also checks
+    /// each prototype in the type, and that each array in the type, even behind a pointer, has
+    /// elements of known size and is not larger than BTF can express.
     pub(super) fn size(&mut self, ty: &Type) -> Result<Option<u32>> {
         let mut size = match &ty.core {
             Core::Void => None,
@@ -233,17 +233,19 @@ impl<'a> Names<'a> {
                     Some(len.checked_mul(size).ok_or_else(|| {
                         format!(
                             "an array of {len} elements of {size} bytes in '{ty}' is larger than \
-                             BTF can say"
+                             BTF can express"
                         )
                     })?)
                 }
-                (Outer::Array(_), None) => return Err(no_size(ty) + ", so there is no array of it"),
+                (Outer::Array(_), None) => {
+                    return Err(no_size(ty) + ", so an array of it is impossible")
+                }
             }
         }
         Ok(size)
     }
 
-    /// The number of bytes that a type in the BTF takes.
+    /// The size of a type in the BTF, in bytes.
     pub(super) fn size_in_btf(&self, mut id: u32) -> Option<u32> {
         let mut count = 1_u32;
         for _ in 0..MAX_DEPTH {
@@ -271,16 +273,17 @@ impl<'a> Names<'a> {
     }
 }
 
-/// What to say of a type whose size is needed and unknown.
+/// The message for a type whose size is needed and unknown.
 pub(super) fn no_size(ty: &Type) -> String {
     match &ty.core {
         Core::Void => "'void' has no size".to_string(),
         Core::Fn(_) => "a function has no size".to_string(),
-        Core::Named(named) => format!("the BTF says no size of '{named}'"),
+        Core::Named(named) => format!("the BTF has no size for '{named}'"),
     }
 }
 
-/// A function that is in the BTF, as a bare description would write it, or so that it equals none.
+/// A function of the BTF in the form of a bare description ([`Type::bare`]). The result equals no
+/// description if the language cannot express the function.
 pub(super) fn function(btf: &Btf, role: Role, func: u32) -> String {
     let Some(func) = btf.ty(func) else {
         return String::new();
@@ -288,7 +291,7 @@ pub(super) fn function(btf: &Btf, role: Role, func: u32) -> String {
     format!("{role} {}{}", func.name, proto(btf, func.target, 0))
 }
 
-/// A prototype inside of that many functions.
+/// A prototype inside of `depth` functions.
 fn proto(btf: &Btf, id: u32, depth: usize) -> String {
     let params = btf.params(id).unwrap_or_default();
     let mut shown: Vec<_> = params
@@ -297,7 +300,7 @@ fn proto(btf: &Btf, id: u32, depth: usize) -> String {
         .map(|param| {
             let ty = type_name(btf, param.ty, depth);
             match (param.ty, param.name.as_str()) {
-                // The function takes more than is said.
+                // A parameter of type 0 marks a variadic function.
                 (0, _) => "...".to_string(),
                 (_, name) if depth == 0 && !name.is_empty() => format!("{name} {ty}"),
                 _ => ty,
@@ -311,8 +314,8 @@ fn proto(btf: &Btf, id: u32, depth: usize) -> String {
     format!("({}) {}", shown.join(", "), type_name(btf, ret, depth))
 }
 
-/// The head and the items of a struct, union or enum that is in the BTF, as a bare description would
-/// write them, or so that they equal none.
+/// The head and the items of a struct, union or enum of the BTF in the form of a bare description.
+/// They equal no description if the language cannot express the type.
 pub(super) fn definition(btf: &Btf, named: &Named, id: u32) -> (String, Vec<String>) {
     let (size, signed) = btf.ty(id).map_or((0, false), |ty| (ty.size, ty.signed));
     if let Some(members) = btf.members(id) {
@@ -337,8 +340,8 @@ pub(super) fn definition(btf: &Btf, named: &Named, id: u32) -> (String, Vec<Stri
     (format!("{named} {size} {sign}"), values)
 }
 
-/// A type that is in the BTF, inside of that many functions, as a bare description would write it, or
-/// so that it equals none.
+/// A type of the BTF, inside of `depth` functions, in the form of a bare description. The result
+/// equals no description if the language cannot express the type.
 fn type_name(btf: &Btf, mut id: u32, depth: usize) -> String {
     let mut text = String::new();
     for _ in 0..MAX_DEPTH {
@@ -363,7 +366,8 @@ fn type_name(btf: &Btf, mut id: u32, depth: usize) -> String {
             Kind::Enum | Kind::Enum64 => return text + "enum " + &ty.name,
             Kind::Typedef | Kind::Int | Kind::Float => return text + &ty.name,
             Kind::Fwd => return text + "(declared only) " + &ty.name,
-            // There may be circles in wrong BTF, and ways through it without number.
+            // Limit the depth: types of invalid BTF can refer to each other in circles, so that the
+            // number of paths is unlimited.
             Kind::FuncProto if depth < MAX_FN_DEPTH => {
                 return text + "fn" + &proto(btf, id, depth + 1);
             }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What will be added, with the ids that it will have.
+//! The plan: the types that will be added, with their future ids.
 //!
-//! Ids are given out while the BTF stays as it is, so that types can refer to each other in any
-//! order, and that nothing has to be undone if something turns out to be wrong. Pointers, arrays,
-//! qualifiers and prototypes are planned without looking for equal ones in the BTF that is there
-//! (`resolve_btfids` merges them), but not twice.
+//! The plan assigns ids while the BTF stays unchanged, so that types can refer to each other in any
+//! order, and that an error leaves nothing to undo. The plan has each pointer, array, qualifier and
+//! prototype only once, but does not look for an equal one in the BTF (`resolve_btfids` merges
+//! them).
 
 use std::collections::HashMap;
 
@@ -82,7 +82,7 @@ impl Plan {
         let id = u32::try_from(self.items.len())
             .ok()
             .and_then(|len| self.first.checked_add(len))
-            .ok_or("more types than BTF can number")?;
+            .ok_or("more types than BTF has ids for")?;
         self.items.push(item);
         Ok(id)
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Plans the structs, unions and enums that are described, and checks the sizes of others.
+//! Plans the described structs, unions and enums, and checks the sizes of the kernel's types that
+//! Rust uses.
 
 use std::collections::{
     BTreeMap,
@@ -39,15 +40,15 @@ use super::{
 /// The tags, which share one namespace in C.
 const TAGS: [Tag; 3] = [Tag::Struct, Tag::Union, Tag::Enum];
 
-/// As many structs, arrays and qualifiers as may be inside of each other. The kernel gives up after
-/// 32 steps (`MAX_RESOLVE_DEPTH`), and the typedefs that a name stands for need some of them.
+/// The largest depth of structs, arrays and qualifiers inside of each other. The kernel gives up
+/// after 32 steps (`MAX_RESOLVE_DEPTH`), and resolving typedefs needs some of these steps.
 const MAX_NESTING: usize = 24;
 
 /// Definitions in the order in which they are added.
 type Definitions = BTreeMap<Named, Definition>;
 
-/// Plans the types that the BTF does not have yet, in the order of their kinds and names. From then
-/// on their names stand for them.
+/// Plans the types that the BTF does not have yet, in the order of their kinds and names. Later
+/// look-ups of their names find the planned types.
 pub(super) fn plan(
     definitions: Vec<Definition>,
     names: &mut Names<'_>,
@@ -77,9 +78,9 @@ pub(super) fn plan(
     Ok(())
 }
 
-/// Leaves one of several equal definitions.
+/// Merges equal definitions into one.
 fn merge(mut definitions: Vec<Definition>) -> Result<Definitions> {
-    // Of two that differ, a message names the same one first each time.
+    // Sort, so that a message about two different definitions names the same one first each time.
     definitions.sort_by_cached_key(Definition::to_string);
     let mut merged = Definitions::new();
     let mut tags: HashMap<String, Tag> = HashMap::new();
@@ -99,8 +100,8 @@ fn merge(mut definitions: Vec<Definition>) -> Result<Definitions> {
         }
         if let Some(tag) = tags.insert(named.name.clone(), named.tag) {
             return Err(format!(
-                "{named}: '{tag}{}' is described too, and C does not tell them apart; rename one \
-                 of them",
+                "{named}: '{tag}{}' is described too, and C allows only one type with this name; \
+                 rename one of them",
                 named.name
             ));
         }
@@ -109,10 +110,10 @@ fn merge(mut definitions: Vec<Definition>) -> Result<Definitions> {
     Ok(merged)
 }
 
-/// The first difference of a definition to another of the same name.
+/// The first difference between a definition and another one of the same name.
 fn difference(definition: &Definition, head: String, items: &[String]) -> Option<(String, String)> {
     let show = |item: Option<&String>| match item {
-        // The names in it are those of BTF, which may be anything.
+        // Names in BTF may contain any characters.
         Some(item) => format!("'{}'", item.escape_debug()),
         None => "nothing more".to_string(),
     };
@@ -125,14 +126,13 @@ fn difference(definition: &Definition, head: String, items: &[String]) -> Option
     Some((show(ours.get(at)), show(items.get(at))))
 }
 
-/// Finds the type of the BTF that a definition is for. One of that name which is another type is an
-/// error.
+/// Finds the type in the BTF that equals a definition. A different type of that name is an error.
 fn existing(definition: &Definition, names: &Names<'_>) -> Result<Option<u32>> {
-    // The BTF may have no names where ours has some.
+    // The BTF may lack the parameter names that the description has.
     let definition = &definition.bare();
     let named = &definition.named;
     let is_empty = definition.items().is_empty();
-    // What pahole leaves in a module's BTF may be a copy of the kernel's.
+    // A type that pahole leaves in a module's BTF may be a copy of the kernel's type.
     for scope in [Scope::Base, Scope::Own] {
         let (place, way_out) = match scope {
             Scope::Own => (
@@ -141,7 +141,7 @@ fn existing(definition: &Definition, names: &Names<'_>) -> Result<Option<u32>> {
             ),
             Scope::Base => (
                 names.origin.base_name().to_string(),
-                "rename yours, or use the kernel's type",
+                "rename your type, or use the kernel's type",
             ),
         };
         for tag in TAGS {
@@ -151,7 +151,8 @@ fn existing(definition: &Definition, names: &Names<'_>) -> Result<Option<u32>> {
             let Some(id) = ids.next() else { continue };
             if tag != named.tag {
                 return Err(format!(
-                    "{named}: {place} has '{tag}{}', and C does not tell them apart; {way_out}",
+                    "{named}: {place} has '{tag}{}', and C allows only one type with this name; \
+                     {way_out}",
                     named.name
                 ));
             }
@@ -161,13 +162,13 @@ fn existing(definition: &Definition, names: &Names<'_>) -> Result<Option<u32>> {
                 continue;
             }
             return match difference(definition, head, &items) {
-                // What is built in has its types and the kernel's in one BTF.
+                // Built-in code has its own types and the kernel's types in one BTF.
                 None if (matches!(scope, Scope::Base) || !names.origin.is_module)
                     && tag != Tag::Enum =>
                 {
                     Err(format!(
-                        "{named}: {place} has the same type, and a program could pass one of the \
-                         kernel's where yours is meant; rename yours"
+                        "{named}: {place} has the same type, and a program could pass an object of \
+                         the kernel in place of yours; rename your type"
                     ))
                 }
                 None => Ok(Some(id)),
@@ -180,12 +181,12 @@ fn existing(definition: &Definition, names: &Names<'_>) -> Result<Option<u32>> {
     Ok(None)
 }
 
-/// Finds types that contain themselves, or too many others.
+/// Finds types that contain themselves, or that nest too deep.
 struct Nesting<'a> {
     definitions: &'a Definitions,
-    /// How deep those are that were looked at.
+    /// The depths of the definitions that are done.
     depths: HashMap<&'a Named, usize>,
-    /// What contains the one that is looked at.
+    /// The definitions that contain the current one, outermost first.
     path: Vec<&'a Named>,
 }
 
@@ -201,7 +202,7 @@ impl<'a> Nesting<'a> {
             .try_for_each(|definition| nesting.depth(definition).map(|_| ()))
     }
 
-    /// How many steps it is to the innermost type. The path keeps it from going far too deep.
+    /// The number of steps to the innermost type. The length of `path` bounds the recursion.
     fn depth(&mut self, definition: &'a Definition) -> Result<usize> {
         let named = &definition.named;
         if let Some(&depth) = self.depths.get(named) {
@@ -237,7 +238,7 @@ impl<'a> Nesting<'a> {
         if self.path.len() > MAX_NESTING || depth > MAX_NESTING {
             return Err(format!(
                 "{named}: more than {MAX_NESTING} structs, arrays and qualifiers inside of each \
-                 other, which the kernel may refuse; put a pointer in between"
+                 other, and the kernel may reject the BTF; put a pointer in between"
             ));
         }
         self.path.pop();
@@ -277,7 +278,7 @@ fn item(definition: &Definition, names: &mut Names<'_>, plan: &mut Plan) -> Resu
     })
 }
 
-/// Checks that each member has its place, inside of the type and, in a struct, after the one before.
+/// Checks that each member is inside of the type and, in a struct, behind the member before it.
 fn check_layout(definition: &Definition, members: &[Member], names: &mut Names<'_>) -> Result<()> {
     const WAY_OUT: &str = "is the Rust type repr(C), and has each field the size of its type in C?";
 
@@ -288,7 +289,7 @@ fn check_layout(definition: &Definition, members: &[Member], names: &mut Names<'
         let fail = |why| Err(format!("{named}: member {} ({name}): {why}", i + 1));
         let len = match names.size(ty) {
             Ok(Some(len)) => len,
-            Ok(None) => return fail(names::no_size(ty) + "; put a pointer to it there"),
+            Ok(None) => return fail(names::no_size(ty) + "; use a pointer to it"),
             Err(why) => return fail(why),
         };
         let end = u64::from(*offset) + u64::from(len);
@@ -300,7 +301,7 @@ fn check_layout(definition: &Definition, members: &[Member], names: &mut Names<'
         match last {
             Some((before, before_end)) if before_end > u64::from(*offset) => {
                 return fail(format!(
-                    "starts at byte {offset}, but the one before it, '{before}', ends at byte \
+                    "starts at byte {offset}, but the member before it, '{before}', ends at byte \
                      {before_end}; {WAY_OUT}"
                 ));
             }
@@ -313,7 +314,7 @@ fn check_layout(definition: &Definition, members: &[Member], names: &mut Names<'
     Ok(())
 }
 
-/// Checks that types have the sizes that Rust code takes them to have.
+/// Checks that types have the sizes that the Rust code assumes.
 pub(super) fn check(mut checks: Vec<Check>, names: &mut Names<'_>) -> Result<()> {
     checks.sort_by(|a, b| (&a.named, a.size).cmp(&(&b.named, b.size)));
     checks.dedup();
@@ -348,7 +349,7 @@ pub(super) fn check(mut checks: Vec<Check>, names: &mut Names<'_>) -> Result<()>
         if there != Some(*size) {
             let there = there.unwrap_or_default();
             return Err(format!(
-                "{named}: Rust has it with {size} bytes, {place} with {there}; {hint}"
+                "{named}: {size} bytes in Rust, but {there} in {place}; {hint}"
             ));
         }
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The rules of the language, one function for each.
+//! The parser of the language: one function for each rule of the grammar in [`super`].
 
 use std::{
     collections::HashMap,
@@ -36,10 +36,10 @@ use super::{
     MAX_VLEN, //
 };
 
-/// The largest offset of a member. BTF counts it in bits.
+/// The largest offset of a member in bytes. BTF counts it in bits.
 const MAX_OFFSET: u32 = u32::MAX / 8;
 
-/// Reads a whole description.
+/// Parses a whole description.
 pub(super) fn description(text: &str) -> Result<Decl> {
     let mut lexer = Lexer::new(text);
     let decl = decl(&mut lexer)?;
@@ -67,7 +67,8 @@ fn function(lexer: &mut Lexer<'_>, role: Role) -> Result<Decl> {
     Ok(Decl::Function(Function { role, name, proto }))
 }
 
-/// What follows the name of a function, or `fn`; `depth` is the number of the latter that are open.
+/// Parses the parameters and the return type, behind the name of a function or behind `fn`. `depth`
+/// is the number of `fn` types around them.
 fn proto(lexer: &mut Lexer<'_>, depth: usize) -> Result<Proto> {
     let mut params = Vec::new();
 
@@ -76,26 +77,26 @@ fn proto(lexer: &mut Lexer<'_>, depth: usize) -> Result<Proto> {
     let (at, _) = lexer.peek();
     let ret = ty(lexer, depth)?;
     if ret.is_void() && !ret.outer.is_empty() {
-        let why = "a qualified 'void' is no return type; write 'void'".to_string();
+        let why = "a return type cannot be a qualified 'void'; write 'void'".to_string();
         return fail(at, why);
     }
     if ret.array_len().is_some() {
-        let why = "an array is no return type; a pointer to one is".to_string();
+        let why = "a return type cannot be an array; use a pointer to an array".to_string();
         return fail(at, why);
     }
     Ok(Proto { params, ret })
 }
 
-/// Whether what comes next is `fn` as the start of a type, and not something of that name.
+/// Whether the next token is `fn` as the start of a type, and not a name `fn`.
 fn is_fn(lexer: &Lexer<'_>) -> bool {
     lexer.peek().1 == Token::Word("fn") && lexer.second() == Token::Mark('(')
 }
 
-/// Whether a parameter comes next that has a type only.
+/// Whether the next parameter has a type but no name.
 fn is_nameless(lexer: &Lexer<'_>) -> bool {
     match lexer.peek().1 {
         Token::Mark(_) | Token::Word("void" | "const" | "struct" | "union" | "enum") => true,
-        // The name would have its type behind it.
+        // A type follows the name of a parameter.
         Token::Word(_) => is_fn(lexer) || matches!(lexer.second(), Token::Mark(',' | ')')),
         Token::End => false,
     }
@@ -122,18 +123,18 @@ fn param(lexer: &mut Lexer<'_>, params: &mut Vec<Param>, depth: usize) -> Result
     let (at, _) = lexer.peek();
     let ty = ty(lexer, depth)?;
     if ty.is_void() {
-        let why = format!("{label}: 'void' is no parameter type; '*void' is one");
+        let why = format!("{label}: a parameter cannot be 'void'; '*void' is possible");
         return fail(at, why);
     }
     if ty.array_len().is_some() {
-        let why = format!("{label}: an array is no parameter type; a pointer to one is");
+        let why = format!("{label}: a parameter cannot be an array; use a pointer to an array");
         return fail(at, why);
     }
     params.push(Param { name, ty });
     Ok(())
 }
 
-/// What follows the first word of the definition of a type, or of its check.
+/// Parses the definition or the check of a type, behind its first word.
 fn type_decl(lexer: &mut Lexer<'_>, tag: Tag) -> Result<Decl> {
     let (_, name) = lexer.identifier("type name")?;
     let named = Named { tag, name };
@@ -150,18 +151,21 @@ fn type_decl(lexer: &mut Lexer<'_>, tag: Tag) -> Result<Decl> {
     Ok(Decl::Type(Definition { named, size, body }))
 }
 
-/// The names that a list has so far, with their numbers.
+/// The names in a list so far, with their positions.
 #[derive(Default)]
 struct Names(HashMap<String, usize>);
 
 impl Names {
-    /// Takes the name of a new item and returns it with what a message calls the item.
+    /// Takes the name of a new item, and returns it with the label of the item for messages.
     fn next(&mut self, lexer: &mut Lexer<'_>, what: &str) -> Result<(String, String)> {
         let (at, name) = lexer.identifier(&format!("{what} name"))?;
         let number = self.0.len() + 1;
         let label = format!("{what} {number} ({name})");
         if number > MAX_VLEN {
-            return fail(at, format!("{label}: BTF takes at most {MAX_VLEN} of them"));
+            return fail(
+                at,
+                format!("{label}: BTF allows at most {MAX_VLEN} of them"),
+            );
         }
         match self.0.insert(name.clone(), number) {
             Some(first) => fail(
@@ -173,7 +177,7 @@ impl Names {
     }
 }
 
-/// The members of a struct come in any order, because rustc chooses it.
+/// Parses members. The members of a struct come in any order, because rustc chooses their offsets.
 fn members(lexer: &mut Lexer<'_>, tag: Tag) -> Result<Body> {
     let mut members: Vec<(usize, String, Member)> = Vec::new();
     let mut names = Names::default();
@@ -185,17 +189,17 @@ fn members(lexer: &mut Lexer<'_>, tag: Tag) -> Result<Body> {
         let (at, _) = lexer.peek();
         let offset = lexer.number32("offset")?;
         if offset > MAX_OFFSET {
-            let why = format!("{label}: offset {offset} is more than BTF takes ({MAX_OFFSET})");
+            let why = format!("{label}: offset {offset} is above the limit of BTF, {MAX_OFFSET}");
             return fail(at, why);
         }
         if tag == Tag::Union && offset != 0 {
-            let why = format!("{label}: offset {offset} in a union; it is always 0");
+            let why = format!("{label}: offset {offset} in a union; all members are at offset 0");
             return fail(at, why);
         }
         let (at, _) = lexer.peek();
         let ty = ty(lexer, 0)?;
         if ty.is_void() {
-            let why = format!("{label}: 'void' is no type of a member; '*void' is one");
+            let why = format!("{label}: a member cannot be 'void'; '*void' is possible");
             return fail(at, why);
         }
         members.push((start, label, Member { name, offset, ty }));
@@ -207,8 +211,8 @@ fn members(lexer: &mut Lexer<'_>, tag: Tag) -> Result<Body> {
             let ((_, _, before), (start, label, _)) = (before, after);
             if before.ty.array_len() == Some(0) {
                 let why = format!(
-                    "{label} comes after an array without length ({}), which only the last member \
-                     may be",
+                    "{label} comes after an array of length 0 ({}), and only the last member may \
+                     be such an array",
                     before.name
                 );
                 return fail(*start, why);
@@ -219,7 +223,7 @@ fn members(lexer: &mut Lexer<'_>, tag: Tag) -> Result<Body> {
     Ok(Body::Members(members.collect()))
 }
 
-/// What an enum of some size can hold; `None` if there is no enum of that size.
+/// The values that an enum of this size can have; `None` if an enum cannot have this size.
 fn enum_range(size: u32, signed: bool) -> Option<RangeInclusive<i128>> {
     if !matches!(size, 1 | 2 | 4 | 8) {
         return None;
@@ -258,7 +262,7 @@ fn values(lexer: &mut Lexer<'_>, size_at: usize, size: u32) -> Result<Body> {
     Ok(Body::Values { signed, values })
 }
 
-/// A type inside of that many functions.
+/// Parses a type inside of `depth` functions.
 fn ty(lexer: &mut Lexer<'_>, depth: usize) -> Result<Type> {
     let (start, _) = lexer.peek();
     let mut outer = Vec::new();
@@ -285,7 +289,7 @@ fn ty(lexer: &mut Lexer<'_>, depth: usize) -> Result<Type> {
     } else if is_fn(lexer) {
         lexer.next();
         if outer.last() != Some(&Outer::Ptr) {
-            let why = "a function comes right behind a pointer only; write '*fn('".to_string();
+            let why = "a function type needs a pointer right before it; write '*fn('".to_string();
             return fail(at, why);
         }
         if depth == MAX_FN_DEPTH {
@@ -315,7 +319,7 @@ fn ty(lexer: &mut Lexer<'_>, depth: usize) -> Result<Type> {
     if ty.core == Core::Void && ty.has_inner_array() {
         return fail(
             at,
-            "'void' has no size, so there is no array of it".to_string(),
+            "'void' has no size, so an array of it is impossible".to_string(),
         );
     }
     Ok(ty)

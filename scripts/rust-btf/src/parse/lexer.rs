@@ -10,8 +10,8 @@ use std::{
 /// The longest name the kernel accepts in BTF: `KSYM_NAME_LEN` without the NUL.
 pub(super) const MAX_NAME_LEN: usize = 511;
 
-/// The words of C that cannot be the name of a function, a parameter, a member or a tag: a header
-/// that `bpftool` makes from the BTF would not compile.
+/// The keywords of C. They cannot be the name of a function, a parameter, a member or a tag,
+/// because a header that `bpftool` makes from the BTF would not compile.
 pub(super) const C_KEYWORDS: &[&str] = &[
     "_Bool", "auto", "break", "case", "char", "const", "continue", "default", "do", "double",
     "else", "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long", "register",
@@ -19,7 +19,7 @@ pub(super) const C_KEYWORDS: &[&str] = &[
     "union", "unsigned", "void", "volatile", "while",
 ];
 
-/// What is wrong with a description, and where.
+/// An error in a description: the offset in bytes, and the reason.
 pub(super) struct Error {
     pub(super) at: usize,
     pub(super) why: String,
@@ -27,12 +27,12 @@ pub(super) struct Error {
 
 pub(super) type Result<T> = std::result::Result<T, Error>;
 
-/// An error at some place.
+/// Returns an error at the offset `at`.
 pub(super) fn fail<T>(at: usize, why: String) -> Result<T> {
     Err(Error { at, why })
 }
 
-/// What the description has at some place.
+/// A token of a description.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Token<'a> {
     /// One of [`MARKS`].
@@ -54,7 +54,7 @@ impl fmt::Display for Token<'_> {
     }
 }
 
-/// A word as a message shows it.
+/// A word in the form that messages show: its first 40 bytes.
 fn shorten(word: &str) -> String {
     match word.get(..40) {
         Some(start) if word.len() > 40 => format!("{start}..."),
@@ -62,7 +62,7 @@ fn shorten(word: &str) -> String {
     }
 }
 
-/// What is left of a description.
+/// The part of a description that is not parsed yet.
 #[derive(Clone)]
 pub(super) struct Lexer<'a> {
     rest: &'a str,
@@ -74,7 +74,7 @@ impl<'a> Lexer<'a> {
         Lexer { rest: text, at: 0 }
     }
 
-    /// The next token and where it starts, without taking it.
+    /// The next token and its offset, without taking it.
     pub(super) fn peek(&self) -> (usize, Token<'a>) {
         let text = self.rest.trim_start_matches(' ');
         let at = self.at + (self.rest.len() - text.len());
@@ -111,7 +111,7 @@ impl<'a> Lexer<'a> {
         (at, token)
     }
 
-    /// Takes the next token if it is this one.
+    /// Takes the next token if it equals `token`.
     pub(super) fn accept(&mut self, token: Token<'_>) -> bool {
         let found = self.peek().1 == token;
         if found {
@@ -127,7 +127,8 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Takes a list: nothing or more of what `item` takes, with commas in between, up to `end`.
+    /// Takes a list up to `end`: any number of items, with commas in between. `item` takes one
+    /// item.
     pub(super) fn list(
         &mut self,
         end: char,
@@ -146,7 +147,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Takes a word that can name something in BTF.
+    /// Takes a word that can be a name in BTF.
     pub(super) fn name(&mut self, what: &str) -> Result<(usize, &'a str)> {
         let (at, token) = self.next();
         let Token::Word(word) = token else {
@@ -170,7 +171,7 @@ impl<'a> Lexer<'a> {
         Ok((at, word))
     }
 
-    /// Takes a name that C has no other meaning for.
+    /// Takes a name that is not a keyword of C.
     pub(super) fn identifier(&mut self, what: &str) -> Result<(usize, String)> {
         let (at, word) = self.name(what)?;
         if C_KEYWORDS.contains(&word) {
@@ -201,7 +202,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Takes a number that BTF has 32 bits for.
+    /// Takes a number that has 32 bits in BTF.
     pub(super) fn number32(&mut self, what: &str) -> Result<u32> {
         let (at, _) = self.peek();
         let number = self.number(what, 0..=u32::MAX.into())?;

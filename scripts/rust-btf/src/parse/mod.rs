@@ -26,11 +26,11 @@
 //! struct task_struct 9792
 //! ```
 //!
-//! The first three add something. The last, a check, adds nothing: it says which size Rust code
-//! takes a type of the kernel to have.
+//! The first three add types to the BTF. The last one, a check, adds nothing: it gives the size
+//! that Rust code assumes for a type of the kernel.
 //!
-//! And what a struct_ops needs: its struct, the value of its maps (shown on three lines, though all
-//! of a description is on one), and a stub for each member that points to a function:
+//! A struct_ops needs these: its struct, the value type of its maps (shown on three lines, but a
+//! description is always one line), and a stub for each member that points to a function:
 //!
 //! ```text
 //! struct rate_ops 16 { admit 0 *fn(request *struct bpf_request, now u64) u32, id 8 u32 }
@@ -40,30 +40,31 @@
 //! func rate_ops__admit(request__nullable *struct bpf_request, now u64) u32
 //! ```
 //!
-//! A `kfunc` and a `func` add the same to the BTF; the sets in `.BTF_ids` say which functions are
-//! kfuncs. A `func` is one that the kernel looks up in the BTF but no program calls: the stub of a
-//! struct_ops member, where the names of parameters tell the verifier what they are (`__nullable`,
-//! `__ref`). Neither may have the name of a function of the kernel: it refuses such a kfunc, and
-//! would find its own function instead of such a stub.
+//! A `kfunc` and a `func` add the same types to the BTF; the sets in `.BTF_ids` say which functions
+//! are kfuncs. A `func` is a function that the kernel looks up in the BTF but that no program
+//! calls: the stub of a struct_ops member. The names of its parameters tell the verifier their
+//! properties (`__nullable`, `__ref`). Neither may have the name of a function of the kernel: the
+//! kernel does not load a module with such a kfunc, and would find its own function in place of
+//! such a stub.
 //!
 //! A type reads from left to right: `*const struct file` is a pointer to a constant `struct file`,
 //! `[4]*u8` is an array of four pointers. A `NAME` alone is a typedef, or an integer type of C.
-//! `void` is what a function without a result returns and what a pointer may point to, never a
-//! parameter, a member or an element. An array is a member, or behind a pointer.
+//! `void` is the return type of a function without a result, or the target of a pointer, never a
+//! parameter, a member or an element. An array is a member, or the target of a pointer.
 //!
-//! `fn(...)` is a function and comes right behind a pointer: `*fn(a u32, b u8) void` points to one
-//! that takes a `u32` and a `u8`, and so does `*fn(u32, u8) void`: what the parameters are called is
-//! only for people to read. As in C, they need no names, and types that differ in nothing else are
-//! the same. Functions may be parameters and results of others, up to three inside of each other.
+//! `fn(...)` is a function and comes right behind a pointer: `*fn(a u32, b u8) void` points to a
+//! function that takes a `u32` and a `u8`, and so does `*fn(u32, u8) void`. As in C, the parameters
+//! of such a function need no names, and two types that differ only in these names are equal.
+//! Functions may be parameters and results of others, up to three inside of each other.
 //!
-//! `SIZE` and `OFFSET` count bytes. All members have names. Those of a struct are put into the order
-//! of their offsets, and only the last may be an array of length 0; those of a union are at 0.
+//! `SIZE` and `OFFSET` count bytes. All members have names. The parser sorts the members of a
+//! struct by their offsets, and only the last member may be an array of length 0. All members of a
+//! union have the offset 0.
 //!
-//! Everything is ASCII, numbers are decimal, and spaces (any number of them) separate what would
-//! otherwise be one word.
+//! Everything is ASCII, numbers are decimal, and any number of spaces separates words.
 //!
-//! This file knows the language and the kernel's limits on names and numbers. Whether a type exists,
-//! what it is, and whether members fit, [`crate::add`] finds out.
+//! This module knows the language and the kernel's limits on names and numbers. It does not check
+//! whether a type exists, what it is, or whether members fit: [`crate::add`] does.
 
 use std::fmt;
 
@@ -75,23 +76,23 @@ mod lexer;
 #[cfg(test)]
 mod tests;
 
-/// As many arguments as the kernel takes a prototype with (`MAX_BPF_FUNC_ARGS` in
-/// `include/linux/bpf.h`). How many of them a BPF program can pass is for the verifier to say.
+/// The largest number of parameters of a prototype in the kernel (`MAX_BPF_FUNC_ARGS` in
+/// `include/linux/bpf.h`). The verifier may allow a BPF program to pass fewer arguments.
 pub(crate) const MAX_PARAMS: usize = 12;
 
-/// As many members or enumerators as one type in BTF can have. Linux 7.3 has more bits for the
+/// The largest number of members or enumerators of one type in BTF. Linux 7.3 has more bits for the
 /// number; older kernels and libraries do not.
 const MAX_VLEN: usize = 0xffff;
 
-/// As many pointers, arrays and qualifiers as one type may have. The kernel gives up after 32 steps
-/// (`MAX_RESOLVE_DEPTH`), and the typedefs that a name stands for need some of them.
+/// The largest number of pointers, arrays and qualifiers of one type. The kernel gives up after 32
+/// steps (`MAX_RESOLVE_DEPTH`), and resolving typedefs needs some of these steps.
 const MAX_TYPE_DEPTH: usize = 16;
 
-/// As many functions as may be inside of each other, each the parameter or the result of the one
-/// around it. The kernel has no such limit; this one bounds the work with BTF that is wrong.
+/// The largest number of functions inside of each other, each the parameter or the result of the
+/// function around it. The kernel has no such limit; this limit bounds the work with invalid BTF.
 pub(crate) const MAX_FN_DEPTH: usize = 3;
 
-/// As much of a description as a message shows.
+/// The largest number of bytes of a description that a message shows.
 const MAX_QUOTE: usize = 200;
 
 /// A declaration.
@@ -110,16 +111,16 @@ pub(crate) struct Function {
     pub(crate) proto: Proto,
 }
 
-/// What a function is there for.
+/// The purpose of a function.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Role {
     /// BPF programs call it.
     Kfunc,
-    /// The kernel looks it up.
+    /// The kernel looks it up in the BTF; no program calls it.
     Func,
 }
 
-/// What a function takes and returns.
+/// A prototype: parameters and return type.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Proto {
     pub(crate) params: Vec<Param>,
@@ -128,12 +129,12 @@ pub(crate) struct Proto {
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Param {
-    /// Empty if there is none.
+    /// Empty if the parameter has no name.
     pub(crate) name: String,
     pub(crate) ty: Type,
 }
 
-/// A struct, union or enum with all that is in it. Its tag fits its body.
+/// A struct, union or enum with its members or enumerators. The tag of `named` fits the body.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Definition {
     pub(crate) named: Named,
@@ -170,7 +171,7 @@ pub(crate) struct Check {
     pub(crate) size: u32,
 }
 
-/// A type: what it is about, and the pointers, arrays and qualifiers around that, outermost first.
+/// A type: its core, and the pointers, arrays and qualifiers around the core, outermost first.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Type {
     pub(crate) outer: Vec<Outer>,
@@ -188,7 +189,7 @@ pub(crate) enum Outer {
 pub(crate) enum Core {
     Void,
     Named(Named),
-    /// A function; the innermost of what is around it is a pointer.
+    /// A function; the innermost element of [`Type::outer`] is a pointer.
     Fn(Box<Proto>),
 }
 
@@ -210,7 +211,7 @@ pub(crate) enum Tag {
 }
 
 impl Function {
-    /// The same function, as [`Type::bare`] for what it takes and returns.
+    /// The same function, with [`Type::bare`] applied to its parameters and its result.
     pub(crate) fn bare(&self) -> Function {
         let mut bare = self.clone();
         for param in &mut bare.proto.params {
@@ -222,7 +223,7 @@ impl Function {
 }
 
 impl Definition {
-    /// The same definition, as [`Type::bare`] for its members.
+    /// The same definition, with [`Type::bare`] applied to its members.
     pub(crate) fn bare(&self) -> Definition {
         let mut bare = self.clone();
         if let Body::Members(members) = &mut bare.body {
@@ -233,7 +234,7 @@ impl Definition {
         bare
     }
 
-    /// What it says before the brace.
+    /// The text before the braces.
     pub(crate) fn head(&self) -> String {
         let sign = match &self.body {
             Body::Members(_) => "",
@@ -243,7 +244,7 @@ impl Definition {
         format!("{} {}{sign}", self.named, self.size)
     }
 
-    /// What is between the braces.
+    /// The items between the braces.
     pub(crate) fn items(&self) -> Vec<String> {
         match &self.body {
             Body::Members(members) => members.iter().map(Member::to_string).collect(),
@@ -253,8 +254,9 @@ impl Definition {
 }
 
 impl Type {
-    /// The same type, without the names of parameters of functions that are in it. To C they are no
-    /// part of the type, and compilers leave them out of what they say of pointers to functions.
+    /// The same type, without the names of the parameters of functions in the type. In C these
+    /// names are no part of the type, and compilers leave them out of the debug information of
+    /// pointers to functions.
     pub(crate) fn bare(&self) -> Type {
         let mut bare = self.clone();
         if let Core::Fn(proto) = &mut bare.core {
@@ -267,7 +269,7 @@ impl Type {
         bare
     }
 
-    /// Whether this is `void` itself, qualified or not, and not a pointer to it.
+    /// Whether this is `void` itself, qualified or not, and not a pointer to `void`.
     pub(crate) fn is_void(&self) -> bool {
         self.core == Core::Void && !self.outer.contains(&Outer::Ptr)
     }
@@ -280,14 +282,14 @@ impl Type {
         }
     }
 
-    /// Whether there is an array between the core and the pointer next to it.
+    /// Whether there is an array between the core and the innermost pointer.
     fn has_inner_array(&self) -> bool {
         let inner = self.outer.rsplit(|outer| *outer == Outer::Ptr).next();
         inner.is_some_and(|inner| inner.iter().any(|outer| matches!(outer, Outer::Array(_))))
     }
 
-    /// Whether C has to know what the core is before it can take this type. A pointer needs only
-    /// the name; not so a pointer to an array.
+    /// Whether C needs the definition of the core before it accepts this type. A pointer needs only
+    /// the name of its target, but a pointer to an array needs the definition of the element.
     pub(crate) fn needs_definition(&self) -> bool {
         !self.outer.contains(&Outer::Ptr) || self.has_inner_array()
     }
@@ -392,7 +394,7 @@ impl fmt::Display for Tag {
     }
 }
 
-/// What a message calls the parameter at this index.
+/// The name of the parameter at this index in messages.
 pub(crate) fn parameter(index: usize, name: &str) -> String {
     match name {
         "" => format!("parameter {}", index + 1),
@@ -400,18 +402,18 @@ pub(crate) fn parameter(index: usize, name: &str) -> String {
     }
 }
 
-/// A description as a message shows it.
+/// A description in the form that messages show.
 pub(crate) fn quote(text: &[u8]) -> String {
     let cut = if text.len() > MAX_QUOTE { "..." } else { "" };
     let shown = text.get(..MAX_QUOTE).unwrap_or(text).escape_ascii();
     format!("'{shown}{cut}'")
 }
 
-/// Reads one description. An error names the description and the column.
+/// Parses one description. An error names the description and the column.
 pub(crate) fn description(text: &[u8]) -> Result<Decl> {
     let result = match text.iter().position(|byte| !(b' '..=b'~').contains(byte)) {
         Some(at) => lexer::fail(at, "not a printable ASCII character".to_string()),
-        // Printable ASCII is UTF-8, so that nothing is replaced here.
+        // Printable ASCII is valid UTF-8, so this replaces no bytes.
         None => grammar::description(&String::from_utf8_lossy(text)),
     };
 

@@ -42,7 +42,7 @@ fn param(name: &str, outer: &[Outer], core: Core) -> Param {
 }
 
 #[test]
-fn example() {
+fn function_descriptions_parse() {
     let text = "kfunc bpf_exec_name_hash(name *const void, name__sz u32) s64";
     let wanted = |role| {
         Decl::Function(Function {
@@ -64,9 +64,9 @@ fn example() {
     );
 }
 
-/// The compiler arranges the fields of an object as it likes, and `__opaque` stays behind them.
+/// The compiler chooses the order of the fields, and `__opaque` stays behind them.
 #[test]
-fn members_are_put_in_order() {
+fn members_are_sorted_by_offset() {
     let declared = "struct a 16 { b 12 u32, c 0 u64, d 8 u16, e 8 u16, __opaque 16 [0]*void }";
     let ordered = "struct a 16 { c 0 u64, d 8 u16, e 8 u16, b 12 u32, __opaque 16 [0]*void }";
     assert!(parse(ordered).is_ok());
@@ -74,7 +74,7 @@ fn members_are_put_in_order() {
 }
 
 #[test]
-fn struct_ops_examples() {
+fn struct_ops_descriptions_parse() {
     let request = || named(Tag::Struct, "bpf_request");
     let admit = Proto {
         params: vec![
@@ -118,12 +118,12 @@ fn struct_ops_examples() {
 }
 
 #[test]
-fn functions_in_types() {
+fn types_may_contain_functions() {
     for ty in [
         "*fn() void",
         "const **const *fn() *void",
         "[2]*fn(u32) u32",
-        // A type, a name and a type, and `fn` where it is neither.
+        // A parameter with a type only, with a name and a type, and `fn` as a name.
         "*fn(a, b c, struct d, int, e *int, const f, g) h",
         "*fn(fn, fn fn, fn_ u8, a fn) fn",
         "*fn(fn *fn() void, *fn() void) *fn(fn *fn) *fn",
@@ -153,7 +153,7 @@ fn functions_in_types() {
 }
 
 #[test]
-fn bare_types() {
+fn bare_types_have_no_parameter_names() {
     let parsed = |ty: &str| match parse(&format!("kfunc f(a *{ty}) *{ty}")) {
         Ok(Decl::Function(function)) => function,
         other => panic!("{other:?}"),
@@ -176,8 +176,8 @@ fn bare_types() {
 }
 
 #[test]
-fn malformed_functions_in_types() {
-    const RIGHT_BEHIND: &str = "a function comes right behind a pointer only; write '*fn('";
+fn malformed_functions_in_types_are_errors() {
+    const RIGHT_BEHIND: &str = "a function type needs a pointer right before it; write '*fn('";
     let params: Vec<_> = (0..=MAX_PARAMS).map(|i| format!("p{i} u8")).collect();
     for (ty, column, why) in [
         ("fn() void", 1, RIGHT_BEHIND),
@@ -201,27 +201,27 @@ fn malformed_functions_in_types() {
         (
             "*fn(void) void",
             5,
-            "parameter 1: 'void' is no parameter type; '*void' is one",
+            "parameter 1: a parameter cannot be 'void'; '*void' is possible",
         ),
         (
             "*fn(u8, const void) void",
             9,
-            "parameter 2: 'void' is no parameter",
+            "parameter 2: a parameter cannot be 'void'",
         ),
         (
             "*fn(a void) void",
             7,
-            "parameter 1 (a): 'void' is no parameter",
+            "parameter 1 (a): a parameter cannot be 'void'",
         ),
         (
             "*fn(u8, [2]u8) void",
             9,
-            "parameter 2: an array is no parameter type; a pointer to one is",
+            "parameter 2: a parameter cannot be an array; use a pointer to an array",
         ),
         (
             "*fn(u8, a const [2]u8) void",
             11,
-            "parameter 2 (a): an array is no",
+            "parameter 2 (a): a parameter cannot be an array",
         ),
         (
             "*fn(a u8, u8, a u8) void",
@@ -231,14 +231,14 @@ fn malformed_functions_in_types() {
         (
             "*fn() const void",
             7,
-            "a qualified 'void' is no return type; write 'void'",
+            "a return type cannot be a qualified 'void'; write 'void'",
         ),
         (
             "*fn() [2]u8",
             7,
-            "an array is no return type; a pointer to one is",
+            "a return type cannot be an array; use a pointer to an array",
         ),
-        ("*fn() *[2]void", 11, "'void' has no size, so there is no"),
+        ("*fn() *[2]void", 11, "'void' has no size, so an array"),
         (
             &format!("*fn({}) void", params.join(", ")),
             91,
@@ -283,7 +283,7 @@ fn malformed_functions_in_types() {
 }
 
 #[test]
-fn type_examples() {
+fn type_descriptions_parse() {
     let text = "struct bpf_registry_obj 32 { id 0 u64, name 8 [16]const u8, __opaque 32 [0]u8 }";
     let member = |name: &str, offset, outer: &[Outer], ty| Member {
         name: name.to_string(),
@@ -336,7 +336,7 @@ fn type_examples() {
 }
 
 #[test]
-fn definitions_that_types_need() {
+fn types_by_value_need_a_definition() {
     for (ty, needs) in [
         ("u8", true),
         ("[4]const struct a", true),
@@ -356,7 +356,7 @@ fn definitions_that_types_need() {
 }
 
 #[test]
-fn spaces_are_free() {
+fn number_of_spaces_does_not_matter() {
     for (text, plain) in [
         ("kfunc f() void", "kfunc f() void"),
         ("  kfunc   f (  )void  ", "kfunc f() void"),
@@ -407,7 +407,7 @@ fn limits_are_inclusive() {
 }
 
 #[test]
-fn malformed_types() {
+fn malformed_types_are_errors() {
     let many: Vec<_> = (0..=MAX_VLEN).map(|i| format!("m{i} 0 u8")).collect();
     let many = format!("struct a 8 {{{}}}", many.join(","));
     let digits = "1".repeat(100);
@@ -450,12 +450,12 @@ fn malformed_types() {
         (
             "struct a 8 { b 0 void }",
             18,
-            "member 1 (b): 'void' is no type",
+            "member 1 (b): a member cannot be 'void'",
         ),
         (
             "struct a 8 { b 0 [2]void }",
             21,
-            "'void' has no size, so there is no array of it",
+            "'void' has no size, so an array of it is impossible",
         ),
         (
             "struct a 8 { b 0 *[2]const void }",
@@ -481,7 +481,7 @@ fn malformed_types() {
         (
             "struct a 8 { b 536870912 u8 }",
             16,
-            "member 1 (b): offset 536870912 is more than BTF takes (536870911)",
+            "member 1 (b): offset 536870912 is above the limit of BTF, 536870911",
         ),
         (
             "struct a 8 { b 0 u8, b 1 u8 }",
@@ -491,22 +491,22 @@ fn malformed_types() {
         (
             "struct a 8 { b 4 u8, c 3 [0]u8 }",
             14,
-            "member 1 (b) comes after an array without length (c)",
+            "member 1 (b) comes after an array of length 0 (c)",
         ),
         (
             "struct a 8 { b 4 const [0]u8, c 4 u8 }",
             31,
-            "member 2 (c) comes after an array without length (b)",
+            "member 2 (c) comes after an array of length 0 (b)",
         ),
         (
             "union a 8 { b 0 [0]u8, c 4 u8 }",
             26,
-            "member 2 (c): offset 4 in a union; it is always 0",
+            "member 2 (c): offset 4 in a union; all members are at offset 0",
         ),
         (
             &many,
             many.rfind("m6").unwrap_or(0) + 1,
-            "member 65536 (m65535): BTF takes at most 65535 of them",
+            "member 65536 (m65535): BTF allows at most 65535 of them",
         ),
         (
             "enum a 4 {",
@@ -573,7 +573,7 @@ fn malformed_types() {
 }
 
 #[test]
-fn malformed() {
+fn malformed_functions_are_errors() {
     let long = "n".repeat(MAX_NAME_LEN + 1);
     let many: Vec<_> = (0..=MAX_PARAMS).map(|i| format!("p{i} u8")).collect();
     for (text, column, why) in [
@@ -604,28 +604,32 @@ fn malformed() {
         ("kfunc f() *", 12, "type expected, found the end"),
         ("kfunc f() struct", 17, "type name expected, found the end"),
         ("kfunc f() struct *", 18, "type name expected, found '*'"),
-        ("kfunc f() const void", 11, "a qualified 'void'"),
-        ("kfunc f(a void) s32", 11, "parameter 1 (a): 'void' is no"),
+        (
+            "kfunc f() const void",
+            11,
+            "a return type cannot be a qualified 'void'",
+        ),
+        (
+            "kfunc f(a void) s32",
+            11,
+            "parameter 1 (a): a parameter cannot be 'void'",
+        ),
         (
             "kfunc f(a [2]u8) s32",
             11,
-            "parameter 1 (a): an array is no",
+            "parameter 1 (a): a parameter cannot be an array",
         ),
         (
             "kfunc f(a const [2]u8) s32",
             11,
-            "parameter 1 (a): an array",
+            "parameter 1 (a): a parameter cannot be an array",
         ),
-        ("kfunc f() [2]u8", 11, "an array is no return type"),
-        (
-            "kfunc f() *[2]void",
-            15,
-            "'void' has no size, so there is no",
-        ),
+        ("kfunc f() [2]u8", 11, "a return type cannot be an array"),
+        ("kfunc f() *[2]void", 15, "'void' has no size, so an array"),
         (
             "kfunc f(a const void) s32",
             11,
-            "parameter 1 (a): 'void' is",
+            "parameter 1 (a): a parameter cannot be 'void'",
         ),
         (
             "kfunc f(a u8, a u8) s32",
@@ -701,7 +705,7 @@ fn ty() -> impl Strategy<Value = Type> {
     ty_inside(0)
 }
 
-/// A type inside of that many functions.
+/// A type inside of `depth` functions.
 fn ty_inside(depth: usize) -> BoxedStrategy<Type> {
     let core = prop_oneof![
         Just(Core::Void),
@@ -733,7 +737,7 @@ fn ty_inside(depth: usize) -> BoxedStrategy<Type> {
     prop_oneof![3 => plain, 1 => pointer].boxed()
 }
 
-/// A prototype at the top, or inside of that many functions.
+/// A prototype inside of `depth` functions.
 fn proto(depth: usize) -> impl Strategy<Value = Proto> {
     let param = ty_inside(depth).prop_filter("void or array", |ty| {
         !ty.is_void() && ty.array_len().is_none()
@@ -831,19 +835,21 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn display_round_trips(decl in prop_oneof![function(), aggregate(), enumeration(), check()]) {
+    fn displayed_declarations_parse_to_the_same(
+        decl in prop_oneof![function(), aggregate(), enumeration(), check()]
+    ) {
         prop_assert_eq!(parse(&decl.to_string()), Ok(decl));
     }
 
     #[test]
-    fn what_parses_round_trips(text in "(kfunc|f|void|struct|const|\\(|\\)|,|\\*| |u8){0,24}") {
+    fn parsed_text_round_trips(text in "(kfunc|f|void|struct|const|\\(|\\)|,|\\*| |u8){0,24}") {
         if let Ok(decl) = parse(&text) {
             prop_assert_eq!(parse(&decl.to_string()), Ok(decl));
         }
     }
 
     #[test]
-    fn functions_that_parse_round_trip(
+    fn parsed_functions_round_trip(
         text in "func f\\(a \\*fn\\(( |a|u8|fn|\\*|\\*fn\\(|\\(|\\)|,|const){0,10}\\) u8\\) u8"
     ) {
         if let Ok(decl) = parse(&text) {
@@ -852,7 +858,7 @@ proptest! {
     }
 
     #[test]
-    fn types_that_parse_round_trip(
+    fn parsed_types_round_trip(
         text in "(struct|union|enum) a (8|)( signed)?\\{?( |a|b|0|=|,|\\[2\\]|\\*|u8|-1){0,16}\\}?"
     ) {
         if let Ok(decl) = parse(&text) {
@@ -861,7 +867,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes(text in vec(any::<u8>(), 0..100)) {
+    fn arbitrary_bytes_do_not_panic(text in vec(any::<u8>(), 0..100)) {
         let _ = description(&text);
     }
 }

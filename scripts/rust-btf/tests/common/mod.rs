@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the tests give the tool, and how they look at what it made.
+//! Makes the input of the tool, runs the tool, and reads its output.
 //!
-//! Nothing here comes from the tool's own sources: ELF files are written by the `object` crate, BTF
-//! is written and read back by libbpf.
+//! This module shares no code with the tool: the `object` crate writes the ELF files, and libbpf
+//! writes and reads the BTF.
 
 use libbpf_sys as sys;
 use object::{
@@ -56,7 +56,7 @@ pub fn elf_for(arch: Architecture, endian: Endianness, sections: &[(&str, &[u8])
     object.write().unwrap()
 }
 
-/// The same ELF file with another type.
+/// The same ELF file with another `e_type`.
 pub fn with_type(mut elf: Vec<u8>, e_type: u8) -> Vec<u8> {
     elf[16] = e_type;
     elf
@@ -83,7 +83,7 @@ pub fn module<T: AsRef<[u8]>>(descriptions: &[T]) -> Vec<u8> {
     ])
 }
 
-/// BTF in the making.
+/// BTF that a test builds or reads.
 pub struct Btf {
     raw: *mut sys::btf,
     base: Option<Box<Btf>>,
@@ -91,7 +91,7 @@ pub struct Btf {
 
 impl Drop for Btf {
     fn drop(&mut self) {
-        // SAFETY: `raw` is from libbpf and freed once, before its base.
+        // SAFETY: `raw` is from libbpf, and is freed once, before its base.
         unsafe { sys::btf__free(self.raw) }
         self.base.take();
     }
@@ -101,7 +101,7 @@ fn c(text: &str) -> CString {
     CString::new(text).unwrap()
 }
 
-/// Calls an adding function of libbpf and returns the new id.
+/// Calls a `btf__add_*()` function of libbpf and returns the new id.
 macro_rules! add {
     ($self:ident, $function:ident $(, $arg:expr)*) => {{
         // SAFETY: `raw` is valid, and so is every string, which libbpf copies.
@@ -121,14 +121,15 @@ impl Btf {
         Btf { raw, base }
     }
 
-    /// `None` if libbpf finds it wrong.
+    /// Parses BTF; `None` if libbpf rejects it.
     pub fn parse(data: &[u8], base: Option<Btf>) -> Option<Btf> {
-        // SAFETY: No print function is always right.
+        // SAFETY: libbpf accepts NULL for the print function.
         unsafe { sys::libbpf_set_print(None) };
         let base = base.map(Box::new);
         let base_raw = base.as_ref().map_or(ptr::null_mut(), |base| base.raw);
         let len = data.len().try_into().unwrap();
-        // SAFETY: `data` has `len` bytes; the base is NULL or valid and lives as long as the result.
+        // SAFETY: `data` has `len` bytes; the base is NULL or valid and lives as long as the
+        // result.
         let raw = unsafe { sys::btf__new_split(data.as_ptr().cast(), len, base_raw) };
         (!raw.is_null()).then_some(Btf { raw, base })
     }
@@ -153,7 +154,7 @@ impl Btf {
         add!(self, btf__add_union, c(name).as_ptr(), size)
     }
 
-    /// Adds a member to the last type. `bits` is 0 for one that is no bit field.
+    /// Adds a member to the last type. `bits` is 0 for a member that is not a bit field.
     pub fn member(&mut self, name: &str, ty: i32, offset: u32, bits: u32) {
         add!(self, btf__add_field, c(name).as_ptr(), ty, offset, bits);
     }
@@ -162,7 +163,7 @@ impl Btf {
         add!(self, btf__add_array, index, of, len)
     }
 
-    /// Adds an enum with these enumerators; libbpf says that it is signed if one is negative.
+    /// Adds an enum with these enumerators; libbpf marks it as signed if one is negative.
     pub fn small_enum(&mut self, name: &str, size: u32, values: &[(&str, i64)]) -> i32 {
         let id = add!(self, btf__add_enum, c(name).as_ptr(), size);
         for (name, value) in values {
@@ -225,7 +226,7 @@ impl Btf {
         }
     }
 
-    /// One line for each type that is not of the base.
+    /// One line for each type that is not in the base.
     pub fn dump(&self) -> Vec<String> {
         let first = match &self.base {
             // SAFETY: `raw` is valid.
@@ -254,13 +255,13 @@ impl Btf {
     }
 
     fn name(&self, offset: u32) -> &str {
-        // SAFETY: `raw` is valid, and libbpf has checked the offsets that are in it.
+        // SAFETY: `raw` is valid, and libbpf has checked the offsets in its types.
         let name = unsafe { CStr::from_ptr(sys::btf__str_by_offset(self.raw, offset)) };
         name.to_str().unwrap()
     }
 
     fn line(&self, id: u32) -> String {
-        // SAFETY: `id` is one of a type, which libbpf returns a valid pointer to.
+        // SAFETY: `id` is a valid type id, so libbpf returns a valid pointer.
         let ty = unsafe { &*sys::btf__type_by_id(self.raw, id) };
         // SAFETY: Both fields of the union are `u32`.
         let target = unsafe { ty.__bindgen_anon_1.type_ };
@@ -281,7 +282,7 @@ impl Btf {
             }
             sys::BTF_KIND_FUNC => format!("{id} func {name} {target} linkage {len}"),
             sys::BTF_KIND_ARRAY => {
-                // SAFETY: An array is followed by a `btf_array`.
+                // SAFETY: A `btf_array` follows the head of an array type.
                 let array = unsafe { &*ptr::from_ref(ty).add(1).cast::<sys::btf_array>() };
                 let (of, index, len) = (array.type_, array.index_type, array.nelems);
                 format!("{id} array {of} len {len} index {index}")
@@ -314,10 +315,10 @@ impl Btf {
         }
     }
 
-    /// What follows a type whose items are `T`.
+    /// Formats the items that follow a type; the items are `T`.
     fn items<T>(&self, id: u32, show: impl Fn(&T) -> String) -> String {
-        // SAFETY: `id` is one of a type that so many items of that kind follow, and nothing is added
-        // while they are in use.
+        // SAFETY: `id` is the id of a type that `len` items of type `T` follow, and no type is
+        // added while they are in use.
         let items = unsafe {
             let ty = sys::btf__type_by_id(self.raw, id);
             let len = (*ty).info & 0xffff;
@@ -336,29 +337,30 @@ extern "C" {
     ) -> c_int;
 }
 
-/// Prints what libbpf gives in the manner of C to the vector that `context` is.
+/// Formats the text of libbpf, and appends it to the vector that `context` points to.
 unsafe extern "C" fn print(
     context: *mut c_void,
     format: *const c_char,
     args: *mut sys::__va_list_tag,
 ) {
     let mut piece = [0; 4096];
-    // SAFETY: libbpf's format and arguments fit, and no more is written than `piece` has room for.
+    // SAFETY: libbpf's arguments fit its format, and `vsnprintf()` writes at most `piece.len()`
+    // bytes.
     let len = unsafe { vsnprintf(piece.as_mut_ptr().cast(), piece.len(), format, args) };
     let piece: &[u8] = &piece[..len.try_into().unwrap()];
-    // SAFETY: The context is what `to_c()` gives, and nothing else refers to it.
+    // SAFETY: `context` is the vector of `to_c()`, and nothing else refers to it.
     unsafe { (*context.cast::<Vec<u8>>()).extend_from_slice(piece) }
 }
 
-/// How one run of the tool ended.
+/// The result of one run of the tool.
 pub struct Outcome {
     pub code: i32,
     pub stderr: String,
-    /// The BTF file afterwards.
+    /// The content of the BTF file after the run.
     pub btf: Vec<u8>,
 }
 
-/// A folder of its own with the files for one run. It goes away with the value.
+/// A folder with the files for one run. Dropping the value removes it.
 pub struct Bench {
     pub dir: PathBuf,
 }
@@ -370,7 +372,7 @@ impl Drop for Bench {
 }
 
 impl Bench {
-    /// A folder with `x.ko`, `x.BTF` and, if there is one, `vmlinux`.
+    /// Makes a folder with `x.ko`, `x.BTF` and, if there is a base, `vmlinux`.
     pub fn new(elf: &[u8], btf: &[u8], base: Option<&[u8]>) -> Bench {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
 
@@ -404,7 +406,7 @@ impl Bench {
             .collect()
     }
 
-    /// Runs the tool on the files that are there.
+    /// Runs the tool on the files in the folder.
     pub fn run(&self) -> Outcome {
         match self.dir.join("vmlinux").exists() {
             true => self.run_with(&["--btf_base", "vmlinux", "--btf", "x.BTF", "x.ko"]),
@@ -417,9 +419,9 @@ impl Bench {
         self.run_command(Command::new(env!("CARGO_BIN_EXE_rust-btf")).args(args))
     }
 
-    /// Runs a command that becomes the tool, and checks what holds for each run: it exits with 0 or
-    /// 1; it touches no file but the BTF and leaves none; on success it is silent; on an error it
-    /// prints one line and leaves the BTF as it was.
+    /// Runs a command that executes the tool, and checks the rules of each run: the tool exits with
+    /// 0 or 1; it changes no file but the BTF and leaves no new file; after a success it prints
+    /// nothing; after an error it prints one line and the BTF is unchanged.
     pub fn run_command(&self, command: &mut Command) -> Outcome {
         let before = fs::read(self.dir.join("x.BTF")).unwrap_or_default();
         let files = self.files();
