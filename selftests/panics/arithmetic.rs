@@ -33,12 +33,12 @@ fn bpf_neg(a: i32) -> i32 {
 
 #[kfunc]
 fn bpf_shl(a: u32, b: u32) -> u32 {
-    a << b //~ a shift can be by more bits than there are | write: `a.checked_shl(n)
+    a << b //~ a shift can be by more bits than the type has | write: `a.checked_shl(n)
 }
 
 #[kfunc]
 fn bpf_shr(a: u32, b: u32) -> u32 {
-    a >> b //~ a shift can be by more bits than there are | write: `a.checked_shr(n)
+    a >> b //~ a shift can be by more bits than the type has | write: `a.checked_shr(n)
 }
 
 #[kfunc]
@@ -48,7 +48,7 @@ fn bpf_div(a: u32, b: u32) -> u32 {
 
 #[kfunc]
 fn bpf_rem(a: u32, b: u32) -> u32 {
-    a % b //~ a remainder can be of a division by zero | write: `a.checked_rem(b)
+    a % b //~ the divisor of a remainder can be zero | write: `a.checked_rem(b)
 }
 
 #[kfunc]
@@ -69,7 +69,7 @@ fn bpf_rem_min(a: i32, b: i32) -> i32 {
 
 #[kfunc]
 fn bpf_sum(data: &[u8]) -> Result<u32> {
-    Ok(data.iter().map(|&byte| u32::from(byte)).sum()) //~ the sum, or product, of an iterator can overflow | write: `fold(0, |sum, x| sum.wrapping_add(x))`
+    Ok(data.iter().map(|&byte| u32::from(byte)).sum()) //~ the sum or product of an iterator can overflow | write: `fold(0, |sum, x| sum.wrapping_add(x))`
 }
 
 #[kfunc]

@@ -49,7 +49,7 @@ fn bpf_fails() -> Result<u32> {
 
 #[kfunc]
 fn bpf_reads_a_clock() {
-    core::hint::black_box(Instant::<Monotonic>::now()); //~ a kfunc waits until a clock is updated | write: an argument for the time
+    core::hint::black_box(Instant::<Monotonic>::now()); //~ a kfunc waits for the update of a clock | write: a parameter for the time
 }
 
 /// Nobody in a program comes to this.

@@ -8,7 +8,7 @@ use kernel::prelude::*;
 
 #[inline(never)]
 fn named_after_printing(result: Result<u32, fmt::Error>) -> u32 {
-    result.unwrap() //~ `unwrap()` or `expect()` can be of an `Err`
+    result.unwrap() //~ `unwrap()` or `expect()` can be called on an `Err`
 }
 
 #[kfunc]

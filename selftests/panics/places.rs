@@ -48,7 +48,7 @@ fn bpf_generic(number: u32) -> u32 {
 /// A closure that other code calls.
 #[kfunc]
 fn bpf_closure(data: &mut [u8]) -> Result {
-    data.sort_unstable_by_key(|byte| { //~ `core::slice::sort::unstable::ipnsort`, which is called here, can panic
+    data.sort_unstable_by_key(|byte| { //~ this calls `core::slice::sort::unstable::ipnsort`, which can panic
         *byte + 1 //~ an addition can overflow
     });
     Ok(())
@@ -162,7 +162,7 @@ static TABLE: [fn(Option<u32>) -> u32; 2] = [
 fn bpf_table(index: u8, number: u32) -> u32 {
     let number = number.checked_sub(1);
     match TABLE.get(usize::from(index)) {
-        Some(function) => function(number), //~ `unwrap()` can be of `None` | kfunc `bpf_table`
+        Some(function) => function(number), //~ `unwrap()` can be called on `None` | kfunc `bpf_table`
         None => 0,
     }
 }

@@ -30,7 +30,7 @@ fn bpf_to(data: &mut [u8], to: u32) -> Result {
 
 #[kfunc]
 fn bpf_copy(from: &[u8], to: &mut [u8]) -> Result {
-    to.copy_from_slice(from); //~ `copy_from_slice()` can be between slices of different lengths
+    to.copy_from_slice(from); //~ `copy_from_slice()` can get slices of different lengths
     Ok(())
 }
 

@@ -8,22 +8,22 @@ use kernel::prelude::*;
 
 #[kfunc]
 fn bpf_unwrap(index: u32) -> u8 {
-    *[1, 2].get(index as usize).unwrap() //~ `unwrap()` can be of `None` | write: `option.ok_or(EINVAL)?`
+    *[1, 2].get(index as usize).unwrap() //~ `unwrap()` can be called on `None` | write: `option.ok_or(EINVAL)?`
 }
 
 #[kfunc]
 fn bpf_expect(index: u32) -> u8 {
-    *[1, 2].get(index as usize).expect("a byte") //~ `expect()` can be of `None`
+    *[1, 2].get(index as usize).expect("a byte") //~ `expect()` can be called on `None`
 }
 
 #[kfunc]
 fn bpf_unwrap_err(number: u64) -> u8 {
-    u8::try_from(number).unwrap() //~ `unwrap()` or `expect()` can be of an `Err` | write: `result?`
+    u8::try_from(number).unwrap() //~ `unwrap()` or `expect()` can be called on an `Err` | write: `result?`
 }
 
 #[inline(never)]
 fn both(one: &RefCell<u32>, other: &RefCell<u32>) {
-    one.swap(other); //~ a `RefCell` can be borrowed already | reached from: kfunc `bpf_cell`
+    one.swap(other); //~ a `RefCell` can already be borrowed | reached from: kfunc `bpf_cell`
 }
 
 #[kfunc]

@@ -2,7 +2,8 @@
 
 //! Finds branches to, and addresses of, code in the same section.
 //!
-//! The assembler fills these in itself, if the target is a local symbol, and leaves no relocation.
+//! If the target is a local symbol, the assembler fills in the distance and leaves no relocation.
+//! This module does not find references that have a relocation: [`crate::elf`] reads these.
 
 use iced_x86::{
     Decoder,
@@ -12,9 +13,9 @@ use iced_x86::{
 };
 use object::Architecture;
 
-/// Calls `found` with the place of each such reference in `code`, which begins at the offset
-/// `begin` of its section, and with its target. `is_relocated` says whether there is a relocation
-/// between two offsets.
+/// Calls `found` with the offset and the target of each such reference in `code`. `code` begins at
+/// the offset `begin` of its section. `is_relocated` tells whether there is a relocation between
+/// two offsets.
 pub(crate) fn each(
     architecture: Architecture,
     code: &[u8],
@@ -60,7 +61,7 @@ fn x86(instruction: &Instruction) -> Option<u64> {
 
 /// The distance in a branch instruction, or in `adr`.
 fn arm64(word: u32) -> Option<i64> {
-    // The `bits` from `shift` on, as a signed number.
+    // The field of `bits` bits at bit `shift`, as a signed number.
     let field =
         |shift: u32, bits: u32| i64::from(((word << (32 - bits - shift)) as i32) >> (32 - bits));
     if word & 0x7c00_0000 == 0x1400_0000 {
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn branches_of_x86() {
+    fn x86_branches_have_targets() {
         let code = [
             0xe8, 0x10, 0, 0, 0, // call
             0xe9, 0xfb, 0xff, 0xff, 0xff, // jmp to itself
@@ -121,14 +122,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_relocated_has_no_distance() {
+    fn relocated_branches_are_skipped() {
         let mut code = vec![0x90; 0xbf];
         code.extend([0xe8, 0, 0, 0, 0, 0xe8, 0, 0, 0, 0]);
         assert_eq!(targets(Architecture::X86_64, &code), [(0x104, 0x109)]);
     }
 
     #[test]
-    fn branches_of_arm64() {
+    fn arm64_branches_have_targets() {
         let code: Vec<u8> = [
             0x9400_0004_u32, // bl .+16
             0x17ff_ffff,     // b .-4

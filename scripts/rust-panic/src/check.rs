@@ -2,9 +2,11 @@
 
 //! Finds the panics that functions of an object can reach.
 //!
-//! Every function is looked at, whoever calls it. A panic belongs to the innermost function of the
-//! object's own crate that its code was inlined into. Generic code of other crates that was compiled
-//! for this object is code of the functions that call it; it is reported by itself only if none does.
+//! This module checks every function, also functions without a caller. A panic belongs to the
+//! innermost function of the object's own crate that its code was inlined into. Generic code of
+//! other crates that was compiled into this object counts as code of the functions that call it; a
+//! report names this code itself only if no function calls it. This module does not follow calls
+//! into other objects: [`reach`] does.
 
 use std::collections::{
     BTreeMap,
@@ -42,21 +44,21 @@ pub(crate) struct Panic {
     pub(crate) file: String,
     pub(crate) line: u32,
     pub(crate) kind: &'static Kind,
-    /// What can panic, if the name of its kind does not say it.
+    /// The function that can panic, if `kind` does not name it.
     pub(crate) callee: Option<String>,
-    /// The function that has the panic, if it is one of another crate that is part of `function`.
+    /// The function of another crate that has the panic and was inlined into `function`, if any.
     pub(crate) inlined: Option<String>,
-    /// The function that the line is in.
+    /// The function that contains the line.
     pub(crate) function: String,
 }
 
 impl Panic {
-    /// What can happen.
+    /// The text that says what can happen.
     pub(crate) fn what(&self) -> String {
         match &self.callee {
             Some(callee) => {
                 let callee = names::short(callee);
-                format!("`{callee}`, which is called here, can panic")
+                format!("this calls `{callee}`, which can panic")
             }
             None => self.kind.what.into(),
         }
@@ -66,28 +68,29 @@ impl Panic {
 /// Panics, each with the entries from which it is reached.
 pub(crate) type Panics = BTreeMap<Panic, BTreeSet<String>>;
 
-/// What can panic.
+/// The cause of a panic or of a wait.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Cause {
     kind: &'static Kind,
-    /// The function, if the kind does not say it.
+    /// The function that can panic, if `kind` does not name it.
     callee: Option<String>,
-    /// The function that it is in.
+    /// The innermost function of another crate that has the panic, if any.
     inlined: Option<String>,
-    /// Whether it is in one that panics for who calls it.
+    /// Whether the panic is in a helper, a function whose panics count as its caller's
+    /// ([`reach::is_helper`]).
     in_helper: bool,
 }
 
 struct Check<'a> {
     object: &'a Object,
     lines: Lines<'a>,
-    /// For each function, those that call it.
+    /// For each function, the functions that call it.
     callers: Vec<Vec<usize>>,
-    /// Functions of which the address is taken.
+    /// Functions whose address is taken.
     taken: HashSet<usize>,
-    /// Paths of functions that may panic.
+    /// Paths of functions with `#[bpf::may_panic]`.
     may_panic: HashSet<String>,
-    /// Functions that kfuncs refer to, through any number of others.
+    /// Kfuncs and the functions that they refer to, through any number of others.
     in_kfuncs: HashSet<usize>,
 }
 
@@ -98,10 +101,11 @@ pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
     let mut foreign: BTreeMap<usize, BTreeSet<Cause>> = BTreeMap::new();
     let mut said: Vec<(usize, usize, Frame, Cause)> = Vec::new();
 
-    // What is in code of other crates goes to those that call it, however many calls later.
+    // Causes in code of other crates move to the functions that call it, through any number of
+    // calls.
     let mut todo: Vec<usize> = Vec::new();
     for (index, function) in object.functions.iter().enumerate() {
-        // It panics, for those that call it.
+        // A panic function counts as a panic of its callers.
         if names::kind(&function.name).is_some() {
             continue;
         }
@@ -155,7 +159,8 @@ pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
             }
         }
     }
-    // What is said of a function with more panics than were known before comes later.
+    // The list has a new entry each time more causes of a callee are known: the last entry is
+    // right.
     let mut last = BTreeMap::new();
     for (callee, index, frame, cause) in said {
         let waits = names::is_wait(cause.kind);
@@ -169,7 +174,7 @@ pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
         let Some(function) = object.functions.get(*index) else {
             continue;
         };
-        // What no function refers to, and no data, was left over by the compiler.
+        // The compiler left over a function to which neither a function nor data refers.
         if !function.is_pointed_to {
             continue;
         }
@@ -195,8 +200,8 @@ pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
     Ok(panics)
 }
 
-/// What is said of a call of a function with these causes: one panic as what it is, several as the
-/// function that has them.
+/// The causes that are reported for a call of `function`: a single panic by its kind, several
+/// panics as one panic that names the function. Waits are reported apart from panics.
 fn summary(causes: &BTreeSet<Cause>, function: &Function) -> Vec<Cause> {
     let (mut summary, panics): (Vec<Cause>, Vec<Cause>) = causes
         .iter()
@@ -216,7 +221,7 @@ fn summary(causes: &BTreeSet<Cause>, function: &Function) -> Vec<Cause> {
     summary
 }
 
-/// What a symbol of another object panics for, if it is referred to in these functions.
+/// The cause of a panic: a reference to `symbol` in code that was inlined from `foreign_frames`.
 fn cause(symbol: &str, foreign_frames: &[Frame]) -> Cause {
     let inlined: Vec<String> = foreign_frames
         .iter()
@@ -241,7 +246,7 @@ fn cause(symbol: &str, foreign_frames: &[Frame]) -> Cause {
     }
 }
 
-/// The function that has the symbol, as the last of its frames.
+/// The outermost frame, which is the function that has the symbol.
 fn outer(function: &Function, frames: &[Frame]) -> Frame {
     let mut frame = frames.last().cloned().unwrap_or_default();
     if frame.symbol.is_empty() {
@@ -284,8 +289,8 @@ impl<'a> Check<'a> {
         Ok(check)
     }
 
-    /// The function that panics, or waits, and is referred to. It may be a generic one, such as
-    /// `assert_failed`, that was compiled for this object.
+    /// The name of the function that a reference is to, if that function panics or waits. It may be
+    /// a generic function, such as `assert_failed`, that was compiled into this object.
     fn panics(&self, reference: &'a Reference, panicking: &Panicking) -> Option<&'a str> {
         match &reference.to {
             Target::External(name) => {
@@ -319,7 +324,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Whether a symbol is of another crate; one without a crate in its name is of this.
+    /// Whether a symbol is of another crate. A symbol without a crate in its name is of this crate.
     fn is_foreign_symbol(&self, symbol: &str) -> bool {
         names::crate_name(symbol).is_some_and(|name| !self.object.crates.contains(&name))
     }
@@ -328,20 +333,21 @@ impl<'a> Check<'a> {
         self.is_foreign_symbol(&function.name)
     }
 
-    /// The functions that a place is in, the innermost first.
+    /// The functions that contain a place, the innermost first.
     fn frames_at(&self, function: &Function, place: Place) -> Vec<Frame> {
         let mut frames = self.lines.frames(place);
-        // The symbol is sure.
+        // The name in the symbol table is reliable; that in the debug information may be missing.
         if let Some(last) = frames.last_mut() {
             last.symbol.clone_from(&function.name);
         }
         frames
     }
 
-    /// The functions that a reference is in.
+    /// The functions that contain a reference, the innermost first.
     ///
-    /// The compiler makes one call of two in functions that were inlined, and then does not know the
-    /// line. Those of the branches to the call are still there: there may be several answers.
+    /// The compiler may merge the calls in two inlined functions into one, which then has no line.
+    /// The branches to the merged call still have their lines. There may be several such branches,
+    /// and the result has one element for each.
     fn frames(&self, function: &Function, reference: &Reference) -> Vec<Vec<Frame>> {
         let has_line = |frames: &Vec<Frame>| frames.first().is_some_and(|frame| frame.line > 0);
         let mut frames = self.frames_at(function, reference.at);
@@ -355,7 +361,7 @@ impl<'a> Check<'a> {
             .collect();
         all.dedup();
         if all.is_empty() {
-            // What is passed to the function that panics has a line as well.
+            // The `Location` that is passed to the panic function has a line as well.
             let location = self.object.location(function, reference.at);
             if let (Some(frame), Some((file, line))) = (frames.first_mut(), location) {
                 (frame.file, frame.line) = (debug::normal(&file), line);
@@ -365,7 +371,7 @@ impl<'a> Check<'a> {
         all
     }
 
-    /// The functions of other crates that were inlined into one of this.
+    /// The functions of other crates that were inlined into a function of this crate.
     fn foreign_frames<'f>(&self, frames: &'f [Frame]) -> &'f [Frame] {
         let own = frames
             .iter()
@@ -375,7 +381,8 @@ impl<'a> Check<'a> {
             .unwrap_or_default()
     }
 
-    /// The innermost function of this crate, if there is one; what has no debug information is one.
+    /// The innermost function of this crate, if there is one. A function without debug information
+    /// is its own frame.
     fn own_frame(&self, function: &Function, frames: &[Frame]) -> Option<Frame> {
         match frames.get(self.foreign_frames(frames).len()) {
             Some(frame) => Some(frame.clone()),
@@ -384,9 +391,9 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Whether a panic is in a function of another crate that does not come to it.
+    /// Whether a panic is in a trusted function of another crate, which never reaches it.
     ///
-    /// A function that is trusted may call others that are not: an iterator, for instance.
+    /// A trusted function may call functions that are not trusted, for example an iterator.
     fn is_trusted(&self, frames: &[Frame]) -> bool {
         match self.foreign_frames(frames) {
             [innermost, outer @ ..] if reach::is_helper(&innermost.symbol) => {
@@ -397,14 +404,15 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Whether panics of another function, which is called here, are of one that is trusted.
+    /// Whether a call is in a trusted function, and all panics of the callee are in helpers, so
+    /// that they count as panics of the trusted function.
     fn is_trusted_call(&self, frames: &[Frame], causes: &BTreeSet<Cause>) -> bool {
         let mut frames = self.foreign_frames(frames).iter();
         causes.iter().all(|cause| cause.in_helper)
             && frames.any(|frame| reach::is_trusted(&frame.symbol))
     }
 
-    /// Whether a function may panic, or is a closure in one that may.
+    /// Whether a function has `#[bpf::may_panic]`, or is a closure in such a function.
     fn is_excused(&self, function: &Function, frame: &Frame) -> bool {
         let path = names::path(&frame.symbol);
         let outer = path.split_once("::{closure").map(|(outer, _)| outer);
@@ -446,7 +454,7 @@ impl<'a> Check<'a> {
         panics.entry(panic).or_default().extend(self.entries(index));
     }
 
-    /// What calls a function, and is called from outside.
+    /// The entry points of the object that reach a function: functions that other code calls.
     fn entries(&self, index: usize) -> BTreeSet<String> {
         let mut entries = BTreeSet::new();
         let mut seen = HashSet::new();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What debug information says of a place in the code: the line, and which functions were inlined.
+//! Reads debug information: the line of a place in the code, and the functions inlined there.
 
 use addr2line::Context;
 use gimli::{
@@ -17,13 +17,13 @@ use crate::{
     Result, //
 };
 
-/// A function that a place belongs to.
+/// A function that contains a place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Frame {
-    /// The name of its symbol, had it one.
+    /// The name of the symbol. An inlined function has only this name, and no symbol.
     pub(crate) symbol: String,
     pub(crate) file: String,
-    /// 0 if the compiler does not know.
+    /// 0 if the compiler does not know the line.
     pub(crate) line: u32,
 }
 
@@ -48,8 +48,8 @@ impl<'a> Lines<'a> {
         Ok(Self { context })
     }
 
-    /// The functions that a place belongs to: the innermost that was inlined first, the one that
-    /// has the symbol last. None, if there is no debug information.
+    /// The functions that contain a place: the innermost inlined function first, the function with
+    /// the symbol last. The result is empty if there is no debug information.
     pub(crate) fn frames(&self, place: Place) -> Vec<Frame> {
         let mut result = Vec::new();
         let frames = self.context.find_frames(place.address());
@@ -73,7 +73,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// A path without `.` and `..` in the middle.
+/// Removes `.` and `..` from the middle of a path.
 pub(crate) fn normal(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths() {
+    fn normal_path_has_no_dots_in_the_middle() {
         for (path, expected) in [
             ("/tree/out/../kernel/./bpf/x.rs", "/tree/kernel/bpf/x.rs"),
             ("../../x.rs", "../../x.rs"),

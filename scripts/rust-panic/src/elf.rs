@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reads a relocatable object: its functions, and what each of them refers to.
+//! Reads a relocatable object: its functions, and the references of each function.
 //!
 //! A function refers to another one by a relocation or, in the same section, by a branch whose
-//! distance the assembler filled in; [`crate::branch`] finds the latter. It may also refer to data
-//! with pointers to functions, such as a vtable: whoever refers to the data refers to all functions
-//! in it, and in the data that it points to. The end of such data is not written down in an object.
-//! Here it is where something else begins that has a name or that is referred to.
+//! distance the assembler filled in ([`crate::branch`] finds such branches). A function may also
+//! refer to data with pointers to functions, such as a vtable: a reference to the data is a
+//! reference to all functions in the data, and in the data that it points to. An object does not
+//! contain the size of such data. This module assumes that the data ends at the next place with a
+//! symbol, or at the next place that a relocation refers to.
 
 use object::{
     Architecture,
@@ -43,13 +44,13 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// A number that no other place of the object has, for debug information.
+    /// An address for debug information, different for each place of the object.
     pub(crate) fn address(self) -> u64 {
         ((self.section as u64) << 32).wrapping_add(self.offset)
     }
 }
 
-/// What a function refers to.
+/// The target of a reference.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Target {
     /// A function of this object, by its index.
@@ -61,44 +62,46 @@ pub(crate) enum Target {
 /// A reference from a function.
 #[derive(Clone, Debug)]
 pub(crate) struct Reference {
-    /// Where in the function it is.
+    /// The place of the reference in the function.
     pub(crate) at: Place,
     pub(crate) to: Target,
-    /// Whether it is a call or a jump, and not an address that is taken.
+    /// Whether the reference is a call or a jump, and does not take an address.
     pub(crate) is_call: bool,
 }
 
-/// A function with a symbol, or code that has none.
+/// A function with a symbol, or all code of a section that has no symbol.
 #[derive(Debug)]
 pub(crate) struct Function {
-    /// The name of the symbol. Of several, one that is not mangled, which others call.
+    /// The name of the symbol. If there are several, one that is not mangled, because other objects
+    /// call the function by it.
     pub(crate) name: String,
-    /// The other names: the compiler makes one of functions with the same code.
+    /// The other names: the compiler merges functions with the same code.
     pub(crate) aliases: Vec<String>,
     pub(crate) begin: Place,
     end: u64,
     pub(crate) may_panic: bool,
-    /// Whether data has a pointer to it that no function refers to.
+    /// Whether data that no function refers to has a pointer to this function.
     pub(crate) is_pointed_to: bool,
     pub(crate) references: Vec<Reference>,
-    /// Where it refers to data, and to which.
+    /// References to data: the place of the reference, and the place of the data.
     data: Vec<(Place, Place)>,
-    /// Branches in it, and where they lead.
+    /// Branches inside the function: the place of the branch, and its target.
     branches: Vec<(Place, Place)>,
 }
 
 impl Function {
-    /// All its names.
+    /// All names of the function.
     pub(crate) fn names(&self) -> impl Iterator<Item = &String> {
         std::iter::once(&self.name).chain(&self.aliases)
     }
 
-    /// The branches of a function that lead to the code without branches before a place.
+    /// The branches that lead to a place: the last branch that is not taken before the place, or
+    /// else all branches to the start of the straight code that contains the place.
     pub(crate) fn branches_to(&self, place: Place) -> Vec<Place> {
         let targets = self.branches.iter().map(|(_, target)| *target);
         let begin = targets.filter(|target| *target <= place).max();
         let begin = begin.unwrap_or(self.begin);
-        // One that is not taken, if it is not from before the code.
+        // A branch in the straight code before the place was not taken.
         let before = self.branches.iter().map(|(at, _)| *at);
         let before = before.filter(|at| *at >= begin && *at < place).max();
         match before {
@@ -115,9 +118,9 @@ impl Function {
 /// A relocatable object.
 pub(crate) struct Object {
     pub(crate) functions: Vec<Function>,
-    /// The names of the crates that it was compiled from.
+    /// The names of the crates that the object was compiled from.
     pub(crate) crates: BTreeSet<String>,
-    /// Symbols of other objects in data that no function refers to, and the section.
+    /// Symbols of other objects in data that no function refers to, with the section of the data.
     pub(crate) in_data: Vec<(String, String)>,
     /// Sections of debug information, relocated to [`Place::address`].
     pub(crate) debug: BTreeMap<String, Vec<u8>>,
@@ -128,13 +131,13 @@ pub(crate) struct Object {
 /// The section of functions with `#[bpf::may_panic("...")]`.
 const MAY_PANIC: &str = ".text.bpf_may_panic";
 
-/// The nops that the kernel's build puts before a function have a symbol of their own.
+/// The prefix of the symbols of the nops that the kernel's build puts before a function.
 const PREFIX: &str = "__pfx_";
 
-/// Tables with the addresses of all functions, for who patches their first instructions.
+/// Tables with the addresses of all functions, for ftrace, which patches their first instructions.
 const PATCHABLE: [&str; 2] = ["__patchable_function_entries", "__mcount_loc"];
 
-/// A relocation: where, and what it refers to.
+/// A relocation: its offset in the section, and its target.
 struct Relocation {
     offset: u64,
     target: RawTarget,
@@ -156,7 +159,7 @@ struct Section {
 }
 
 impl Section {
-    /// A number of so many bytes; both machines that are known have the lowest first.
+    /// A number of `size` bytes. Both supported machines are little-endian.
     fn number(&self, offset: u64, size: usize) -> Option<u64> {
         let begin = usize::try_from(offset).ok()?;
         let bytes = self.data.get(begin..begin.checked_add(size)?)?;
@@ -177,7 +180,7 @@ pub(crate) fn read(path: &Path) -> Result<Object> {
 }
 
 fn damaged(error: object::Error) -> String {
-    format!("no valid ELF file: {error}; it is cut off or not an object, build it again")
+    format!("no valid ELF file: {error}; it is truncated or not an object, build it again")
 }
 
 /// Reads an object.
@@ -189,7 +192,7 @@ pub(crate) fn parse(data: &[u8]) -> Result<Object> {
     let architecture = file.architecture();
     if !matches!(architecture, Architecture::X86_64 | Architecture::Aarch64) {
         return Err(format!(
-            "the machine {architecture:?} is not known; only x86-64 and arm64 are"
+            "the machine {architecture:?} is not supported; only x86-64 and arm64 are"
         ));
     }
     let mut sections = BTreeMap::new();
@@ -241,9 +244,9 @@ fn read_section(file: &object::File<'_>, section: &object::Section<'_, '_>) -> R
         let target = match symbol.section_index() {
             Some(SectionIndex(section)) => {
                 let mut value = symbol.address().wrapping_add_signed(relocation.addend());
-                // The processor counts from the end of the instruction, which is the end of the
-                // relocated field but for those that end in a constant. What refers to code does
-                // not.
+                // The processor counts from the end of the instruction. This is the end of the
+                // relocated field, except in instructions that end with a constant; references to
+                // code are not in such instructions.
                 let relative = matches!(
                     relocation.kind(),
                     RelocationKind::Relative | RelocationKind::PltRelative
@@ -319,7 +322,7 @@ fn functions(
         }
         is_alias
     });
-    // A function in assembly need not say where it ends.
+    // The symbol of a function in assembly may have no size.
     let begins: Vec<Place> = functions.iter().map(|function| function.begin).collect();
     for (function, next) in functions.iter_mut().zip(begins.iter().skip(1)) {
         if function.end == function.begin.offset {
@@ -333,7 +336,7 @@ fn functions(
     Ok(functions)
 }
 
-/// What rustc calls the file of a symbol: `registry.6a358b49a4d539e1-cgu.0`.
+/// The crates in the file symbols that rustc writes: `registry.6a358b49a4d539e1-cgu.0`.
 fn crates(file: &object::File<'_>) -> BTreeSet<String> {
     file.symbols()
         .filter(|symbol| symbol.kind() == SymbolKind::File)
@@ -344,7 +347,7 @@ fn crates(file: &object::File<'_>) -> BTreeSet<String> {
         .collect()
 }
 
-/// Where something begins that data can be told apart by.
+/// The places where data may begin: symbols, and targets of relocations.
 fn starts(file: &object::File<'_>, sections: &BTreeMap<usize, Section>) -> BTreeSet<Place> {
     let named = file.symbols().filter_map(|symbol| {
         let SectionIndex(section) = symbol.section_index()?;
@@ -397,7 +400,7 @@ fn relocated(file: &object::File<'_>, section: &object::Section<'_, '_>) -> Resu
 }
 
 impl Object {
-    /// The function that is at a place.
+    /// The function that contains a place.
     fn function_at(&self, place: Place) -> Option<usize> {
         let next = self
             .functions
@@ -439,7 +442,10 @@ impl Object {
                 let end = function.end.min(section.data.len() as u64);
                 let code = usize::try_from(begin).ok().zip(usize::try_from(end).ok());
                 let Some(code) = code.and_then(|(begin, end)| section.data.get(begin..end)) else {
-                    return Err(format!("{}: it is outside of its section", function.name));
+                    return Err(format!(
+                        "{}: the function is outside of its section; build the object again",
+                        function.name
+                    ));
                 };
                 branch::each(architecture, code, begin, is_relocated, |at, target| {
                     let (at, target) = (place(at), place(target));
@@ -460,7 +466,7 @@ impl Object {
         }
 
         let mut used = HashSet::new();
-        // Code without a symbol, by its section.
+        // References from code without a symbol, by section.
         let mut nameless: BTreeMap<usize, Vec<Reference>> = BTreeMap::new();
         for (at, target, is_call) in found {
             let mut targets = BTreeSet::new();
@@ -536,7 +542,7 @@ impl Object {
         Ok(())
     }
 
-    /// The `core::panic::Location` that a function passes to a function that panics: file and line.
+    /// File and line of the `core::panic::Location` that a function passes to a panic function.
     pub(crate) fn location(&self, function: &Function, call: Place) -> Option<(String, u32)> {
         let before = function.data.partition_point(|(at, _)| *at < call);
         let mut before = function.data.get(..before)?.iter().rev();
@@ -544,7 +550,7 @@ impl Object {
     }
 
     fn location_at(&self, place: Place) -> Option<(String, u32)> {
-        // A pointer to the file's name and its length, the line and the column.
+        // A `Location` is a pointer to the name of the file, its length, the line and the column.
         let section = self.sections.get(&place.section)?;
         let index = section
             .relocations
@@ -563,7 +569,7 @@ impl Object {
             .then(|| (file.to_string(), line))
     }
 
-    /// Adds what is at a place: a function, or all that data points to.
+    /// Adds the target at a place: a function, or all functions that the data there points to.
     fn follow(
         &self,
         place: Place,

@@ -1,37 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Refuses a kernel object in which a Rust function can reach a panic.
+//! Rejects a kernel object in which a Rust function can reach a panic.
 //!
-//! A panic stops the kernel, and Rust code has panics where nobody wrote one: `a + b` has one
-//! for the overflow, `a[i]` for an index that is too large. This tool reads an object as the
-//! compiler wrote it (`x.o`, or several that were linked with `ld -r`) and reports each panic that
-//! the compiler did not prove to be impossible: the line, what can happen, from where it is reached,
-//! and what to write instead.
+//! A panic stops the kernel, and Rust code has panics that the author did not write: `a + b` panics
+//! on overflow, `a[i]` panics if the index is too large. This tool reads the object that the
+//! compiler wrote (`x.o`, or several objects that `ld -r` linked) and reports each panic that the
+//! compiler did not prove to be impossible: the line, the reason of the panic, the entry points
+//! from which it is reached, and the code to write instead.
 //!
 //! ```text
 //! rust-panic --with core.o --with kernel.o x.o
 //! ```
 //!
-//! Each function of the object is looked at, called or not, so it does not matter whether it is
-//! called by its name, through a pointer or a vtable, by a BPF program or from C. A function
-//! can panic if it refers to a function of another object that can: those that the core crate has
-//! for panics ([`names`] knows them), and those functions of the objects given by `--with` from which
-//! the panic handler is reached, through any number of calls ([`reach`]).
+//! The tool checks each function of the object, called or not. Therefore a function is checked
+//! whether it is called by its name, through a pointer or a vtable, by a BPF program or from C. A
+//! function can panic if it refers to a function of another object that can panic: a panic function
+//! of the core crate ([`names`] has the list), or a function of an object given by `--with` that
+//! reaches the panic handler through any number of calls ([`reach`]).
 //!
-//! There is one more way to stop the kernel that it knows, because BPF programs have it: a kfunc that
-//! waits for a spinlock or for a clock. A program can interrupt the code that holds the lock, or that
-//! updates the clock, on the same CPU.
+//! The tool also reports a kfunc that waits for a spinlock or for a clock, which stops the kernel,
+//! too: a BPF program can interrupt, on the same CPU, the code that holds the lock or that updates
+//! the clock.
 //!
-//! It sees neither
+//! The tool does not see:
 //!
-//! - what functions of other objects do that are not given: those in C, those of other modules
-//!   (which are checked when they are built, if Rust), what they call through pointers;
-//! - what else stops the kernel without a panic: `BUG()`, an invalid instruction in assembly, a stack
-//!   overflow, a loop without end;
+//! - functions of other objects that are not given: C functions, functions of other modules (the
+//!   build checks other Rust modules by themselves), and functions that they call through pointers;
+//! - other ways to stop the kernel: `BUG()`, an invalid instruction in assembly, a stack overflow,
+//!   an endless loop;
 //! - panics that the compiler removed: without `CONFIG_RUST_OVERFLOW_CHECKS`, an addition wraps.
 //!
-//! `#[bpf::may_panic("reason")]` puts a function into the section `.text.bpf_may_panic`. Panics in
-//! it, and in its closures, are not reported; those in the functions that it calls are.
+//! `#[bpf::may_panic("reason")]` puts a function into the section `.text.bpf_may_panic`. The tool
+//! does not report panics in this function and in its closures, but it does report panics in the
+//! functions that it calls.
 
 use std::{
     collections::BTreeSet,
@@ -51,7 +52,7 @@ mod elf;
 mod names;
 mod reach;
 
-/// A problem as the user reads it: what it is about, why it is one, and the way out.
+/// The error is the text that the user reads: the subject, the reason, and the way out.
 type Result<T> = std::result::Result<T, String>;
 
 const USAGE: &str = "usage: rust-panic [--with OBJECT]... OBJECT...
@@ -59,9 +60,9 @@ const USAGE: &str = "usage: rust-panic [--with OBJECT]... OBJECT...
 
 Reports the panics that Rust functions of OBJECT (a .o file) can reach, and fails if there are any.
 
-  --with OBJECT  an object that is called, and is followed to the panic handler: that of the core
-                 crate (core.o), of the kernel crate (kernel.o)
-  --list         print the functions of these objects that can panic";
+  --with OBJECT  an object whose functions OBJECT calls: core.o of the core crate, kernel.o of the
+                 kernel crate; its functions that reach the panic handler can panic
+  --list         print the functions of the --with objects that can panic";
 
 #[derive(Default)]
 struct Args {
@@ -100,7 +101,7 @@ fn parse_args(mut args: impl Iterator<Item = OsString>) -> Result<Option<Args>> 
     Ok(Some(parsed))
 }
 
-/// A file as it is named from here.
+/// The path of a file, relative to the current directory if the file is below it.
 fn file_name(file: &str) -> String {
     let here = env::current_dir().unwrap_or_default();
     match Path::new(file).strip_prefix(here) {
@@ -109,7 +110,7 @@ fn file_name(file: &str) -> String {
     }
 }
 
-/// As many entries as are printed.
+/// The largest number of entries that are printed for one panic.
 const ENTRIES: usize = 3;
 
 fn print(panics: &check::Panics) {
@@ -164,8 +165,8 @@ fn run(args: &Args) -> Result<bool> {
                 count => format!("{count} ways"),
             };
             eprintln!(
-                "rust-panic: {label}: {count} to stop the kernel. If a panic never happens, and \
-                 the compiler cannot see that, say why: #[bpf::may_panic(\"reason\")]"
+                "rust-panic: {label}: {count} to stop the kernel. If a panic is impossible but \
+                 the compiler cannot prove it, give the reason: #[bpf::may_panic(\"reason\")]"
             );
             is_free = false;
         }
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn options_in_any_order() {
+    fn options_come_in_any_order() {
         for line in [
             "--with core.o --with kernel.o x.o y.o",
             "x.o --with core.o y.o --with kernel.o",
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_options() {
+    fn wrong_options_are_errors() {
         for (line, message) in [
             ("", "the object is missing"),
             ("--with core.o", "the object is missing"),

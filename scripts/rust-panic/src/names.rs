@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the names of functions say: which crate one is from, and which panic it is.
+//! Interprets the names of functions: the crate, the kind of panic, and the kind of entry point.
+//!
+//! This module does not read objects, and does not know which function calls which.
 
-/// A kind of panic: what happens, and what to write instead.
+/// A kind of panic: the event, and the code to write instead.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Kind {
     pub(crate) what: &'static str,
     pub(crate) instead: &'static str,
 }
 
-/// The functions of the core crate that panic, by their paths; `*` stands for anything.
+/// The functions of the core crate that panic, by their paths; `*` matches any text.
 static KINDS: &[(&str, Kind)] = &[
     (
         "core::panicking::panic_const::panic_const_add_overflow",
@@ -45,14 +47,14 @@ static KINDS: &[(&str, Kind)] = &[
     (
         "core::panicking::panic_const::panic_const_shl_overflow",
         Kind {
-            what: "a shift can be by more bits than there are",
+            what: "a shift can be by more bits than the type has",
             instead: "`a.checked_shl(n).ok_or(EINVAL)?`, or `a.wrapping_shl(n)`",
         },
     ),
     (
         "core::panicking::panic_const::panic_const_shr_overflow",
         Kind {
-            what: "a shift can be by more bits than there are",
+            what: "a shift can be by more bits than the type has",
             instead: "`a.checked_shr(n).ok_or(EINVAL)?`, or `a.wrapping_shr(n)`",
         },
     ),
@@ -73,7 +75,7 @@ static KINDS: &[(&str, Kind)] = &[
     (
         "core::panicking::panic_const::panic_const_rem_by_zero",
         Kind {
-            what: "a remainder can be of a division by zero",
+            what: "the divisor of a remainder can be zero",
             instead: "`a.checked_rem(b).ok_or(EINVAL)?`",
         },
     ),
@@ -108,7 +110,7 @@ static KINDS: &[(&str, Kind)] = &[
     (
         "core::option::unwrap_failed",
         Kind {
-            what: "`unwrap()` can be of `None`",
+            what: "`unwrap()` can be called on `None`",
             instead: "`option.ok_or(EINVAL)?`, `let Some(value) = option else { ... }`, or \
                       `unwrap_or(...)`",
         },
@@ -116,30 +118,30 @@ static KINDS: &[(&str, Kind)] = &[
     (
         "core::option::expect_failed",
         Kind {
-            what: "`expect()` can be of `None`",
+            what: "`expect()` can be called on `None`",
             instead: "`option.ok_or(EINVAL)?`, or `let Some(value) = option else { ... }`",
         },
     ),
     (
         "core::result::unwrap_failed",
         Kind {
-            what: "`unwrap()` or `expect()` can be of an `Err`",
+            what: "`unwrap()` or `expect()` can be called on an `Err`",
             instead: "`result?`, or `let Ok(value) = result else { ... }`",
         },
     ),
     (
         "*::copy_from_slice::len_mismatch_fail*",
         Kind {
-            what: "`copy_from_slice()` can be between slices of different lengths",
+            what: "`copy_from_slice()` can get slices of different lengths",
             instead:
-                "`zip` over both, or compare the lengths and return an error: slices that come \
-                      from `get(..n)` with the same `n` on both sides are known to be equally long",
+                "`zip` over both, or compare the lengths and return an error; the compiler knows \
+                      that slices from `get(..n)` with the same `n` are equally long",
         },
     ),
     (
         "core::cell::panic_already*",
         Kind {
-            what: "a `RefCell` can be borrowed already",
+            what: "a `RefCell` can already be borrowed",
             instead: "`cell.try_borrow_mut()`, or `Cell`",
         },
     ),
@@ -147,9 +149,8 @@ static KINDS: &[(&str, Kind)] = &[
         "core::panicking::assert_failed*",
         Kind {
             what: "`assert_eq!` or `assert_ne!` can fail",
-            instead:
-                "`if a != b { return Err(EINVAL); }`, or `build_assert!` for what the compiler \
-                      knows",
+            instead: "`if a != b { return Err(EINVAL); }`, or `build_assert!` if the compiler can \
+                      evaluate it",
         },
     ),
     (
@@ -158,8 +159,8 @@ static KINDS: &[(&str, Kind)] = &[
             what:
                 "`panic!`, `assert!`, `unreachable!` or `todo!` can be reached, or a function that \
                    has one of them",
-            instead: "an error (`return Err(EINVAL)`), `warn_on!` to have it reported, or \
-                      `build_assert!` for what the compiler knows",
+            instead: "an error (`return Err(EINVAL)`), `warn_on!` for a report, or \
+                      `build_assert!` if the compiler can evaluate it",
         },
     ),
     (
@@ -171,33 +172,34 @@ static KINDS: &[(&str, Kind)] = &[
     ),
 ];
 
-/// What is not known to panic by its name, but does.
+/// The kind of a function that can panic but has no entry in [`KINDS`].
 pub(crate) static OTHER: Kind = Kind {
     what: "this can panic",
-    instead: "a function that returns an `Option` or a `Result`, or checks that it does not come \
-              to it, in a way that the compiler sees",
+    instead: "a function that returns an `Option` or a `Result`, or a check before the call from \
+              which the compiler sees that the panic is impossible",
 };
 
-/// The sum of an iterator is an addition in the core crate.
+/// The sum of an iterator, whose addition is in the core crate.
 static SUM: Kind = Kind {
-    what: "the sum, or product, of an iterator can overflow",
+    what: "the sum or product of an iterator can overflow",
     instead: "`fold(0, |sum, x| sum.wrapping_add(x))`, or `try_fold()` with `checked_add`",
 };
 
-/// What a kfunc must not do, though it is no panic.
+/// Not a panic: a kfunc must not wait for a spinlock.
 static SPINLOCK: Kind = Kind {
-    what: "a kfunc waits for a spinlock, which the code that it interrupted may hold",
+    what: "a kfunc waits for a spinlock, which the code that the program interrupted may hold",
     instead: "`bpf::ResSpinLock`, which returns an error where a spinlock would wait for ever, or \
               `try_lock()`",
 };
 
-/// The same. `ktime_get()` and its like read again until nobody updates the clock.
+/// Not a panic: a kfunc must not read a clock with `ktime_get()` or a similar function, which
+/// repeat the read until no update of the clock is in progress.
 static CLOCK: Kind = Kind {
-    what: "a kfunc waits until a clock is updated, by the code that it interrupted in an NMI",
-    instead: "an argument for the time: a program gets it by `bpf_ktime_get_ns()`",
+    what: "a kfunc waits for the update of a clock, and an NMI may have interrupted the update",
+    instead: "a parameter for the time: the program calls `bpf_ktime_get_ns()`",
 };
 
-/// What the function with this symbol waits for, if a kfunc could wait for it for ever.
+/// The kind of wait in the function with this symbol, if a kfunc could wait there forever.
 pub(crate) fn waits(symbol: &str) -> Option<&'static Kind> {
     let helper = symbol.strip_prefix("rust_helper_").unwrap_or(symbol);
     if matches!(helper, "spin_lock" | "spin_lock_irq_disable")
@@ -213,12 +215,12 @@ pub(crate) fn waits(symbol: &str) -> Option<&'static Kind> {
     }
 }
 
-/// Whether this is a kind of waiting, and not of panics.
+/// Whether this is a kind of wait, and not a kind of panic.
 pub(crate) fn is_wait(kind: &Kind) -> bool {
     *kind == SPINLOCK || *kind == CLOCK
 }
 
-/// The name as it is in the source, without hashes.
+/// The demangled path of a symbol, without hashes.
 pub(crate) fn path(symbol: &str) -> String {
     format!("{:#}", rustc_demangle::demangle(symbol))
 }
@@ -247,14 +249,14 @@ pub(crate) fn short(path: &str) -> String {
     short
 }
 
-/// The kind of panic that it is if the function with the panic is that.
+/// The kind of a panic that is in this function, if the function determines the kind.
 pub(crate) fn kind_in(function: &str) -> Option<&'static Kind> {
     function
         .contains("core::iter::traits::accum::")
         .then_some(&SUM)
 }
 
-/// The kind of panic that a function of the core crate is made for.
+/// The kind of panic that a function of the core crate causes.
 pub(crate) fn kind(symbol: &str) -> Option<&'static Kind> {
     if crate_name(symbol).as_deref() != Some("core") {
         return None;
@@ -265,7 +267,7 @@ pub(crate) fn kind(symbol: &str) -> Option<&'static Kind> {
         .find_map(|(pattern, kind)| matches(pattern, &path).then_some(kind))
 }
 
-/// Whether a path is what the pattern says, in which `*` stands for anything.
+/// Whether a path matches the pattern, in which `*` matches any text.
 pub(crate) fn matches(pattern: &str, path: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
@@ -285,7 +287,7 @@ pub(crate) fn matches(pattern: &str, path: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// What a function that is called from outside of its object is.
+/// Describes a function that is called from outside of its object.
 pub(crate) fn entry(symbol: &str) -> String {
     let path = short(&path(symbol));
     if !symbol.starts_with("_R") {
@@ -330,11 +332,11 @@ pub(crate) fn entry(symbol: &str) -> String {
     format!("`{path}`")
 }
 
-/// The name of the crate that a function is written in; [`None`] for what has a name of its own.
+/// The name of the crate that defines a function; [`None`] for a symbol that is not mangled.
 ///
-/// In a mangled name (v0) it is the first crate: the path of an `impl` comes before its type. A method
-/// that a trait has itself is named after a type and then the trait. In a name of the older kind, as
-/// a core crate that comes with the compiler has, it is the first part.
+/// In a mangled name (v0) it is the first crate: the path of an `impl` comes before its type. The
+/// name of a provided method of a trait has a type and then the trait, and the crate is that of the
+/// trait. In the legacy mangling, which the core crate of the compiler has, it is the first part.
 pub(crate) fn crate_name(symbol: &str) -> Option<String> {
     if let Some(path) = symbol.strip_prefix("_ZN") {
         let digits = path.bytes().take_while(u8::is_ascii_digit).count();
@@ -344,7 +346,7 @@ pub(crate) fn crate_name(symbol: &str) -> Option<String> {
     let mut rest = symbol.strip_prefix("_R")?;
     let mut outer = rest;
     loop {
-        // Generic arguments, and what is nested, such as a closure.
+        // Skip generic arguments and nested items, such as closures.
         outer = match outer.as_bytes() {
             [b'I', ..] => outer.get(1..)?,
             [b'N', _, ..] => outer.get(2..)?,
@@ -357,7 +359,7 @@ pub(crate) fn crate_name(symbol: &str) -> Option<String> {
         };
     }
     loop {
-        // C, perhaps a disambiguator `s<base 62>_`, the length, perhaps `_`, the name.
+        // `C`, an optional disambiguator `s<base 62>_`, the length, an optional `_`, the name.
         let begin = rest.find('C')?;
         rest = rest.get(begin.checked_add(1)?..)?;
         let mut name = rest;
@@ -377,7 +379,7 @@ pub(crate) fn crate_name(symbol: &str) -> Option<String> {
     }
 }
 
-/// What begins with the trait in `<type as trait>::method`.
+/// The part of `<type as trait>::method` that begins with the trait.
 pub(crate) fn trait_path(path: &str) -> Option<&str> {
     let mut depth = 0;
     let mut before = ' ';
@@ -403,7 +405,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn crates_of_names() {
+    fn crate_name_is_the_crate_that_defines_the_function() {
         for (symbol, name) in [
             ("_RNvNtNtCs2lKf6AS60Zg_4core5slice6memchr7memrchr", Some("core")),
             (
@@ -432,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_are_left_away() {
+    fn short_path_has_no_generic_arguments_of_functions() {
         for (path, expected) in [
             ("a::b", "a::b"),
             ("a::b::<u32, a::c::<u8>>::{closure#0}", "a::b::{closure#0}"),
@@ -447,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns() {
+    fn star_in_a_pattern_matches_any_text() {
         for (pattern, path, expected) in [
             ("a::b", "a::b", true),
             ("a::b", "a::bc", false),
@@ -464,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn entries() {
+    fn entry_describes_a_function_called_from_outside() {
         for (symbol, expected) in [
             ("bpf_counter_open", "kfunc `bpf_counter_open`"),
             ("bpf_iter_counter_next", "`next` of iterator `counter`"),
@@ -492,7 +494,7 @@ mod tests {
     }
 
     #[test]
-    fn functions_that_wait() {
+    fn spin_lock_and_ktime_get_wait() {
         for (symbol, expected) in [
             ("rust_helper_spin_lock", Some(&SPINLOCK)),
             ("rust_helper_spin_lock_irq_disable", Some(&SPINLOCK)),
@@ -514,7 +516,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_of_names() {
+    fn only_panic_functions_of_the_core_crate_have_a_kind() {
         let add = "_RNvNtNtCs2lKf6AS60Zg_4core9panicking11panic_const24panic_const_add_overflow";
         assert_eq!(kind(add).unwrap().what, "an addition can overflow");
         let panic = "_RNvNtCs2lKf6AS60Zg_4core9panicking9panic_fmt";
@@ -523,7 +525,7 @@ mod tests {
             kind("_RNvNtNtCs2lKf6AS60Zg_4core5slice6memchr7memrchr"),
             None
         );
-        // Not the function of the core crate.
+        // A function of another crate with the same path.
         assert_eq!(
             kind("_RNvNtCs97lCYlNOXNR_8registry9panicking9panic_fmt"),
             None

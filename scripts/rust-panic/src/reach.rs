@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which functions of other objects can reach the panic handler.
+//! Finds the functions of other objects that can reach the panic handler.
 //!
-//! The objects of the core and kernel crates are given with `--with`. A function in them can panic
-//! if it is the panic handler, refers to one that can, or has a name by which it is known to. The
-//! other way round, [`TRUSTED`] are functions of which the code has a panic that never happens.
+//! The option `--with` gives the objects of the core and kernel crates. A function in them can
+//! panic if it is the panic handler, if it refers to a function that can panic, or if
+//! [`names::kind`] knows it by its name. The functions in [`TRUSTED`] are exceptions: their code
+//! has a panic that never happens. This module does not look at the object that is checked:
+//! [`crate::check`] does.
 
 use std::collections::{
     HashMap,
@@ -22,24 +24,24 @@ use crate::{
 /// The function behind all panics, in the kernel crate.
 const HANDLER: &str = "rust_begin_unwind";
 
-/// Functions of the core and kernel crates of which the code has a panic that never happens, and why.
-/// `*` stands for anything.
+/// Functions of the core and kernel crates whose code has a panic that never happens, and the
+/// reason. `*` matches any text.
 const TRUSTED: &[(&str, &str)] = &[
     (
         "core::str::converts::from_utf8*",
-        "the index is compared with the length before it is raised",
+        "the index is compared with the length before it is incremented",
     ),
     (
         "core::str::validations::run_utf8_validation",
-        "the same",
+        "the index is compared with the length before it is incremented",
     ),
     (
         "core::slice::memchr::*",
-        "indexes are below the length of the slice, in words and in bytes",
+        "the indexes are below the length of the slice, in words and in bytes",
     ),
     (
         "<core::ffi::c_str::CStr>::*",
-        "the string ends with a NUL, which is counted, and is in memory",
+        "the length counts the NUL at the end, and a string in memory has a length that fits",
     ),
     (
         "core::ffi::c_str::strlen*",
@@ -51,44 +53,42 @@ const TRUSTED: &[(&str, &str)] = &[
     ),
     (
         "<core::str::pattern::CharSearcher as *",
-        "its ends are indexes of the string, to which it adds at most what is left of it",
+        "its positions are indexes of the string, and it adds at most the length of the rest",
     ),
     (
         "<* as core::iter::traits::iterator::Iterator>::count*",
-        "one at a time, more items than 64 bits can count take centuries",
+        "it counts one item at a time, and more items than 64 bits can count take centuries",
     ),
     (
         "<* as core::iter::traits::iterator::Iterator>::position*",
-        "the same",
+        "it counts one item at a time, like count()",
     ),
     (
         "core::iter::traits::iterator::Iterator::position::check*",
-        "the same",
+        "it counts one item at a time, like count()",
     ),
     (
         "<core::iter::adapters::enumerate::Enumerate<*> as *",
-        "the same",
+        "it counts one item at a time, like count()",
     ),
     (
         "<core::cell::BorrowRef* as core::ops::drop::Drop>::drop",
-        "it takes back what the borrow added",
+        "it subtracts the 1 that the borrow added",
     ),
-    (
-        "core::hash::sip::u8to64_le",
-        "it adds what is below 8",
-    ),
+    ("core::hash::sip::u8to64_le", "it adds numbers below 8"),
     (
         "core::unicode::*",
-        "it looks up characters in tables that were made for it; the core crate's tests try all",
+        "it looks up characters in tables that were generated for it; the core crate's tests try \
+         all characters",
     ),
     (
         PRINTING,
-        "what the core crate prints itself: lengths of strings in memory are added, and subtracted \
-         after a comparison; what others print is in their own objects",
+        "the core crate's own formatting adds lengths of strings in memory, and subtracts them \
+         after a comparison; the formatting code of other crates is in their own objects",
     ),
     (
         "<core::ffi::c_str::CStr as kernel::fmt::Display>::fmt",
-        "it compares characters and writes them",
+        "it only compares characters and writes them",
     ),
     (
         "<kernel::error::Error as core::fmt::Debug>::fmt",
@@ -96,7 +96,7 @@ const TRUSTED: &[(&str, &str)] = &[
     ),
     (
         "<kernel::error::Error>::name",
-        "the same",
+        "it negates an errno, which is between -4095 and -1",
     ),
     (
         "<kernel::alloc::kvec::Vec<*>>::reserve",
@@ -112,31 +112,31 @@ const TRUSTED: &[(&str, &str)] = &[
     ),
     (
         "<kernel::alloc::kvec::Vec<*>>::dec_len",
-        "its contract: it is at most the length",
+        "its contract: the argument is at most the length",
     ),
     (
         "<kernel::alloc::kvec::Vec<*>>::remove",
-        "the index is below the length: it looked the element up",
+        "the index is below the length, because it has looked up the element",
     ),
     (
         "<kernel::alloc::kvec::Vec<*>>::extend_with",
-        "the number is not 0, and there is room for it, which it reserved",
+        "the number is not 0, and it has reserved the room",
     ),
     (
         "<kernel::alloc::kvec::Vec<*>>::retain",
-        "both indexes are below the length: it looked the later element up",
+        "both indexes are below the length, because it has looked up the later element",
     ),
     (
         "<kernel::iov::IovIter*>::from_raw",
-        "its contract: the direction is that of the type",
+        "its contract: the direction is the one of the type",
     ),
     (
         "<kernel::str::RawFormatter>::bytes_written",
-        "the position is not before the begin",
+        "the position is not before the start of the buffer",
     ),
     (
         "<kernel::str::CString>::try_from_fmt",
-        "the string has its NUL, which it wrote",
+        "it wrote the NUL at the end of the string itself",
     ),
     (
         "<* as kernel::str::parse_int::private::FromStrRadix>::from_str_radix",
@@ -153,8 +153,8 @@ pub(crate) struct Panicking {
 /// Implementations of the traits of `core::fmt`, and the functions that these call.
 const PRINTING: &str = "core::fmt::*";
 
-/// Functions of the core crate that panic for who calls them: a panic in one of these, inlined into a
-/// function that is trusted, is that function's.
+/// Functions of the core crate whose panics count as panics of their caller. A panic in one of
+/// these that is inlined into a trusted function never happens either.
 const HELPERS: &[&str] = &[
     "<usize as core::ops::arith::*",
     "<usize as core::iter::traits::accum::Sum>::sum*",
@@ -164,7 +164,7 @@ const HELPERS: &[&str] = &[
     "<[*]>::swap",
 ];
 
-/// Whether a function never panics, though its code looks as if it did.
+/// Whether a function is in [`TRUSTED`]: its code has a panic that never happens.
 pub(crate) fn is_trusted(symbol: &str) -> bool {
     let name = names::crate_name(symbol);
     let name = name.as_deref();
@@ -172,7 +172,8 @@ pub(crate) fn is_trusted(symbol: &str) -> bool {
         return false;
     }
     let path = names::short(&names::path(symbol));
-    // A type in the name of another function, such as `Result<(), core::fmt::Error>`, is no sign.
+    // The path of the function itself must begin with `core::fmt::`; a type in its name, such as
+    // `Result<(), core::fmt::Error>`, does not count.
     let place = names::trait_path(&path).unwrap_or(path.trim_start_matches('<'));
     let is_printing = name == Some("core") && place.starts_with("core::fmt::");
     TRUSTED
@@ -180,7 +181,7 @@ pub(crate) fn is_trusted(symbol: &str) -> bool {
         .any(|(trusted, _)| names::matches(trusted, &path) || is_printing && *trusted == PRINTING)
 }
 
-/// Whether a panic in this function is one of the function that it was inlined into.
+/// Whether a panic in this function counts as a panic of the function that it was inlined into.
 pub(crate) fn is_helper(symbol: &str) -> bool {
     let path = names::short(&names::path(symbol));
     names::crate_name(symbol).as_deref() == Some("core")
@@ -242,7 +243,7 @@ impl Panicking {
         name == HANDLER || self.names.contains(name) || names::kind(name).is_some()
     }
 
-    /// The symbols, for who reviews [`TRUSTED`].
+    /// The symbols of all functions that can panic, for a review of [`TRUSTED`].
     pub(crate) fn symbols(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str)
     }
@@ -253,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn printing_is_trusted_and_what_is_named_after_it_is_not() {
+    fn functions_of_core_fmt_are_trusted_and_functions_with_its_types_are_not() {
         for (symbol, expected) in [
             // <usize as core::fmt::Display>::fmt
             (
@@ -281,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn all_have_reasons_of_their_own() {
+    fn each_trusted_function_is_listed_once_with_a_reason() {
         for (index, (name, reason)) in TRUSTED.iter().enumerate() {
             assert!(!reason.is_empty(), "{name}");
             assert!(

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Runs the tool on objects that the compiler makes of small sources, as the kernel's build would.
+//! Runs the tool on objects that the compiler makes of small sources, with the options of the
+//! kernel's build.
 
-// The helpers are no `#[test]` functions, but fail the same way.
+// Helper functions without `#[test]` fail by a panic, too.
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::{
@@ -15,7 +16,7 @@ use std::{
     process::Command, //
 };
 
-/// A folder that goes away with the value.
+/// A folder that is removed when the value is dropped.
 struct Bench(PathBuf);
 
 impl Drop for Bench {
@@ -24,7 +25,7 @@ impl Drop for Bench {
     }
 }
 
-/// What the tool said, and whether it was content.
+/// The messages of the tool, and whether it accepted the objects.
 struct Answer {
     content: bool,
     text: String,
@@ -42,7 +43,7 @@ impl Bench {
         self.0.join(name)
     }
 
-    /// Compiles a source to an object, with more options.
+    /// Compiles a source to an object, with additional options.
     fn compile_with(&self, name: &str, source: &str, options: &[&str]) -> PathBuf {
         let file = self.path(&format!("{name}.rs"));
         let object = self.path(&format!("{name}.o"));
@@ -88,7 +89,7 @@ impl Bench {
         }
     }
 
-    /// What the tool says of a source.
+    /// Compiles a source and runs the tool on the object.
     fn check(&self, source: &str) -> Answer {
         let object = self.compile("sample", source);
         self.run(&[&object])
@@ -96,9 +97,9 @@ impl Bench {
 }
 
 impl Answer {
-    /// Fails if the tool was content, or did not say all of this.
+    /// Fails if the tool accepted the objects, or if one of the texts is not in its messages.
     fn says(&self, texts: &[&str]) {
-        assert!(!self.content, "it was content: {}", self.text);
+        assert!(!self.content, "the tool accepted it: {}", self.text);
         for text in texts {
             assert!(self.text.contains(text), "no '{text}' in: {}", self.text);
         }
@@ -109,13 +110,13 @@ impl Answer {
     }
 }
 
-// A small function without `#[inline(never)]` is compiled with its callers only.
+// The compiler emits a small function without `#[inline(never)]` only inside its callers.
 
-/// An attribute as `#[may_panic]` becomes it.
+/// The attributes that `#[may_panic]` expands to.
 const MAY_PANIC: &str = "#[inline(never)] #[link_section = \".text.bpf_may_panic\"]";
 
 #[test]
-fn kinds() {
+fn each_kind_of_panic_is_reported() {
     let bench = Bench::new("kinds");
     for (code, text) in [
         (
@@ -149,7 +150,7 @@ fn kinds() {
         ),
         (
             "(a: u32, b: u32) -> u32 { a % b }",
-            "a remainder can be of a division by zero",
+            "the divisor of a remainder can be zero",
         ),
         (
             "(a: &[u8], b: usize) -> u8 { a[b] }",
@@ -165,23 +166,23 @@ fn kinds() {
         ),
         (
             "(a: Option<u32>) -> u32 { a.unwrap() }",
-            "`unwrap()` can be of `None`",
+            "`unwrap()` can be called on `None`",
         ),
         (
             "(a: Option<u32>) -> u32 { a.expect(\"\") }",
-            "`expect()` can be of `None`",
+            "`expect()` can be called on `None`",
         ),
         (
             "(a: Result<u32, u8>) -> u32 { a.unwrap() }",
-            "can be of an `Err`",
+            "can be called on an `Err`",
         ),
         (
             "(a: &mut [u8], b: &[u8]) { a.copy_from_slice(b) }",
-            "`copy_from_slice()` can be between",
+            "`copy_from_slice()` can get slices",
         ),
         (
             "(a: &core::cell::RefCell<u8>) { *a.borrow_mut() = 1 }",
-            "a `RefCell` can be borrowed",
+            "a `RefCell` can already be borrowed",
         ),
         (
             "(a: u32) { assert_eq!(a, 1) }",
@@ -190,7 +191,7 @@ fn kinds() {
         ("(a: u32) { assert!(a == 1) }", "`panic!`, `assert!`"),
         (
             "(a: &[u32]) -> u32 { a.iter().sum() }",
-            "the sum, or product, of an iterator",
+            "the sum or product of an iterator",
         ),
     ] {
         let answer = bench.check(&format!("\n#[inline(never)] pub fn sample{code}"));
@@ -208,7 +209,7 @@ fn kinds() {
 }
 
 #[test]
-fn what_cannot_panic() {
+fn functions_that_cannot_panic_are_accepted() {
     let bench = Bench::new("content");
     for code in [
         "(a: u32, b: u32) -> Option<u32> { a.checked_add(b) }",
@@ -225,7 +226,7 @@ fn what_cannot_panic() {
 }
 
 #[test]
-fn all_are_said_once_and_in_order() {
+fn panics_are_reported_once_and_in_order_of_lines() {
     let bench = Bench::new("all");
     let answer = bench.check(
         "#[inline(never)] pub fn b(a: u32) -> u32 {
@@ -253,7 +254,7 @@ fn all_are_said_once_and_in_order() {
 }
 
 #[test]
-fn the_entry_is_found() {
+fn report_names_the_entry_points() {
     let bench = Bench::new("entry");
     let answer = bench.check(
         "#[inline(never)] fn deep(a: u32) -> u32 { a + 1 }
@@ -269,7 +270,7 @@ fn the_entry_is_found() {
 }
 
 #[test]
-fn what_is_called_through_pointers_is_looked_at() {
+fn functions_called_through_pointers_are_checked() {
     let bench = Bench::new("pointers");
     bench
         .check(
@@ -281,18 +282,18 @@ fn what_is_called_through_pointers_is_looked_at() {
         .says(&["sample.rs:4: error: <sample::S as sample::T>::f: an addition can overflow"]);
     bench
         .check("pub static TABLE: [fn(Option<u8>) -> u8; 1] = [Option::unwrap];")
-        .says(&["`unwrap()` can be of `None`"]);
+        .says(&["`unwrap()` can be called on `None`"]);
     bench
         .check(
             "#[inline(never)] pub fn get() -> fn(Option<u8>) -> u8 {
                 Option::unwrap
             }",
         )
-        .says(&["error: sample::get: `unwrap()` can be of `None`"]);
+        .says(&["error: sample::get: `unwrap()` can be called on `None`"]);
 }
 
 #[test]
-fn code_of_other_crates_is_code_of_its_caller() {
+fn panic_in_code_of_another_crate_belongs_to_its_caller() {
     let bench = Bench::new("foreign");
     let source = "fn middle(a: &mut [u64], index: usize) {
             a.select_nth_unstable(index);
@@ -306,7 +307,7 @@ fn code_of_other_crates_is_code_of_its_caller() {
 }
 
 #[test]
-fn what_may_panic_is_left_alone() {
+fn panics_in_a_may_panic_function_are_not_reported() {
     let bench = Bench::new("may");
     bench
         .check(&format!(
@@ -314,13 +315,13 @@ fn what_may_panic_is_left_alone() {
             pub fn g(a: u32) -> u32 {{ f(a) }}"
         ))
         .is_content();
-    // A closure is part of it.
+    // A closure is part of the function.
     bench
         .check(&format!(
             "{MAY_PANIC} pub fn f(a: &mut dyn FnMut(&dyn Fn(u32) -> u32)) {{ a(&|b| b + 1) }}"
         ))
         .is_content();
-    // What it calls is not.
+    // A called function is not part of it.
     bench
         .check(&format!(
             "#[inline(never)] pub fn g(a: u32) -> u32 {{ a + 1 }}
@@ -333,7 +334,7 @@ fn what_may_panic_is_left_alone() {
 }
 
 #[test]
-fn other_objects_are_followed() {
+fn calls_are_followed_into_other_objects() {
     let bench = Bench::new("with");
     let sample = bench.compile(
         "sample",
@@ -355,12 +356,12 @@ fn other_objects_are_followed() {
     let option = Path::new("--with");
     bench
         .run(&[option, &other("a + 1"), &sample])
-        .says(&["sample.rs:4: error: sample::sample: `other`, which is called here, can panic"]);
+        .says(&["sample.rs:4: error: sample::sample: this calls `other`, which can panic"]);
     bench.run(&[option, &other("a ^ 1"), &sample]).is_content();
 }
 
 #[test]
-fn kfuncs_that_wait() {
+fn kfunc_that_waits_for_a_spinlock_is_reported() {
     let bench = Bench::new("wait");
     let lock = "extern \"C\" { fn rust_helper_spin_lock(); fn rust_helper_spin_trylock(); }";
     bench
@@ -389,7 +390,7 @@ fn kfuncs_that_wait() {
 }
 
 #[test]
-fn functions_with_two_names() {
+fn function_with_two_names_is_found_by_both() {
     let bench = Bench::new("alias");
     let two_names = "core::arch::global_asm!(
             \".globl bpf_two\", \".type bpf_two, @function\", \".set bpf_two, bpf_one\"
@@ -406,11 +407,11 @@ fn functions_with_two_names() {
     );
     bench
         .run(&[Path::new("--with"), &two, &sample])
-        .says(&["`bpf_two`, which is called here, can panic"]);
+        .says(&["this calls `bpf_two`, which can panic"]);
 }
 
 #[test]
-fn objects_that_were_linked() {
+fn object_linked_from_several_is_checked() {
     let bench = Bench::new("linked");
     let one = bench.compile(
         "one",
@@ -439,7 +440,7 @@ fn objects_that_were_linked() {
 }
 
 #[test]
-fn without_debug_information() {
+fn panic_without_debug_information_has_no_line() {
     let bench = Bench::new("nodebug");
     let object = bench.compile_with(
         "sample",
@@ -452,7 +453,7 @@ fn without_debug_information() {
 }
 
 #[test]
-fn files_that_are_no_objects() {
+fn files_that_are_no_objects_are_errors() {
     let bench = Bench::new("files");
     let object = bench.compile(
         "sample",
@@ -475,7 +476,7 @@ fn files_that_are_no_objects() {
 }
 
 #[test]
-fn damaged_objects_do_no_harm() {
+fn damaged_objects_do_not_crash_the_tool() {
     let bench = Bench::new("damaged");
     let object = bench.compile(
         "sample",
