@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! An object that a map holds. Another module has a type of the same name, and a path that looks like
-//! this one's in a symbol: `dtor/twin.rs`. For `prog_tests/dtor_twin.c`.
+//! An object type that maps hold, for `prog_tests/dtor_twin.c`. The module `dtor/twin.rs` has a
+//! type of the same name, and its path looks like the path of this module in a symbol.
 
 use bpf::prelude::*;
 use kernel::{
@@ -19,14 +19,14 @@ module! {
     license: "GPL",
 }
 
-/// How many objects were dropped.
+/// The number of dropped objects.
 static DROPPED: Atomic<u32> = Atomic::new(0);
 
 /// The object.
 #[derive(BtfType)]
 #[btf(object, name = "bpf_twin")]
 struct Twin {
-    /// So that it is not of the size of the other module's.
+    /// Makes the size differ from the size of the type in the other module.
     value: u64,
 }
 
@@ -42,13 +42,13 @@ fn bpf_dtor_twin_new() -> Option<ARef<Object<Twin>>> {
     Object::new(Twin { value: 1 }).ok()
 }
 
-/// Gives up a reference.
+/// Releases a reference.
 #[kfunc]
 fn bpf_dtor_twin_release(twin: ARef<Object<Twin>>) {
     drop(twin);
 }
 
-/// Returns how many objects were dropped.
+/// Returns the number of dropped objects.
 #[kfunc]
 fn bpf_dtor_twin_dropped() -> u32 {
     DROPPED.load(Relaxed)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Offers a kfunc of a name that `kfunc_test` has taken: the kernel must not load it after that.
+//! Registers a kfunc with a name that `kfunc_test` has already registered. The kernel must not load
+//! this module after `kfunc_test`.
 
 use bpf::prelude::*;
 use kernel::prelude::*;
@@ -12,7 +13,7 @@ module! {
     license: "GPL",
 }
 
-/// Returns another value than the one of `kfunc_test`.
+/// Returns another value than the kfunc of this name in `kfunc_test`.
 #[kfunc]
 fn bpf_kfunc_test_u8(value: u8) -> u8 {
     !value

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Registers its kfuncs too late: when it is unloaded. The crate must refuse; the kernel would not
-//! notice. What it says goes to the kernel's log, for `prog_tests/kfunc_module.c` to read.
+//! Registers its kfuncs too late: when the module is unloaded. The crate must return an error,
+//! because the kernel does not check this. The module writes the result to the kernel log, and
+//! `prog_tests/kfunc_module.c` reads it there.
 
 use bpf::prelude::*;
 use kernel::prelude::*;
@@ -13,7 +14,7 @@ module! {
     license: "GPL",
 }
 
-/// Is never called.
+/// Never called.
 #[kfunc]
 fn bpf_kfunc_late(value: u8) -> u8 {
     value

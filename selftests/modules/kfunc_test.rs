@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Kfuncs of every argument and return type, for `selftests/bpf`.
+//! Kfuncs with scalar and memory arguments and with each kind of result, for `selftests/bpf`.
 //!
-//! Each does just enough to tell a BPF program that a value arrived as it was sent. They may be
-//! called by programs of the types `syscall` and `tracing`, and by no others.
+//! Each kfunc does just enough to show a BPF program that a value arrived unchanged. Only programs
+//! of the types `syscall` and `tracing` may call the kfuncs. `kfunc_types` has kfuncs with other
+//! types.
 
 use bpf::prelude::*;
 use core::sync::atomic::{
@@ -41,8 +42,8 @@ identity! {
     bpf_kfunc_test_bool: bool,
 }
 
-/// What an index into this shows could not have been out of bounds, were it really a `u8`.
-// The compiler runs it.
+/// One element for each value of a `u8`, so that a `u8` cannot be an index out of bounds.
+// The compiler evaluates the initializer.
 #[allow(clippy::indexing_slicing)]
 static SQUARES: [u32; 256] = {
     let mut squares = [0; 256];
@@ -54,23 +55,23 @@ static SQUARES: [u32; 256] = {
     squares
 };
 
-/// Returns the square of @index. There is no bounds check: a `u8` needs none.
+/// Returns the square of @index. There is no bounds check, because a `u8` cannot be out of bounds.
 #[kfunc]
-// The module would not be built if there was one.
+// The build rejects the module if the compiler emits a bounds check that can panic.
 #[allow(clippy::indexing_slicing)]
 fn bpf_kfunc_test_square(index: u8) -> u32 {
     SQUARES[usize::from(index)]
 }
 
-/// Returns 10 or 20. A `bool` that is neither `true` nor `false` would bring anything.
+/// Returns 10 or 20. A `bool` that is neither `true` nor `false` would read out of bounds.
 #[kfunc]
-// The same.
+// The build rejects the module if the compiler emits a bounds check that can panic.
 #[allow(clippy::indexing_slicing)]
 fn bpf_kfunc_test_choose(second: bool) -> u32 {
     [10, 20][usize::from(second)]
 }
 
-/// Returns whether all five are what the test passes, in the order of the registers.
+/// Returns whether all five arguments have the values that the test passes, in this order.
 #[kfunc]
 fn bpf_kfunc_test_five(a: u8, b: i16, c: u32, d: i64, e: bool) -> bool {
     a == u8::MAX && b == i16::MIN && c == u32::MAX && d == i64::MIN && e
@@ -90,7 +91,7 @@ fn bpf_kfunc_test_calls() -> u32 {
     CALLS.load(Ordering::Relaxed)
 }
 
-/// Fails if it is told to.
+/// Returns an error if @fail is true.
 #[kfunc]
 fn bpf_kfunc_test_result(fail: bool) -> Result {
     if fail {
@@ -99,7 +100,7 @@ fn bpf_kfunc_test_result(fail: bool) -> Result {
     Ok(())
 }
 
-/// Returns @value, or fails if it is told to.
+/// Returns @value, or an error if @fail is true.
 #[kfunc]
 fn bpf_kfunc_test_result_u32(fail: bool, value: u32) -> Result<u32> {
     if fail {
@@ -118,34 +119,33 @@ fn mem_sum(mem: &Mem) -> u64 {
     bytes.map(u64::from).fold(0, u64::wrapping_add)
 }
 
-/// Adds up bytes of a private copy.
+/// Returns the sum of the bytes, from a private copy.
 #[kfunc]
 fn bpf_kfunc_test_sum(data: &[u8]) -> Result<u32> {
     Ok(sum(data))
 }
 
-/// Reverses bytes by way of a private copy.
+/// Reverses the bytes in a private copy, which the crate writes back.
 #[kfunc]
 fn bpf_kfunc_test_reverse(data: &mut [u8]) -> Result {
     data.reverse();
     Ok(())
 }
 
-/// Sets @to to zero and returns the sum of @from, which is what it was: even if both are the same
-/// memory.
+/// Sets @to to zero and returns the sum that @from had before, even if both are the same memory.
 #[kfunc]
 fn bpf_kfunc_test_clear(from: &[u8], to: &mut [u8]) -> Result<u32> {
     to.fill(0);
     Ok(sum(from))
 }
 
-/// Adds up the bytes of the memory itself.
+/// Returns the sum of the bytes, from the program's memory itself.
 #[kfunc]
 fn bpf_kfunc_test_mem_sum(data: &Mem) -> u64 {
     mem_sum(data)
 }
 
-/// Writes to the memory itself: 1, 2, 3 and so on, as far as it goes.
+/// Writes 0, 1, 2 and so on to the program's memory itself, up to its end.
 #[kfunc]
 fn bpf_kfunc_test_mem_count(data: &Mem) -> Result {
     for index in 0..data.len() {
@@ -161,13 +161,14 @@ fn bpf_kfunc_test_mem_clear(from: &Mem, to: &Mem) -> u64 {
     mem_sum(from)
 }
 
-/// Returns whether the compiler still knows that there is memory.
+/// Returns whether `Some(data)` is `Some`: a reference to memory must not look like `None`.
 #[kfunc]
 fn bpf_kfunc_test_mem_is_some(data: &Mem) -> bool {
     core::hint::black_box(Some(data)).is_some()
 }
 
-/// Goes beyond the end of memory in all ways that there are; returns 0 if none was possible.
+/// Calls each method of [`Mem`] at and beyond the end of the memory; returns 0 if no access beyond
+/// the end succeeded.
 #[kfunc]
 fn bpf_kfunc_test_mem_beyond(data: &Mem) -> u32 {
     let len = data.len();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Kfuncs with structs, constants, strings, maps, many arguments, flags and iterators, for
-//! `selftests/bpf`. `kfunc_test` has those with plain values and memory.
+//! `selftests/bpf`. `kfunc_test` has the kfuncs with scalars and memory.
 
 use bpf::{
     prelude::*,
@@ -42,7 +42,7 @@ struct Outer {
     c: [u16; 3],
 }
 
-/// A union, which programs see and kfuncs do not take.
+/// A union. Programs see it in BTF, but kfuncs cannot take it.
 #[derive(BtfType, Clone, Copy)]
 #[btf(name = "kfunc_types_either")]
 #[repr(C)]
@@ -51,7 +51,7 @@ union Either {
     bytes: [u8; 8],
 }
 
-/// A struct with it.
+/// A struct that contains the union.
 #[derive(BtfType, Clone, Copy)]
 #[btf(name = "kfunc_types_tagged")]
 #[repr(C)]
@@ -71,7 +71,7 @@ enum Color {
     NearlyBlue = 0xffff_fff0,
 }
 
-/// A signed one.
+/// A signed enum.
 #[derive(BtfType, Clone, Copy)]
 #[btf(name = "kfunc_types_level")]
 #[repr(i32)]
@@ -80,7 +80,7 @@ enum Level {
     High = 5,
 }
 
-/// Adds up what is in @outer and returns it.
+/// Returns the sum of all members of @outer.
 #[kfunc]
 fn bpf_kfunc_types_in(outer: In<Outer>) -> u64 {
     let inner = outer.inner;
@@ -94,7 +94,8 @@ fn bpf_kfunc_types_in(outer: In<Outer>) -> u64 {
         .wrapping_add(words)
 }
 
-/// Fills @outer with 1, 2, 3 and so on; or leaves it alone and fails.
+/// Fills @outer with 1, 2, 3 and so on. If @fail is true, leaves @outer unchanged and returns an
+/// error.
 #[kfunc]
 fn bpf_kfunc_types_out(mut outer: Out<'_, Outer>, fail: bool) -> Result {
     if fail {
@@ -112,13 +113,13 @@ fn bpf_kfunc_types_out(mut outer: Out<'_, Outer>, fail: bool) -> Result {
     Ok(())
 }
 
-/// Returns the constant and one.
+/// Returns the constant plus one.
 #[kfunc]
 fn bpf_kfunc_types_const(number: Const<u32>) -> u64 {
     u64::from(*number).wrapping_add(1)
 }
 
-/// Returns @value and does not look at what is before it.
+/// Returns @value. The verifier does not check the argument before it.
 #[kfunc]
 fn bpf_kfunc_types_ignored(_old: Ignored<u64>, value: u32) -> u32 {
     value
@@ -130,7 +131,8 @@ fn bpf_kfunc_types_string(text: &CStr) -> u64 {
     text.to_bytes().len() as u64
 }
 
-/// Returns the size of keys, of values and the number of elements, in 16, 16 and 32 bits.
+/// Returns the size of keys, the size of values (16 bits each) and the maximum number of elements
+/// (32 bits) of a map.
 #[kfunc]
 fn bpf_kfunc_types_map(map: &Map) -> u64 {
     u64::from(map.key_size()) << 48
@@ -138,14 +140,14 @@ fn bpf_kfunc_types_map(map: &Map) -> u64 {
         | u64::from(map.max_entries())
 }
 
-/// Returns the id of the program that calls, and writes its name.
+/// Returns the id of the calling program, and writes the program's name to @name.
 #[kfunc]
 fn bpf_kfunc_types_caller(name: &Mem, prog: &ProgAux) -> Result<u32> {
     name.copy_from(prog.name().to_bytes_with_nul())?;
     Ok(prog.id())
 }
 
-/// Returns the color of this number, or red.
+/// Returns the color with the value @number, or red if there is none.
 #[kfunc]
 fn bpf_kfunc_types_color(number: u32) -> Color {
     Color::try_from(number).unwrap_or(Color::Red)
@@ -161,7 +163,8 @@ fn bpf_kfunc_types_level(high: bool) -> Level {
     }
 }
 
-/// Returns the arguments as digits: the first five come in registers, the others on the stack.
+/// Returns a number that has the arguments as digits. The program passes the first five in
+/// registers and the others on the stack.
 #[kfunc]
 #[allow(clippy::too_many_arguments)]
 fn bpf_kfunc_types_eight(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u64, h: u8) -> u64 {
@@ -181,43 +184,43 @@ fn bpf_kfunc_types_eight(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u64, h: u8
     })
 }
 
-/// Says that it may sleep.
+/// A kfunc that may sleep.
 #[kfunc(sleepable)]
 fn bpf_kfunc_types_sleepable() -> u32 {
     1
 }
 
-/// Says that it is destructive, which asks for `CAP_SYS_BOOT`.
+/// A destructive kfunc: the program needs `CAP_SYS_BOOT`.
 #[kfunc(destructive)]
 fn bpf_kfunc_types_destructive() -> u32 {
     2
 }
 
-/// Says that it may be called under `bpf_spin_lock()`.
+/// A kfunc that a program may call under `bpf_spin_lock()`.
 #[kfunc(spinlock_safe)]
 fn bpf_kfunc_types_spinlock_safe() -> u32 {
     3
 }
 
-/// Says nothing.
+/// A kfunc without flags.
 #[kfunc]
 fn bpf_kfunc_types_plain() -> u32 {
     4
 }
 
-/// Says that it asks for `CAP_PERFMON`.
+/// A kfunc for which the program needs `CAP_PERFMON`.
 #[kfunc(perfmon)]
 fn bpf_kfunc_types_perfmon() -> u32 {
     5
 }
 
-/// Returns the number of @task, unless it is gone.
+/// Returns the PID of @task, or -1 if no reference to the task can be taken.
 #[kfunc]
 fn bpf_kfunc_types_task_pid(task: RcuPtr<'_, Task>) -> i32 {
     task.try_get().map_or(-1, |task| task.pid())
 }
 
-/// Adds up @len bytes at @bytes, and sets them to 7.
+/// Returns the sum of @len bytes at @bytes, and sets these bytes to 7.
 #[kfunc]
 fn bpf_kfunc_types_arena(bytes: Arena<'_>, len: u32) -> Result<u32> {
     let mem = bytes.mem(len as usize).ok_or(E2BIG)?;
@@ -229,20 +232,20 @@ fn bpf_kfunc_types_arena(bytes: Arena<'_>, len: u32) -> Result<u32> {
     Ok(sum)
 }
 
-/// Returns the byte at @byte, or fails if there is no pointer.
+/// Returns the byte at @byte, or an error if @byte is null.
 #[kfunc]
 fn bpf_kfunc_types_arena_nullable(byte: Option<Arena<'_>>) -> Result<u32> {
     let mem = byte.ok_or(ENOENT)?.mem(1).ok_or(E2BIG)?;
     Ok(mem.get(0).ok_or(E2BIG)?.into())
 }
 
-/// Writes "abc" to @offset of a dynptr and reads the byte before it; returns that byte.
+/// Writes "abc" to @offset of a dynptr; returns the byte before @offset.
 #[kfunc]
 fn bpf_kfunc_types_dynptr(data: Dynptr<'_>, offset: u32) -> Result<u32> {
     let mut before = [0];
     data.read(offset.checked_sub(1).ok_or(EINVAL)?, &mut before)?;
     data.write(offset, b"abc")?;
-    // What was written is in the memory itself, where there is such.
+    // The write changed the memory of the dynptr itself.
     let mem = data.as_mem().ok_or(EINVAL)?;
     if mem.get(offset as usize) != Some(b'a') || mem.len() != data.len() as usize {
         return Err(EIO);
@@ -251,7 +254,7 @@ fn bpf_kfunc_types_dynptr(data: Dynptr<'_>, offset: u32) -> Result<u32> {
     Ok(byte.into())
 }
 
-/// Numbers, by value.
+/// An iterator that returns numbers by value.
 struct Numbers {
     next: i64,
     last: i64,
@@ -276,7 +279,7 @@ impl Numbers {
     }
 }
 
-/// Words of a text, by value: an array.
+/// An iterator that returns the words of a text by value, as arrays.
 struct Words {
     text: KVec<u8>,
     place: usize,
@@ -308,16 +311,16 @@ impl Words {
     }
 }
 
-/// Counted under the lock.
+/// The number of calls of `bpf_kfunc_types_locked()`.
 static LOCKED: ResSpinLock<u32> = ResSpinLock::new(0);
 
-/// Is made under the lock.
+/// An object that a kfunc makes under the lock.
 #[derive(BtfType)]
 #[btf(object, name = "bpf_kfunc_types_made")]
 struct Made;
 
-/// Counts its calls under a lock, and makes an object there: a program that is attached to the
-/// allocator can call it again.
+/// Counts its calls under a lock, and makes an object while it holds the lock. A program that is
+/// attached to the allocator can call this kfunc again at that moment.
 #[kfunc]
 fn bpf_kfunc_types_locked() -> Result<u32> {
     LOCKED.with(|calls| {
@@ -327,12 +330,12 @@ fn bpf_kfunc_types_locked() -> Result<u32> {
     })
 }
 
-/// Lets only programs that user space runs call the set, whatever the set is registered for.
+/// A filter that allows only `syscall` programs, though the set is registered for all types.
 fn only_syscall(prog: &bpf::Prog) -> bool {
     prog.is(bpf::ProgType::Syscall)
 }
 
-/// Returns whether the filter was asked: it must be.
+/// Returns true. Only the filter prevents other programs from calling this kfunc.
 #[kfunc]
 fn bpf_kfunc_types_filtered() -> bool {
     true

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Holds a reference to a table and one to a task, each of which may become the last one, and drops
-//! them where a program says. For `prog_tests/last_ref.c`.
+//! Holds a reference to a table and a reference to a task, and drops each when a program calls a
+//! kfunc, for `prog_tests/last_ref.c`. The test makes sure that it is the last reference.
 
 use bpf::{
     prelude::*,
@@ -27,10 +27,10 @@ module! {
     license: "GPL",
 }
 
-/// A table that is held and not called.
+/// A table that the module holds but does not call.
 #[struct_ops(bpf_last_ops)]
 pub trait LastOps {
-    /// Is not called.
+    /// Never called.
     fn member(&self) -> u32;
 }
 
@@ -52,7 +52,7 @@ static LAST: StructOpsType<Last> = StructOpsType::new();
 static TABLE: ResSpinLock<Option<Attached<LastOpsTable>>> = ResSpinLock::new(None);
 static TASK: ResSpinLock<Option<TaskRef>> = ResSpinLock::new(None);
 
-/// Makes the module hold the attached table; returns whether there is one.
+/// Takes a reference to the attached table, which the module keeps; returns whether there is one.
 #[kfunc]
 fn bpf_last_hold_table() -> bool {
     let table = SLOT.get();
@@ -60,7 +60,7 @@ fn bpf_last_hold_table() -> bool {
     TABLE.with(|held| *held = table).is_ok() && is_there
 }
 
-/// Makes the module hold @task; returns whether it does.
+/// Takes a reference to @task, which the module keeps; returns whether that succeeded.
 #[kfunc]
 fn bpf_last_hold_task(task: RcuPtr<'_, Task>) -> bool {
     let task = task.try_get();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tables that cannot be registered. The module loads if each is refused with the right error.
+//! Tables that cannot be registered. The module loads only if each registration fails with the
+//! right error.
 
 use bpf::{
     prelude::*,
@@ -20,10 +21,10 @@ module! {
     license: "GPL",
 }
 
-/// A table that nobody implements.
+/// A table that no program implements.
 #[struct_ops(bpf_refused_ops)]
 pub trait RefusedOps {
-    /// Is not called.
+    /// Never called.
     fn member(&self) -> u32;
 }
 
@@ -40,7 +41,7 @@ impl StructOps for First {
     }
 }
 
-/// Has the same table.
+/// A second subsystem with the same table.
 struct Second;
 
 impl StructOps for Second {
@@ -52,10 +53,10 @@ impl StructOps for Second {
     }
 }
 
-/// A table that the subsystem does not want.
+/// A table that the subsystem rejects in `init()`.
 #[struct_ops(bpf_unwanted_ops)]
 pub trait UnwantedOps {
-    /// Is not called.
+    /// Never called.
     fn member(&self) -> u32;
 }
 
@@ -90,19 +91,19 @@ fn expect(what: &str, result: Result, expected: Result) -> Result {
 
 impl kernel::Module for OpsRefused {
     fn init(module: &'static ThisModule) -> Result<Self> {
-        expect("the first", FIRST.register(module), Ok(()))?;
-        expect("the same again", FIRST.register(module), Err(EEXIST))?;
-        expect("another one", SECOND.register(module), Err(EEXIST))?;
-        expect("an unwanted one", UNWANTED.register(module), Err(ENODEV))?;
+        expect("the first type", FIRST.register(module), Ok(()))?;
+        expect("the same type again", FIRST.register(module), Err(EEXIST))?;
+        expect("the same table", SECOND.register(module), Err(EEXIST))?;
+        expect("a failing init()", UNWANTED.register(module), Err(ENODEV))?;
         Ok(Self(module))
     }
 }
 
 impl Drop for OpsRefused {
     fn drop(&mut self) {
-        // Programs could be verified with it by now.
+        // After the init, programs may already be verified with the module: this is too late.
         let result = SECOND.register(self.0);
-        if expect("too late", result, Err(EBUSY)).is_ok() {
+        if expect("a registration at unload", result, Err(EBUSY)).is_ok() {
             pr_info!("all were refused as expected\n");
         }
     }

@@ -2,7 +2,7 @@
 
 //! Tables that BPF programs implement, and kfuncs by which the tests call their members.
 //!
-//! Each table has an id, which picks the slot that it is put into.
+//! Each table has an id. The id selects the slot to which the subsystem attaches the table.
 
 use bpf::{
     bpf_helper,
@@ -54,32 +54,32 @@ module! {
     license: "GPL",
 }
 
-/// As many tables can be attached, each with another id.
+/// The number of tables that can be attached at the same time, each with its own id.
 const SLOTS: usize = 4;
 const LAST_SLOT: u32 = SLOTS as u32 - 1;
 
-/// An id for which no table is attached.
+/// An id that `validate()` rejects.
 const REFUSED: u32 = 99;
 
-/// An id that no table may have.
+/// An id that `init_member()` rejects.
 const FORBIDDEN: u32 = 98;
 
 /// An id that stands for the last slot.
 const ANY: u32 = u32::MAX;
 
-/// Objects that are not freed yet.
+/// The number of objects that are not freed yet.
 static ALIVE: Atomic<u32> = Atomic::new(0);
 
-/// What members get. Programs can read `key`.
+/// The object that the kernel passes to members. Programs can read `key`.
 #[derive(BtfType)]
 #[btf(object, name = "bpf_ops_item")]
 struct Item {
     #[btf]
     key: u64,
-    /// What programs may write.
+    /// Programs may write this field.
     #[btf(write)]
     mark: Atomic<u32>,
-    /// What they may only read.
+    /// Programs may only read this field.
     #[btf]
     count: Atomic<u32>,
 }
@@ -97,7 +97,7 @@ impl Drop for Item {
 impl Item {
     fn new(key: u64) -> Result<ARef<Object<Item>>> {
         let (mark, count) = (Atomic::new(0), Atomic::new(0));
-        // Without memory, the value is dropped.
+        // If the allocation fails, dropping the value decrements `ALIVE`.
         ALIVE.fetch_add(1, Relaxed);
         Object::new(Self { key, mark, count })
     }
@@ -106,47 +106,47 @@ impl Item {
 /// A table whose members must not sleep.
 #[struct_ops(bpf_test_ops)]
 trait TestOps {
-    /// Where the table is put.
+    /// Selects the slot.
     #[data]
     fn id(&self) -> u32;
 
-    /// Values are passed and returned.
+    /// Takes and returns scalars.
     fn add(&self, a: u32, b: u64) -> u64;
 
-    /// An object that the program can look at.
+    /// Takes an object that the program can read.
     fn key(&self, item: &Object<Item>) -> u64 {
         item.key.wrapping_add(1000)
     }
 
-    /// The same, which may be missing.
+    /// Takes an object that may be null.
     fn key_or(&self, item: Option<&Object<Item>>, otherwise: u64) -> u64 {
         item.map_or(otherwise.wrapping_add(1000), |item| item.key)
     }
 
-    /// A reference that the program has to give up.
+    /// Takes a reference that the program has to release.
     fn consume(&self, item: ARef<Object<Item>>) -> bool {
         drop(item);
         false
     }
 
-    /// A reference that the program may give back.
+    /// Takes a reference that the program may return.
     fn exchange(&self, item: ARef<Object<Item>>) -> Option<ARef<Object<Item>>> {
         Some(item)
     }
 
-    /// An error.
+    /// Returns a result.
     fn check(&self, value: i32) -> Result<()> {
         let _ = value;
         Ok(())
     }
 
-    /// Nothing.
+    /// Returns nothing.
     fn notify(&self, value: i8) {
         let _ = value;
     }
 
-    /// More arguments than there are registers.
-    // As many are what is tested.
+    /// Takes more arguments than BPF has argument registers.
+    // This test needs so many arguments.
     #[allow(clippy::too_many_arguments)]
     fn many(&self, a: u64, b: u64, c: u64, d: u64, e: u64, f: u64, g: u64) -> u64 {
         let _ = (a, b, c, d, e, f, g);
@@ -158,8 +158,8 @@ struct Test;
 
 static SLOT: [Slot<TestOpsTable>; SLOTS] = [const { Slot::new() }; SLOTS];
 
-/// How often `reg` and `update` have accepted a table, less how often there was an `unreg`, and how
-/// often there was an `update`.
+/// The number of successful `reg()` calls minus the number of `unreg()` calls, and the number of
+/// successful `update()` calls.
 static REGISTERED: Atomic<u32> = Atomic::new(0);
 static UPDATED: Atomic<u32> = Atomic::new(0);
 
@@ -176,7 +176,7 @@ impl StructOps for Test {
     }
 
     fn reg(ops: &Ops<Self::Table>) -> Result {
-        // Programs can be called.
+        // The programs of the table can already be called in reg().
         if ops.add(1, 1) == 0 {
             return Err(EDOM);
         }
@@ -216,7 +216,7 @@ impl StructOps for Test {
     }
 
     fn check_member(member: &Member, prog: &Prog) -> Result {
-        // A member for programs of which the verifier says no more than that.
+        // The program of a member always has the type struct_ops.
         if member.name == "notify" && !prog.is(ProgType::StructOps) {
             return Err(EINVAL);
         }
@@ -226,7 +226,8 @@ impl StructOps for Test {
 
 static TEST: StructOpsType<Test> = StructOpsType::new();
 
-/// A table that may sleep, and cannot be replaced. It belongs to an object that comes and goes.
+/// A table with a sleepable member, which cannot be replaced. Its slot is in an object that
+/// programs open and close.
 #[struct_ops(bpf_test_sleep_ops)]
 trait TestSleepOps {
     /// The id of the object.
@@ -237,19 +238,19 @@ trait TestSleepOps {
     #[sleepable]
     fn work(&self, value: u32) -> u32;
 
-    /// Must not.
+    /// Must not sleep.
     fn peek(&self, value: u32) -> u32 {
         value
     }
 }
 
-/// What a table can be attached to.
+/// An object to which a table can be attached.
 struct Instance {
     id: u32,
     slot: Slot<TestSleepOpsTable>,
 }
 
-/// Keeps an instance while its slot is used.
+/// A reference to an instance, which keeps the instance while its slot is in use.
 struct InstanceSlot(Arc<Instance>);
 
 impl Deref for InstanceSlot {
@@ -289,61 +290,61 @@ static TEST_SLEEP: StructOpsType<TestSleep> = StructOpsType::new();
 /// A table whose programs run between a prologue and an epilogue.
 #[struct_ops(bpf_test_around_ops)]
 trait TestAroundOps {
-    /// With nothing around it.
+    /// Has neither prologue nor epilogue.
     fn plain(&self, item: &Object<Item>, value: u32) -> u32;
 
-    /// With a prologue: the program does not run for a value over 1000.
+    /// Has a prologue: the program does not run for a value over 1000.
     fn before(&self, item: &Object<Item>, value: u32) -> u32 {
         let _ = item;
         value
     }
 
-    /// With an epilogue: it returns at most the key of the item.
+    /// Has an epilogue: the result is at most the key of the item.
     fn after(&self, item: &Object<Item>, value: u32) -> u32 {
         let _ = item;
         value
     }
 
-    /// With both, and it may sleep.
+    /// Has a prologue and an epilogue, and may sleep.
     #[sleepable]
     fn both(&self, item: &Object<Item>, value: u32) -> u32 {
         let _ = item;
         value
     }
 
-    /// With both, which only count.
+    /// Has a prologue and an epilogue that only count.
     fn quiet(&self, value: u32) {
         let _ = value;
     }
 
-    /// With kfuncs of the kernel in both.
+    /// Has a prologue and an epilogue that call kfuncs of the kernel.
     fn kfuncs(&self, value: u32) -> u64 {
         u64::from(value)
     }
 
-    /// Its prologue is too long.
+    /// Has a prologue that is too long.
     fn lengthy(&self, value: u32) -> u32 {
         value
     }
 
-    /// What is around it is not the same each time.
+    /// Has a prologue that differs each time the verifier requests it.
     fn fickle(&self, value: u32) -> u32 {
         value
     }
 
-    /// What is around it cannot be made; which error it is depends on the program's name.
+    /// Has an invalid prologue or epilogue. The name of the program selects the error.
     fn broken(&self, item: ARef<Object<Item>>) -> u32 {
         drop(item);
         0
     }
 }
 
-/// How often prologues and epilogues called.
+/// Counters that the helpers in prologues and epilogues increment.
 static BEFORE: Atomic<u32> = Atomic::new(0);
 static AFTER: Atomic<u32> = Atomic::new(0);
 
 bpf_helper! {
-    /// 0 if the program may run, else what is returned in its place.
+    /// Returns 0 if the program may run, else the result to return in place of the program's.
     static GATE = fn(item: &Object<Item>, value: u32) -> u32 {
         BEFORE.fetch_add(1, Relaxed);
         if value > 1000 { item.key as u32 } else { 0 }
@@ -351,7 +352,7 @@ bpf_helper! {
 }
 
 bpf_helper! {
-    /// The result of the program, but not more than the key.
+    /// Returns the result of the program, but not more than the key.
     static BOUND = fn(item: &Object<Item>, value: u32, result: u32) -> u32 {
         let _ = value;
         AFTER.fetch_add(1, Relaxed);
@@ -371,10 +372,10 @@ bpf_helper! {
     };
 }
 
-/// How often a prologue of `fickle` was asked for.
+/// The number of times the verifier requested a prologue of `fickle`.
 static FICKLE: Atomic<u32> = Atomic::new(0);
 
-/// What the kernel's clock was in the last prologue.
+/// The time of the kernel's clock in the last prologue of `kfuncs`.
 static CLOCK: Atomic<u64> = Atomic::new(0);
 
 bpf_helper! {
@@ -390,7 +391,7 @@ bpf_helper! {
 }
 
 bpf_helper! {
-    /// Not in the list of functions that may be called.
+    /// Not in `HELPERS`, so prologues and epilogues must not call it.
     static STRANGER = fn() {};
 }
 
@@ -467,7 +468,7 @@ impl StructOps for TestAround {
                 let sum = code.call(&SUM, [result.into(), cpus.into()]);
                 code.set_result(sum);
             }
-            // The program has given the object up.
+            // The program has released the object before the epilogue.
             "broken" if prog.name().to_bytes() == b"after_release" => {
                 code.call(&GATE, [Input::Arg(0), Input::Const(0)]);
             }
@@ -482,7 +483,7 @@ impl StructOps for TestAround {
 
 static TEST_AROUND: StructOpsType<TestAround> = StructOpsType::new();
 
-/// What a kfunc returns if no table is attached.
+/// The result of a kfunc if no table is attached.
 const NOBODY: u64 = u64::MAX;
 
 fn with(id: u32, call: impl FnOnce(&Ops<TestOpsTable>) -> u64) -> u64 {
@@ -521,7 +522,7 @@ fn bpf_ops_test_consume(id: u32, key: u64) -> u64 {
     with(id, |ops| u64::from(ops.consume(item)))
 }
 
-/// Calls `exchange` of table @id; returns the key of what came back, or 0.
+/// Calls `exchange` of table @id; returns the key of the returned object, or 0.
 #[kfunc]
 fn bpf_ops_test_exchange(id: u32, key: u64) -> u64 {
     let Ok(item) = Item::new(key) else {
@@ -554,7 +555,7 @@ fn bpf_ops_test_many(id: u32) -> u64 {
     with(id, |ops| ops.many(1, 2, 3, 4, 5, 6, 7))
 }
 
-/// Calls `key` of table @id; returns what the program left in the item's `mark`.
+/// Calls `key` of table @id; returns the value that the program wrote to the item's `mark`.
 #[kfunc]
 fn bpf_ops_test_mark(id: u32, key: u64) -> u64 {
     let Ok(item) = Item::new(key) else {
@@ -566,7 +567,7 @@ fn bpf_ops_test_mark(id: u32, key: u64) -> u64 {
     })
 }
 
-/// Makes the object with @id, to which a table can be attached.
+/// Makes an instance with @id, to which a table can be attached.
 #[kfunc(sleepable)]
 fn bpf_ops_test_open(id: u32, module: &ModuleRef) -> Result<()> {
     let slot = Slot::new();
@@ -576,7 +577,7 @@ fn bpf_ops_test_open(id: u32, module: &ModuleRef) -> Result<()> {
     Ok(())
 }
 
-/// Gives the object with @id up.
+/// Removes the instance with @id and releases the module's reference to it.
 #[kfunc(sleepable)]
 fn bpf_ops_test_close(id: u32, module: &ModuleRef) -> Result<()> {
     let instance = {
@@ -588,7 +589,7 @@ fn bpf_ops_test_close(id: u32, module: &ModuleRef) -> Result<()> {
     Ok(())
 }
 
-/// Calls `work` of the object with @id.
+/// Calls `work` of the table that is attached to the instance with @id.
 #[kfunc(sleepable)]
 fn bpf_ops_test_work(id: u32, value: u32, module: &ModuleRef) -> u64 {
     let ops = instance(id, module)
@@ -597,21 +598,22 @@ fn bpf_ops_test_work(id: u32, value: u32, module: &ModuleRef) -> u64 {
     ops.map_or(NOBODY, |ops| u64::from(ops.work(value)))
 }
 
-/// Returns how many tables there are for which `reg` was called and `unreg` was not, and, in the
-/// upper half, how often there was an `update`.
+/// Returns the number of registered tables (`reg()` minus `unreg()` calls) and, in the upper half,
+/// the number of successful `update()` calls.
 #[kfunc]
 fn bpf_ops_test_registered() -> u64 {
     u64::from(UPDATED.load(Relaxed)) << 32 | u64::from(REGISTERED.load(Relaxed))
 }
 
-/// Returns what the clock was in the last prologue of `kfuncs`.
+/// Returns the time in the last prologue of `kfuncs`.
 #[kfunc]
 fn bpf_ops_test_clock() -> u64 {
     CLOCK.load(Relaxed)
 }
 
 /// Calls a member of the table with prologues and epilogues, with an item that has @key: 0 for
-/// `plain`, 1 for `before`, 2 for `after`, 3 for `both`, 4 for `kfuncs`, 5 for `fickle`, 6 for `quiet`.
+/// `plain`, 1 for `before`, 2 for `after`, 3 for `both`, 4 for `kfuncs`, 5 for `fickle`, 6 for
+/// `quiet`.
 #[kfunc(sleepable)]
 fn bpf_ops_test_around(member: u32, key: u64, value: u32) -> u64 {
     let (Ok(item), Some(ops)) = (Item::new(key), AROUND_SLOT.get()) else {
@@ -631,8 +633,8 @@ fn bpf_ops_test_around(member: u32, key: u64, value: u32) -> u64 {
     })
 }
 
-/// Returns how often prologues counted, in the upper half, and what epilogues did; from then on
-/// they begin at 0.
+/// Returns the counter of the prologues, in the upper half, and the counter of the epilogues; sets
+/// both to 0.
 #[kfunc]
 fn bpf_ops_test_counts() -> u64 {
     let (before, after) = (BEFORE.xchg(0, Relaxed), AFTER.xchg(0, Relaxed));
@@ -645,7 +647,8 @@ fn bpf_ops_test_alive() -> u32 {
     ALIVE.load(Relaxed)
 }
 
-/// Gives up a reference, waits until the object would be freed, and returns the key of @other.
+/// Releases @item, waits longer than a grace period, and returns the key of @other; returns 0 if
+/// @other was freed.
 #[kfunc(sleepable)]
 fn bpf_ops_item_replace(item: ARef<Object<Item>>, other: &Object<Item>) -> u64 {
     drop(item);
@@ -656,7 +659,7 @@ fn bpf_ops_item_replace(item: ARef<Object<Item>>, other: &Object<Item>) -> u64 {
     other.key
 }
 
-/// Gives up a reference.
+/// Releases a reference.
 #[kfunc]
 fn bpf_ops_item_release(item: ARef<Object<Item>>) {
     drop(item);

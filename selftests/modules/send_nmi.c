@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sends this CPU NMIs, which nothing else does in a virtual machine: write a
- * number to /sys/module/send_nmi/parameters/count.
+ * Sends NMIs to the current CPU, because a virtual machine has no other source
+ * of NMIs. Write the number of NMIs to /sys/module/send_nmi/parameters/count.
  */
 #include <linux/kernel.h>
 #include <linux/module.h>
@@ -11,7 +11,7 @@
 #include <asm/irq_vectors.h>
 #include <asm/nmi.h>
 
-/* So many were sent and are not handled yet. */
+/* The number of NMIs that were sent and not handled yet. */
 static atomic_t sent = ATOMIC_INIT(0);
 
 static int handle(unsigned int type, struct pt_regs *regs)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A module that has nothing to do with the crate. */
+/* A module that does not use the crate. */
 #include <linux/init.h>
 #include <linux/module.h>
 

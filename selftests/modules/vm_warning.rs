@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Warns with a stack trace when it is loaded: what `scripts/vm` must not let pass.
+//! Prints a kernel warning with a stack trace when it is loaded. `scripts/harness/vm` must fail if
+//! the kernel prints such a warning.
 
 use kernel::prelude::*;
 

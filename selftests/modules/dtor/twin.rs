@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A type with the name of the one in `../dtor_twin.rs`, which is not to be dropped as one of these.
+//! A type with the same name as the one in `../dtor_twin.rs`. The kernel must not drop an object of
+//! that type with the destructor of this type.
 
 use bpf::prelude::*;
 use kernel::prelude::*;
@@ -12,7 +13,7 @@ module! {
     license: "GPL",
 }
 
-/// The object. None is made.
+/// The object. The module never makes one.
 #[derive(BtfType)]
 #[btf(object, name = "bpf_twin")]
 struct Other {
@@ -28,7 +29,7 @@ impl Drop for Other {
     }
 }
 
-/// Gives up a reference.
+/// Releases a reference.
 #[kfunc]
 fn bpf_twin_release(other: ARef<Object<Other>>) {
     drop(other);
