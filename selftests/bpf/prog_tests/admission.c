@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Policies of samples/admission: what they decide, what they cannot, and that
- * they can be replaced while requests come in. Expects admission.ko to be loaded.
+ * Policies of samples/admission: they decide about requests, within the module's
+ * limits, and can be replaced under load. Expects admission.ko to be loaded.
  */
 #include <fcntl.h>
 #include <pthread.h>
 #include <test_progs.h>
 #include "admission.skel.h"
 
-/* What an open file has. */
+/* The number of bytes that an open file may write. */
 #define BUDGET 4096
 
 static char bytes[2 * BUDGET];
@@ -25,9 +25,9 @@ static void subtest_no_policy(void)
 {
 	int fd = open_device();
 
-	ASSERT_EQ(write(fd, bytes, 1000), 1000, "what it asks for");
-	ASSERT_EQ(write(fd, bytes, sizeof(bytes)), BUDGET - 1000, "what is left");
-	ASSERT_EQ(write(fd, bytes, 1), -1, "nothing is left");
+	ASSERT_EQ(write(fd, bytes, 1000), 1000, "whole request");
+	ASSERT_EQ(write(fd, bytes, sizeof(bytes)), BUDGET - 1000, "rest of the budget");
+	ASSERT_EQ(write(fd, bytes, 1), -1, "budget used up");
 	ASSERT_EQ(errno, EAGAIN, "errno");
 	close(fd);
 }
@@ -44,19 +44,19 @@ static void subtest_policies(void)
 	if (!ASSERT_OK_PTR(policy, "attach"))
 		goto out;
 	ASSERT_EQ(write(fd, bytes, 1000), 500, "half");
-	ASSERT_EQ(skel->bss->seen_left, BUDGET, "the prologue's fact");
+	ASSERT_EQ(skel->bss->seen_left, BUDGET, "rest set by the prologue");
 	ASSERT_EQ(write(fd, bytes, 2000), 1000, "half");
-	ASSERT_EQ(skel->bss->seen_left, BUDGET - 500, "the prologue's fact");
+	ASSERT_EQ(skel->bss->seen_left, BUDGET - 500, "rest set by the prologue");
 
 	ASSERT_OK(bpf_link__update_map(policy, skel->maps.closed_ops), "update");
 	ASSERT_EQ(write(fd, bytes, 1), -1, "closed");
 	ASSERT_EQ(errno, EAGAIN, "errno");
 
-	/* The epilogue grants no more than was asked for, nor than is there. */
+	/* The epilogue limits the result to the request and to the rest of the budget. */
 	ASSERT_OK(bpf_link__update_map(policy, skel->maps.greedy_ops), "update");
-	ASSERT_EQ(write(fd, bytes, 96), 96, "what it asks for");
-	ASSERT_EQ(write(fd, bytes, sizeof(bytes)), 2500, "what is left");
-	ASSERT_EQ(write(fd, bytes, 1), -1, "nothing is left");
+	ASSERT_EQ(write(fd, bytes, 96), 96, "whole request");
+	ASSERT_EQ(write(fd, bytes, sizeof(bytes)), 2500, "rest of the budget");
+	ASSERT_EQ(write(fd, bytes, 1), -1, "budget used up");
 	bpf_link__destroy(policy);
 out:
 	close(fd);
@@ -65,7 +65,7 @@ out:
 
 static volatile bool stop;
 
-/* Returns how many requests of one byte were granted, of files one after the other. */
+/* Opens files one after the other; returns the number of granted 1-byte requests. */
 static void *ask(void *unused)
 {
 	long granted = 0;
@@ -85,7 +85,7 @@ static void *ask(void *unused)
 	return (void *)granted;
 }
 
-/* Replaced under load, no request is lost, and each is decided by one policy. */
+/* While policies are replaced under load, one policy decides about each request. */
 static void subtest_replaced(void)
 {
 	struct admission *skel = admission__open_and_load();
@@ -117,11 +117,11 @@ static void subtest_replaced(void)
 		void *done;
 
 		pthread_join(threads[i], &done);
-		ASSERT_GT((long)done, 0, "all were granted");
+		ASSERT_GT((long)done, 0, "all requests granted");
 		granted += (long)done;
 	}
-	/* Those that were refused in the end were decided, too. */
-	ASSERT_EQ(skel->bss->asked, granted + granted / BUDGET, "all were decided by a policy");
+	/* A policy also decided about the last request of each file, which failed. */
+	ASSERT_EQ(skel->bss->asked, granted + granted / BUDGET, "requests that a policy decided");
 	bpf_link__destroy(policy);
 out:
 	admission__destroy(skel);
@@ -133,6 +133,6 @@ void serial_test_admission(void)
 		subtest_no_policy();
 	if (test__start_subtest("policies"))
 		subtest_policies();
-	if (test__start_subtest("replaced"))
+	if (test__start_subtest("replace_under_load"))
 		subtest_replaced();
 }

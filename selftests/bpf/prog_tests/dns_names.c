@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Packets through samples/dns_names, which must be loaded: as an skb in one
- * piece, as one whose question lies in a fragment, and under XDP.
+ * Parses packets with samples/dns_names: a linear skb, an skb whose question is
+ * in a fragment, and an XDP packet. Expects dns_names.ko to be loaded.
  */
 #include <test_progs.h>
 #include "dns_names.skel.h"
@@ -34,8 +34,8 @@ static void packets(void)
 	skel = dns_names__open();
 	if (!ASSERT_OK_PTR(skel, "open"))
 		return;
-	bpf_program__set_autoload(skel->progs.not_made, false);
-	bpf_program__set_autoload(skel->progs.discarded, false);
+	bpf_program__set_autoload(skel->progs.uninitialized_dynptr, false);
+	bpf_program__set_autoload(skel->progs.discarded_dynptr, false);
 	bpf_program__set_autoload(skel->progs.memory_for_dynptr, false);
 	if (!ASSERT_OK(dns_names__load(skel), "load"))
 		goto out;
@@ -43,14 +43,14 @@ static void packets(void)
 	memcpy(packet + ETHERNET, QUESTION, sizeof(QUESTION));
 	expect(skel, skel->progs.from_skb, packet, 128, ETHERNET, 14, "skb");
 	expect(skel, skel->progs.from_xdp, packet, 128, ETHERNET, 14, "xdp");
-	expect(skel, skel->progs.from_skb, packet, ETHERNET + 20, ETHERNET, -E2BIG, "skb, cut off");
-	expect(skel, skel->progs.from_xdp, packet, ETHERNET + 20, ETHERNET, -E2BIG, "xdp, cut off");
+	expect(skel, skel->progs.from_skb, packet, ETHERNET + 20, ETHERNET, -E2BIG, "short skb");
+	expect(skel, skel->progs.from_xdp, packet, ETHERNET + 20, ETHERNET, -E2BIG, "short xdp");
 
-	/* test_run puts what does not fit into the first page into fragments. */
+	/* test_run puts data that does not fit into the first page into fragments. */
 	memset(packet, 0, sizeof(packet));
 	at = 7000;
 	memcpy(packet + at, QUESTION, sizeof(QUESTION));
-	expect(skel, skel->progs.from_skb, packet, sizeof(packet), at, 14, "skb in pieces");
+	expect(skel, skel->progs.from_skb, packet, sizeof(packet), at, 14, "skb fragments");
 out:
 	dns_names__destroy(skel);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel finds the destructor of an object in a map by a symbol among those
- * of all modules. Two modules whose paths look alike, with types of one name,
- * have two symbols.
+ * The kernel finds the destructor of an object in a map by the name of a symbol
+ * in any module. Two modules with similar paths and types of the same name must
+ * have different symbols.
  */
 #include <test_progs.h>
 #include "testing_helpers.h"
@@ -21,7 +21,7 @@ void serial_test_dtor_twin(void)
 {
 	struct dtor_twin *skel;
 
-	/* The types of the first are found first, the symbols of the last. */
+	/* The kernel prefers the types of the first module, but symbols of the last. */
 	if (!ASSERT_OK(load_module("dtor_twin.ko", false), "load"))
 		return;
 	if (!ASSERT_OK(load_module("twin.ko", false), "load the other"))
@@ -31,7 +31,7 @@ void serial_test_dtor_twin(void)
 	if (ASSERT_OK_PTR(skel, "open_and_load"))
 		ASSERT_EQ(run(skel->progs.keep), 0, "keep");
 	dtor_twin__destroy(skel);
-	/* Maps are freed later. */
+	/* The kernel frees a map some time after its last user. */
 	usleep(200000);
 	kern_sync_rcu();
 	usleep(200000);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Does the harness judge right? Only kfuncs of the kernel itself, so that a
- * failure here is the harness or the kernel, never a module under test.
+ * Checks that the harness reports results correctly. The programs only call
+ * kfuncs of the kernel, so a failure is due to the harness or the kernel, and
+ * not to a module under test.
  */
 #include <test_progs.h>
 #include "harness.skel.h"

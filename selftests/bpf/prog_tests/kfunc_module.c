@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module that offers kfuncs: how they are called, and how it comes and
- * goes. Expects kfunc_test and rust_bpf to be loaded, and the .ko files in the
- * current folder; leaves it so.
+ * The calls of a module's kfuncs, and the load and unload of the module. Expects
+ * kfunc_test and rust_bpf to be loaded, and the .ko files in the current folder;
+ * leaves both modules loaded.
  */
 #include <fcntl.h>
 #include <sys/syscall.h>
@@ -31,7 +31,7 @@ static struct kfunc_module *load_and_call(void)
 	return skel;
 }
 
-/* How many call instructions of the JIT's code, which lies at image, lead to target. */
+/* Counts the calls of target in the JIT's code, whose address is image. */
 #if defined(__x86_64__)
 static __u32 count_calls(const unsigned char *code, __u32 len, __u64 image, __u64 target)
 {
@@ -62,7 +62,7 @@ static __u32 count_calls(const unsigned char *code, __u32 len, __u64 image, __u6
 			/* bl: 26 bits, in words, relative to itself */
 			address = image + i * 4 + (((__s32)insn[i] << 6) >> 4);
 		} else if (i >= 3 && (insn[i] & 0xfffffc1f) == 0xd63f0000) {
-			/* blr, for what is far: movn, movk and movk load 48 bits before it */
+			/* blr, for far targets: movn, movk and movk load 48 bits before it */
 			address = ~(__u64)0xffffffffffff |
 				  (__u64)(insn[i - 1] >> 5 & 0xffff) << 32 |
 				  (__u64)(insn[i - 2] >> 5 & 0xffff) << 16 |
@@ -119,7 +119,7 @@ static void subtest_in_use(void)
 		return;
 	err = delete_module("kfunc_test", O_NONBLOCK);
 	ASSERT_EQ(err ? errno : 0, EAGAIN, "unload while a program calls it");
-	/* There is no such module if the crate is built in. */
+	/* The module does not exist if the crate is built in. */
 	built_in = access("/sys/module/rust_bpf/refcnt", F_OK) < 0;
 	err = delete_module("rust_bpf", O_NONBLOCK);
 	ASSERT_EQ(err ? errno : 0, built_in ? ENOENT : EAGAIN, "unload while a module uses it");
@@ -174,11 +174,11 @@ static void subtest_clash(void)
 	struct kfunc_module *skel;
 	int log = open_log();
 
-	ASSERT_EQ(finit("kfunc_clash.ko"), EINVAL, "load a name that is taken");
+	ASSERT_EQ(finit("kfunc_clash.ko"), EINVAL, "load a kfunc with a used name");
 	ASSERT_TRUE(logged(log, "KFUNCS: the kernel rejected a kfunc"), "log");
 	close(log);
 
-	/* The one that has the name is not touched by that. */
+	/* The kfunc that already has the name still works. */
 	skel = load_and_call();
 	kfunc_module__destroy(skel);
 }
@@ -199,14 +199,14 @@ void serial_test_kfunc_module(void)
 {
 	if (test__start_subtest("direct_call"))
 		subtest_direct_call();
-	if (test__start_subtest("in_use"))
+	if (test__start_subtest("used_module_stays"))
 		subtest_in_use();
 	if (test__start_subtest("reload"))
 		subtest_reload();
-	if (test__start_subtest("absent"))
+	if (test__start_subtest("load_without_module"))
 		subtest_absent();
-	if (test__start_subtest("clash"))
+	if (test__start_subtest("kfunc_name_clash"))
 		subtest_clash();
-	if (test__start_subtest("late"))
+	if (test__start_subtest("late_registration"))
 		subtest_late();
 }

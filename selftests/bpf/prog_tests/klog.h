@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the kernel's log says. */
+/* Reads the kernel log. */
 #ifndef _KLOG_H
 #define _KLOG_H
 
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The log, from its end on. */
+/* Opens the log at its end, so that only new messages are read. */
 static inline int open_log(void)
 {
 	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
@@ -17,7 +17,7 @@ static inline int open_log(void)
 	return fd;
 }
 
-/* Whether it has a line with the text, from fd's position on. */
+/* Whether the log has a line with the text, from fd's position on. */
 static inline bool logged(int fd, const char *text)
 {
 	char line[1024];

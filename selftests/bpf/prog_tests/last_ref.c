@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the kernel does for the last reference to a table (a lock, a workqueue)
- * and to a task (call_rcu()) is not done where a program has it dropped, but
- * soon after.
+ * Releasing the last reference to a table takes a lock and uses a workqueue, and
+ * releasing that to a task calls call_rcu(). If a program drops the reference,
+ * the crate must do this soon after the program, and not in its context.
  */
 #include <sys/wait.h>
 #include <test_progs.h>
@@ -88,7 +88,7 @@ static void last(bool task, enum where where)
 	if (!ASSERT_OK(last_ref__load(skel), "load") ||
 	    (task && !hold_task(skel)))
 		goto out;
-	/* What else had a reference to it is done. */
+	/* Wait until all other references to the table or task are released. */
 	kern_sync_rcu();
 	usleep(200000);
 	if (!ASSERT_OK(last_ref__attach(skel), "attach"))
@@ -100,8 +100,8 @@ static void last(bool task, enum where where)
 		usleep(100000);
 	last_ref__detach(skel);
 	ASSERT_EQ(skel->bss->dropped, 1, "dropped");
-	ASSERT_EQ(skel->bss->during, 0, "given up in the program");
-	ASSERT_EQ(skel->bss->after, 1, "given up after it");
+	ASSERT_EQ(skel->bss->during, 0, "released in the program");
+	ASSERT_EQ(skel->bss->after, 1, "released after the program");
 out:
 	last_ref__destroy(skel);
 }
@@ -110,19 +110,19 @@ void serial_test_last_ref(void)
 {
 	if (!ASSERT_OK(load_module("last_ref.ko", false), "load"))
 		return;
-	if (test__start_subtest("table_lock"))
+	if (test__start_subtest("table_under_lock"))
 		last(false, LOCK);
-	if (test__start_subtest("task_lock"))
+	if (test__start_subtest("task_under_lock"))
 		last(true, LOCK);
 #ifdef __x86_64__
 	if (ASSERT_OK(load_module("send_nmi.ko", false), "load send_nmi")) {
-		if (test__start_subtest("table_nmi"))
+		if (test__start_subtest("table_in_nmi"))
 			last(false, NMI);
-		if (test__start_subtest("task_nmi"))
+		if (test__start_subtest("task_in_nmi"))
 			last(true, NMI);
 		ASSERT_OK(unload_module("send_nmi", false), "unload send_nmi");
 	}
 #endif
-	/* Not if anything had a reference to its table. */
+	/* The unload fails if there still is a reference to the module's table. */
 	ASSERT_OK(unload_module("last_ref", false), "unload");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A lock that this CPU holds is asked for again: an error, and no hang. Expects
- * kfunc_types.ko to be loaded.
+ * A kfunc that tries to take a lock which its CPU already holds returns an error
+ * and does not hang. Expects kfunc_types.ko to be loaded.
  */
 #include <test_progs.h>
 #include "lock_again.skel.h"
@@ -18,9 +18,9 @@ void serial_test_lock_again(void)
 	if (!ASSERT_OK(lock_again__attach(skel), "attach"))
 		goto out;
 	ASSERT_OK(bpf_prog_test_run_opts(bpf_program__fd(skel->progs.outer), &opts), "test_run");
-	ASSERT_EQ(opts.retval, 0, "the lock is taken once");
-	ASSERT_GT(skel->bss->nested, 0, "the program ran under the lock");
-	ASSERT_EQ(skel->bss->nested_result, -EDEADLK, "and not again");
+	ASSERT_EQ(opts.retval, 0, "outer call takes the lock");
+	ASSERT_GT(skel->bss->nested, 0, "program ran under the lock");
+	ASSERT_EQ(skel->bss->nested_result, -EDEADLK, "nested call fails");
 out:
 	lock_again__destroy(skel);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Memory of no size at null. Expects kfunc_test.ko to be loaded. */
+/* Memory arguments with address null and size 0. Expects kfunc_test.ko to be loaded. */
 #include <test_progs.h>
 #include "mem_null.skel.h"
 
@@ -18,7 +18,7 @@ void test_mem_null(void)
 
 	if (!ASSERT_OK_PTR(skel, "open_and_load"))
 		return;
-	ASSERT_EQ(run(skel->progs.itself), 1, "a reference is not null");
+	ASSERT_EQ(run(skel->progs.itself), 1, "the reference is not null");
 	ASSERT_EQ(run(skel->progs.copied), 0, "sum");
 	ASSERT_EQ(run(skel->progs.written_back), 0, "reverse");
 	mem_null__destroy(skel);

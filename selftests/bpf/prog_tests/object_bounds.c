@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Reads behind objects. Expects registry.ko to be loaded. */
+/* Programs that try to read behind objects. Expects registry.ko to be loaded. */
 #include <test_progs.h>
 #include "object_bounds.skel.h"
 

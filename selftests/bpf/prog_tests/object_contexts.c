@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Objects of samples/registry in NMIs, interrupts, softirqs and under a lock of
- * the scheduler. Expects registry.ko to be loaded.
+ * Uses objects of samples/registry in NMIs, interrupts, softirqs and under a
+ * scheduler lock. Expects registry.ko to be loaded.
  */
 #include <test_progs.h>
 #include "testing_helpers.h"
@@ -48,7 +48,7 @@ void serial_test_object_contexts(void)
 
 	for (i = 0; i < ARRAY_SIZE(skel->bss->made); i++) {
 #ifndef __x86_64__
-		/* No NMIs were sent. */
+		/* Only send_nmi.ko sends NMIs, and it is for x86. */
 		if (i == 0)
 			continue;
 #endif

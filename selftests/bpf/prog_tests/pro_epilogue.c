@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What selftests/modules/ops_test.rs has run around programs. Expects ops_test.ko
- * to be loaded.
+ * Prologues and epilogues that selftests/modules/ops_test.rs adds to programs.
+ * Expects ops_test.ko to be loaded.
  */
 #include <test_progs.h>
 #include "klog.h"
@@ -10,8 +10,8 @@
 #define LOG_SIZE 8192
 
 /*
- * Opens the programs so that this table will be created, with one program or,
- * if none is named, all that have no table of their own to be refused with.
+ * Opens the skeleton so that the load creates only this table. The load includes
+ * the program "wanted", or, if that is NULL, all programs that must not fail.
  */
 static struct pro_epilogue *open_with(const char *table, const char *wanted, char *log)
 {
@@ -40,7 +40,7 @@ static struct pro_epilogue *open_with(const char *table, const char *wanted, cha
 	return skel;
 }
 
-/* Attaches a table and has its members called. */
+/* Attaches a table and runs a program that calls its members. */
 static void subtest_table(const char *table, const char *call)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
@@ -71,7 +71,7 @@ out:
 
 static const struct {
 	const char *prog;
-	/* What the verifier or, if it has nothing to say, the kernel's log says. */
+	/* Texts in the verifier's log and in the kernel log, or NULL. */
 	const char *verifier;
 	const char *klog;
 } refusals[] = {
@@ -123,9 +123,9 @@ out:
 
 void serial_test_pro_epilogue(void)
 {
-	if (test__start_subtest("around"))
+	if (test__start_subtest("prologues_and_epilogues_run"))
 		subtest_table("around", "call");
-	if (test__start_subtest("start"))
+	if (test__start_subtest("jump_to_first_instruction"))
 		subtest_table("start", "call_start");
 	for (int i = 0; i < ARRAY_SIZE(refusals); i++) {
 		if (test__start_subtest(refusals[i].prog))

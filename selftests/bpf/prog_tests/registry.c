@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Objects of samples/registry. Expects registry.ko to be loaded. Whatever the
- * programs did, no counter is left in the end.
+ * Objects of samples/registry. Expects registry.ko to be loaded. After all
+ * programs, no counter is left.
  */
 #include <test_progs.h>
 #include "testing_helpers.h"
 #include "registry.skel.h"
 
-/* Counters that are not freed, once those whose last reference went are. */
+/* The number of counters, after a grace period has freed unreferenced ones. */
 static int alive(void)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
@@ -34,6 +34,6 @@ static int alive(void)
 void serial_test_registry(void)
 {
 	RUN_TESTS(registry);
-	if (test__start_subtest("none_left"))
+	if (test__start_subtest("no_counter_left"))
 		ASSERT_EQ(alive(), 0, "counters alive");
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Threads on all CPUs open, keep, take and give up references while others
- * replace the elements of the map that keeps them and ask the module to leave.
- * Nothing is freed too early (the kernel would say so), and nothing is left.
+ * Threads on all CPUs open counters, put references into a map, take them out and
+ * release them, while other threads replace the map's elements and try to unload
+ * the module. The module frees no object too early (the kernel would report that) and
+ * leaves no object.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -98,7 +99,7 @@ void serial_test_registry_stress(void)
 
 	ASSERT_OK(bpf_prog_test_run_opts(bpf_program__fd(skel->progs.empty), &opts), "empty");
 	registry_stress__destroy(skel);
-	/* What is left now would be lost with the module's count of it. */
+	/* Check for leaks before the unload: it also resets the module's counter. */
 	skel = NULL;
 	kern_sync_rcu();
 	usleep(100000);

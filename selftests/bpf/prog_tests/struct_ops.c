@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tables that programs implement, and selftests/modules/ops_test.rs calls.
- * Expects ops_test.ko to be loaded.
+ * Attaches tables whose members selftests/modules/ops_test.rs calls. Expects
+ * ops_test.ko to be loaded.
  */
 #include <fcntl.h>
 #include <test_progs.h>
@@ -32,7 +32,7 @@ static struct struct_ops *load(void)
 	return skel;
 }
 
-/* All members, and arguments and results of all kinds. */
+/* Calls all members, with all kinds of arguments and results. */
 static void subtest_members(void)
 {
 	struct struct_ops *skel = load();
@@ -65,7 +65,7 @@ static void subtest_defaults(void)
 	struct_ops__destroy(skel);
 }
 
-/* The id in the table picks the slot; a slot takes one. */
+/* The id in the table selects the slot; a slot holds one table. */
 static void subtest_slots(void)
 {
 	struct bpf_link *whole = NULL, *few = NULL, *next;
@@ -82,7 +82,7 @@ static void subtest_slots(void)
 	next = bpf_map__attach_struct_ops(skel->maps.next);
 	ASSERT_ERR_PTR(next, "attach a second one");
 	ASSERT_EQ(errno, EBUSY, "errno");
-	ASSERT_EQ(run(skel->progs.registered), 2, "what was accepted and is not registered");
+	ASSERT_EQ(run(skel->progs.registered), 2, "registered tables");
 	bpf_link__destroy(few);
 	few = NULL;
 	ASSERT_EQ(add(skel, 0), 3, "slot 0 stays");
@@ -112,10 +112,10 @@ static void subtest_update(void)
 	ASSERT_OK(bpf_link__update_map(link, skel->maps.next), "update");
 	ASSERT_EQ(add(skel, 0), 103, "after");
 	ASSERT_EQ(run(skel->progs.updated), updated + 1, "updates");
-	ASSERT_EQ(bpf_link__update_map(link, skel->maps.next), -EALREADY, "update() refuses");
+	ASSERT_EQ(bpf_link__update_map(link, skel->maps.next), -EALREADY, "update() fails");
 	ASSERT_EQ(bpf_link__update_map(link, skel->maps.few), -EINVAL, "update to another slot");
 	ASSERT_EQ(bpf_link__update_map(link, skel->maps.sleep), -EINVAL, "update to another type");
-	ASSERT_EQ(add(skel, 0), 103, "it stays");
+	ASSERT_EQ(add(skel, 0), 103, "still attached after failed updates");
 	bpf_link__destroy(link);
 	ASSERT_EQ(add(skel, 0), -1, "detached");
 
@@ -142,9 +142,9 @@ static void refused(struct bpf_map *map, int err)
 }
 
 /*
- * Without a link, as for congestion control: the map is attached when it is
- * filled, and detached when its element is deleted. The kernel frees what is
- * refused at once; all CPUs call meanwhile in struct_ops_stress.
+ * Attaches tables without a link, as for congestion control: filling the map
+ * attaches it, and deleting its element detaches it. The kernel frees a rejected
+ * table at once; struct_ops_stress tests this while all CPUs call tables.
  */
 static void subtest_map(void)
 {
@@ -164,8 +164,8 @@ static void subtest_map(void)
 	ASSERT_EQ(add(skel, 2), 3, "attached");
 	ASSERT_EQ(run(skel->progs.registered), 1, "registered");
 	refused(skel->maps.by_map_too, EBUSY);
-	ASSERT_EQ(add(skel, 2), 3, "it stays");
-	ASSERT_EQ(run(skel->progs.registered), 1, "registered after a refusal");
+	ASSERT_EQ(add(skel, 2), 3, "still attached after EBUSY");
+	ASSERT_EQ(run(skel->progs.registered), 1, "registered after EBUSY");
 
 	ASSERT_OK(bpf_map_delete_elem(bpf_map__fd(skel->maps.by_map), &zero), "detach");
 	ASSERT_EQ(add(skel, 2), -1, "detached");
@@ -178,7 +178,7 @@ out:
 	struct_ops__destroy(skel);
 }
 
-/* Fields that are marked can be written, by stores and by atomic operations. */
+/* A program can write to marked fields, with stores and with atomic operations. */
 static void subtest_write(void)
 {
 	struct struct_ops *skel = load();
@@ -212,7 +212,7 @@ static void subtest_sleepable(void)
 	struct_ops__destroy(skel);
 }
 
-/* What an argument gives up stays while another one is the same. */
+/* A kfunc releases one argument, but the same object stays valid as another one. */
 static void subtest_replace(void)
 {
 	struct struct_ops *skel = load();
@@ -230,7 +230,7 @@ static void subtest_replace(void)
 	struct_ops__destroy(skel);
 }
 
-/* Objects that tables are attached to come and go. */
+/* Tables are attached to instances, which programs open and close. */
 static void subtest_instances(void)
 {
 	struct bpf_link *link, *other = NULL;
@@ -247,19 +247,20 @@ static void subtest_instances(void)
 	ASSERT_OK(run(skel->progs.close_instance), "close");
 	ASSERT_EQ(run(skel->progs.call_work), -1, "closed");
 
-	/* Another one with this id has nothing to do with the first. */
+	/* A new instance with this id is not the instance of the first link. */
 	ASSERT_OK(run(skel->progs.open_instance), "open again");
 	ASSERT_EQ(run(skel->progs.call_work), -1, "not attached");
 	other = bpf_map__attach_struct_ops(skel->maps.sleep_too);
 	if (!ASSERT_OK_PTR(other, "attach another"))
 		goto out;
-	ASSERT_EQ(bpf_link__update_map(link, skel->maps.sleep_too), -ENOENT, "not its object");
+	ASSERT_EQ(bpf_link__update_map(link, skel->maps.sleep_too), -ENOENT,
+		  "update for a closed instance");
 	bpf_link__destroy(link);
 	link = NULL;
-	ASSERT_EQ(run(skel->progs.call_work), 42, "the other one stays");
+	ASSERT_EQ(run(skel->progs.call_work), 42, "the other link stays");
 	bpf_link__destroy(other);
 
-	/* One map by two links: the first was for the object that is gone. */
+	/* Two links attach one map: the first link to an instance that is now closed. */
 	ASSERT_OK(run(skel->progs.close_instance), "close");
 	ASSERT_OK(run(skel->progs.open_instance), "open");
 	link = bpf_map__attach_struct_ops(skel->maps.sleep);
@@ -281,7 +282,7 @@ out:
 	struct_ops__destroy(skel);
 }
 
-/* A program, a table, or one that is attached keeps the module. */
+/* A program, a table or an attached table keeps the module. */
 static void subtest_module_stays(void)
 {
 	struct struct_ops *skel = load();
@@ -317,7 +318,7 @@ static void subtest_none_left(void)
 	struct_ops__destroy(skel);
 }
 
-/* The module says itself what was not as it should be. */
+/* The module checks the errors itself, and logs wrong ones. */
 static void subtest_register(void)
 {
 	if (ASSERT_OK(load_module("ops_refused.ko", false), "register"))
@@ -327,21 +328,23 @@ static void subtest_register(void)
 struct refusal {
 	const char *map;
 	const char *prog;
-	/* What loading says, or nothing if attaching fails. */
+	/* Text in the verifier's log, or NULL if the load succeeds and attaching fails. */
 	const char *message;
 	int err;
 };
 
 static const struct refusal refusals[] = {
-	{ "nothing", NULL, NULL, EINVAL },
-	{ "refused", "add", NULL, ERANGE },
-	{ "forbidden", "add", NULL, EXDEV },
+	{ "no_mandatory_member", NULL, NULL, EINVAL },
+	{ "validate_fails", "add", NULL, ERANGE },
+	{ "init_member_fails", "add", NULL, EXDEV },
 	{ "no_slot", "add", NULL, EINVAL },
-	{ "sleeper", "sleeps", "attach to unsupported member add of struct bpf_test_ops" },
-	{ "nullable", "null_not_tested", "invalid mem access 'trusted_ptr_or_null_'" },
-	{ "leak", "not_released", "Unreleased reference id=1" },
-	{ "forged", "made_up", "At program exit the register R0 has smin=4096" },
-	{ "writer", "writes", "cannot write into ptr_bpf_ops_item at off=0 size=8" },
+	{ "sleepable_program", "sleeps",
+	  "attach to unsupported member add of struct bpf_test_ops" },
+	{ "null_not_checked", "null_not_tested", "invalid mem access 'trusted_ptr_or_null_'" },
+	{ "reference_not_released", "not_released", "Unreleased reference id=1" },
+	{ "invalid_result", "made_up",
+	  "At program exit the register R0 has smin=4096" },
+	{ "writes_key", "writes", "cannot write into ptr_bpf_ops_item at off=0 size=8" },
 	{ "table_writes_count", "writes_count",
 	  "cannot write into ptr_bpf_ops_item at off=12 size=4" },
 	{ "table_writes_half", "writes_half",
@@ -359,7 +362,7 @@ static const struct refusal refusals[] = {
 	  "access beyond struct bpf_ops_item at off 536870896 size 8" },
 	{ "table_reads_reference", "reads_reference",
 	  "access beyond struct bpf_ops_item at off 536870896 size 8" },
-	{ "reader", "past_the_end", "func 'key' doesn't have 2-th argument" },
+	{ "reads_argument_2", "past_the_end", "func 'key' doesn't have 2-th argument" },
 };
 
 static void subtest_refusal(const struct refusal *refusal)
@@ -394,7 +397,7 @@ static void subtest_refusal(const struct refusal *refusal)
 		ASSERT_HAS_SUBSTR(log, refusal->message, "log");
 		goto out;
 	}
-	/* A table for a link is filled when it is loaded. */
+	/* The load fills a table for a link, and may fail; otherwise attaching fails. */
 	if (!err) {
 		link = bpf_map__attach_struct_ops(map);
 		err = link ? 0 : -errno;
@@ -407,32 +410,32 @@ out:
 
 void serial_test_struct_ops(void)
 {
-	if (test__start_subtest("members"))
+	if (test__start_subtest("call_all_members"))
 		subtest_members();
-	if (test__start_subtest("defaults"))
+	if (test__start_subtest("call_default_members"))
 		subtest_defaults();
-	if (test__start_subtest("slots"))
+	if (test__start_subtest("slot_holds_one_table"))
 		subtest_slots();
-	if (test__start_subtest("update"))
+	if (test__start_subtest("update_replaces_table"))
 		subtest_update();
-	if (test__start_subtest("map"))
+	if (test__start_subtest("attach_without_link"))
 		subtest_map();
-	if (test__start_subtest("write"))
+	if (test__start_subtest("write_marked_field"))
 		subtest_write();
-	if (test__start_subtest("sleepable"))
+	if (test__start_subtest("call_sleepable_member"))
 		subtest_sleepable();
-	if (test__start_subtest("instances"))
+	if (test__start_subtest("attach_to_instances"))
 		subtest_instances();
-	if (test__start_subtest("replace"))
+	if (test__start_subtest("release_one_of_two_arguments"))
 		subtest_replace();
-	if (test__start_subtest("register"))
+	if (test__start_subtest("register_errors"))
 		subtest_register();
 	for (int i = 0; i < ARRAY_SIZE(refusals); i++) {
 		if (test__start_subtest(refusals[i].map))
 			subtest_refusal(&refusals[i]);
 	}
-	/* Before the module goes, and its counters with it. */
-	if (test__start_subtest("none_left"))
+	/* Check the counters before the module is unloaded: they are lost then. */
+	if (test__start_subtest("no_object_left"))
 		subtest_none_left();
 	if (test__start_subtest("module_stays"))
 		subtest_module_stays();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Programs of a table that jump through a table of addresses: not with a
- * prologue or an epilogue. Expects ops_test.ko to be loaded.
+ * struct_ops programs with a jump through a table of addresses: the crate rejects
+ * them for members with a prologue or an epilogue. Expects ops_test.ko to be
+ * loaded.
  */
 #include <test_progs.h>
 #include "klog.h"
@@ -59,7 +60,7 @@ static void subtest_runs(const char *member, __u32 number, __u32 sum)
 		skel->bss->member = number;
 		ASSERT_OK(bpf_prog_test_run_opts(bpf_program__fd(skel->progs.call), &opts),
 			  "test_run");
-		ASSERT_EQ(opts.retval, sum, "sum of all ways");
+		ASSERT_EQ(opts.retval, sum, "sum over all jump targets");
 		bpf_link__destroy(link);
 	}
 out:
@@ -90,13 +91,16 @@ out:
 
 void serial_test_struct_ops_gotox(void)
 {
-	if (test__start_subtest("plain"))
+	if (test__start_subtest("jump_without_prologue"))
 		subtest_runs("plain", 0, 4321);
-	/* The prologue comes when the program was accepted; it does not run then. */
-	if (test__start_subtest("fickle"))
+	/*
+	 * The module makes this prologue only after the crate has accepted the
+	 * program. The program then does not run.
+	 */
+	if (test__start_subtest("jump_before_late_prologue"))
 		subtest_runs("fickle", 5, 0);
-	if (test__start_subtest("before"))
+	if (test__start_subtest("jump_with_prologue"))
 		subtest_refused("before");
-	if (test__start_subtest("after"))
+	if (test__start_subtest("jump_with_epilogue"))
 		subtest_refused("after");
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What libbpf does not let through: tables filled with programs that are not for
- * them, and programs for members that are none. Expects ops_test.ko to be loaded.
+ * Errors that libbpf prevents: tables with programs of other tables or members,
+ * and programs for members that do not exist. Expects ops_test.ko to be loaded.
  */
 #include <bpf/btf.h>
 #include <test_progs.h>
 #include "testing_helpers.h"
 #include "struct_ops.skel.h"
 
-/* The value of a map of bpf_test_ops, as the kernel lays it out on x86-64 and arm64. */
+/* The value of a map of bpf_test_ops, in the kernel's layout on x86-64 and arm64. */
 struct value {
 	struct {
 		__u32 refcnt;
@@ -24,7 +24,7 @@ struct value {
 	} data;
 };
 
-/* Fills the map, which attaches it. 0, or the error. */
+/* Fills the map, which attaches it. Returns 0 or the error. */
 static int fill(struct struct_ops *skel, int add_fd, __u32 hole)
 {
 	struct value value = {
@@ -54,22 +54,25 @@ static void subtest_programs(void)
 
 	if (!skel)
 		return;
-	ASSERT_EQ(fill(skel, bpf_program__fd(skel->progs.key), 0), -EINVAL, "of another member");
-	ASSERT_EQ(fill(skel, bpf_program__fd(skel->progs.work), 0), -EINVAL, "of another table");
+	ASSERT_EQ(fill(skel, bpf_program__fd(skel->progs.key), 0), -EINVAL,
+		  "program of another member");
+	ASSERT_EQ(fill(skel, bpf_program__fd(skel->progs.work), 0), -EINVAL,
+		  "program of another table");
 	ASSERT_EQ(fill(skel, bpf_program__fd(skel->progs.call_add), 0), -EINVAL,
-		  "of another type");
-	ASSERT_EQ(fill(skel, bpf_map__fd(skel->maps.by_map), 0), -EINVAL, "no program");
-	ASSERT_EQ(fill(skel, 0, 0), -EINVAL, "a mandatory one is missing");
-	ASSERT_EQ(fill(skel, bpf_program__fd(skel->progs.add), 1), -EINVAL, "a hole");
-	ASSERT_OK(fill(skel, bpf_program__fd(skel->progs.add), 0), "the right one");
+		  "program of another type");
+	ASSERT_EQ(fill(skel, bpf_map__fd(skel->maps.by_map), 0), -EINVAL,
+		  "fd that is not a program");
+	ASSERT_EQ(fill(skel, 0, 0), -EINVAL, "missing mandatory member");
+	ASSERT_EQ(fill(skel, bpf_program__fd(skel->progs.add), 1), -EINVAL, "nonzero hole");
+	ASSERT_OK(fill(skel, bpf_program__fd(skel->progs.add), 0), "right program");
 	ASSERT_OK(bpf_map_delete_elem(bpf_map__fd(skel->maps.by_map), &zero), "detach");
 	struct_ops__destroy(skel);
 }
 
 /*
- * A program does not keep the module, so it can be there when the module is
- * loaded again. The BTF is another one then, and the program was not verified
- * with it, though all numbers are the same.
+ * A program does not keep the module, so a program can exist while the module is
+ * unloaded and loaded again. The module then has a new BTF, with which the
+ * program was not verified, though all its type ids are the same.
  */
 static void subtest_stale(void)
 {
@@ -89,16 +92,16 @@ static void subtest_stale(void)
 	skel = load();
 	if (!skel)
 		goto out;
-	ASSERT_EQ(fill(skel, stale, 0), -EINVAL, "a stale program");
-	ASSERT_OK(fill(skel, bpf_program__fd(skel->progs.add), 0), "a new one");
-	/* For the next test, nothing is to be attached. */
+	ASSERT_EQ(fill(skel, stale, 0), -EINVAL, "stale program");
+	ASSERT_OK(fill(skel, bpf_program__fd(skel->progs.add), 0), "new program");
+	/* The next test needs an empty slot. */
 	ASSERT_OK(bpf_map_delete_elem(bpf_map__fd(skel->maps.by_map), &(int){ 0 }), "detach");
 	struct_ops__destroy(skel);
 out:
 	close(stale);
 }
 
-/* The BTF of the module, for the kernel. */
+/* A file descriptor of the module's BTF, or an error. */
 static int module_btf(void)
 {
 	__u32 id = 0;
@@ -175,10 +178,10 @@ out:
 
 void serial_test_struct_ops_raw(void)
 {
-	if (test__start_subtest("programs"))
+	if (test__start_subtest("wrong_programs"))
 		subtest_programs();
 	if (test__start_subtest("stale"))
 		subtest_stale();
-	if (test__start_subtest("members"))
+	if (test__start_subtest("invalid_members"))
 		subtest_members();
 }

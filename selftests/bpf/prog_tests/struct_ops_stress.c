@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Threads on all CPUs have tables called while others replace one all the time,
- * attach and detach another one, with and without links, have some refused, and
- * ask the module to leave. Every call of the first is decided by one of two
- * tables, none by no table. Expects ops_test.ko to be loaded.
+ * Threads on all CPUs call the tables in two slots. Other threads meanwhile
+ * replace the table in slot 0, attach and detach tables in slot 2 with and
+ * without links, attach tables that the module rejects, and try to unload the
+ * module. Each call for slot 0 must reach one of two tables. Expects ops_test.ko
+ * to be loaded.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -13,13 +14,13 @@
 
 #define SECONDS 2
 
-/* "calls" has programs that call slot 2. */
+/* The programs of "calls" call slot 2. */
 static struct struct_ops *skel, *calls;
 static struct bpf_link *attached;
 static volatile bool stop, gone;
 static volatile long met;
 
-/* What the table returns, or -1 if there is none; -2 is an error. */
+/* Returns the result of the table, -1 if no table is attached, or -2 on error. */
 static int add(struct struct_ops *skel)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
@@ -29,7 +30,7 @@ static int add(struct struct_ops *skel)
 	return opts.retval;
 }
 
-/* Returns how often it called, or -1 if a call came to nobody. */
+/* Returns the number of calls, or -1 if a call did not reach a table. */
 static void *call(void *unused)
 {
 	long calls = 0;
@@ -44,7 +45,7 @@ static void *call(void *unused)
 	return (void *)calls;
 }
 
-/* Returns how often somebody was there. */
+/* Returns the number of calls for slot 2 that reached a table, or -1 on error. */
 static void *call_who_comes_and_goes(void *unused)
 {
 	while (!gone) {
@@ -67,7 +68,7 @@ static bool refused(struct bpf_map *map, int err)
 	return false;
 }
 
-/* Attaches and detaches new tables, and has some refused. */
+/* Attaches and detaches tables in slot 2; also attaches some that must fail. */
 static bool come_and_go_once(struct struct_ops *skel)
 {
 	struct bpf_link *link;
@@ -88,7 +89,10 @@ static bool come_and_go_once(struct struct_ops *skel)
 	return !bpf_link__destroy(link) && ok;
 }
 
-/* On a slow machine, until somebody has called; how often, or -1 after an error. */
+/*
+ * Returns the number of rounds, or -1 on error. On a slow machine, goes on until
+ * a call has reached a table.
+ */
 static void *come_and_go(void *unused)
 {
 	long rounds = 0;
@@ -108,7 +112,7 @@ static void *come_and_go(void *unused)
 	return (void *)rounds;
 }
 
-/* Returns how often it replaced one by the other. */
+/* Returns the number of replacements in slot 0, or -1 on error. */
 static void *replace(void *unused)
 {
 	struct bpf_map *maps[] = { skel->maps.next, skel->maps.whole };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Modules go while programs free objects of samples/registry as fast as they
- * can: one that has nothing to do with this tree, one that uses the crate and
- * has no objects, and the registry itself. Each waits for its own objects only.
+ * Unloads modules while programs free objects of samples/registry as fast as
+ * they can: a module that does not use the crate, a module that uses the crate
+ * but has no objects, and the registry itself. An unload waits only for the
+ * objects of its own module.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -11,10 +12,13 @@
 #include "testing_helpers.h"
 #include "unload_storm.skel.h"
 
-/* Seconds that an unload may take on a slow machine. */
+/* The longest time of an unload on a slow machine, in seconds. */
 #define MOST 10
 
-/* What may wait for RCU: 16 MiB on each of up to 8 CPUs, of objects of 96 bytes. */
+/*
+ * The largest number of objects that wait for a grace period: 16 MiB on each of
+ * up to 8 CPUs, at 96 bytes per object.
+ */
 #define MOST_ALIVE (8 * (16 << 20) / 96)
 
 static atomic_bool stop;
@@ -69,11 +73,11 @@ void serial_test_unload_storm(void)
 	stop = true;
 	for (i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
-	printf("%lu opened, %lu not, at most %u alive\n", (unsigned long)skel->bss->opened,
+	printf("%lu opened, %lu failed, at most %u alive\n", (unsigned long)skel->bss->opened,
 	       (unsigned long)skel->bss->failed, skel->bss->most_alive);
-	ASSERT_GT(skel->bss->opened, skel->bss->failed, "most are made");
-	ASSERT_GT(skel->bss->most_alive, 0, "some wait");
-	ASSERT_LT(skel->bss->most_alive, MOST_ALIVE, "not too many");
+	ASSERT_GT(skel->bss->opened, skel->bss->failed, "most opens succeed");
+	ASSERT_GT(skel->bss->most_alive, 0, "some objects wait for RCU");
+	ASSERT_LT(skel->bss->most_alive, MOST_ALIVE, "limit of waiting objects");
 	unload_storm__destroy(skel);
 	kern_sync_rcu();
 	check_unload("registry");

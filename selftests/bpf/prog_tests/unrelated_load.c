@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * While the crate is there, the load of a module that has nothing to do with it
- * needs no memory for it, and cannot fail for want of it.
+ * The crate allocates no memory when a module is loaded that does not use it, so
+ * it cannot make that load fail.
  */
 #include <test_progs.h>
 #include "testing_helpers.h"
@@ -20,7 +20,7 @@ void serial_test_unrelated_load(void)
 	if (ASSERT_OK(load_module("unrelated.ko", false), "load"))
 		ASSERT_OK(unload_module("unrelated", false), "unload");
 	unrelated_load__detach(skel);
-	/* It comes, is live, and goes. */
+	/* The module notifier runs for COMING, LIVE and GOING. */
 	ASSERT_EQ(skel->bss->events, 3, "events");
 	ASSERT_GT(skel->bss->elsewhere, 0, "allocations of the load");
 	ASSERT_EQ(skel->bss->allocations, 0, "allocations of the crate");

@@ -16,7 +16,7 @@ u32 BPF_PROG(half, struct bpf_admission_request *request)
 	return request->bytes / 2;
 }
 
-/* More than there is. */
+/* Grants more bytes than the budget has. */
 SEC("struct_ops/admit")
 u32 BPF_PROG(greedy, struct bpf_admission_request *request)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Dynptrs of all kinds, by way of the parser in samples/dns_names. */
+/* Passes dynptrs of all kinds to the parser in samples/dns_names. */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 #include <errno.h>
@@ -11,7 +11,7 @@ char _license[] SEC("license") = "GPL";
 #define TC_ACT_OK 0
 #define HEADER 12
 
-/* What prog_tests/dns_names.c sends, and where the DNS packet begins in it. */
+/* The offset of the DNS packet in the packet that prog_tests/dns_names.c sends. */
 int at;
 s64 result;
 char name[64];
@@ -73,7 +73,7 @@ int from_memory(void *ctx)
 	EXPECT(QUESTION("\100") == -EBADMSG);
 	EXPECT(QUESTION("\3a.b\0") == -EILSEQ);
 	EXPECT(QUESTION("\3a\377b\0") == -EILSEQ);
-	/* Labels that lead out of the packet, and a name without an end. */
+	/* Labels that go beyond the end of the packet, and a name without an end. */
 	EXPECT(QUESTION("\77www") == -E2BIG);
 	EXPECT(QUESTION("\3www") == -E2BIG);
 	EXPECT(QUESTION("") == -E2BIG);
@@ -82,7 +82,7 @@ int from_memory(void *ctx)
 
 SEC("syscall")
 __success __retval(0)
-int no_question(void *ctx)
+int packet_without_question(void *ctx)
 {
 	struct bpf_dynptr packet;
 
@@ -95,10 +95,10 @@ int no_question(void *ctx)
 	return 0;
 }
 
-/* A dynptr that could not be made is empty. */
+/* If the helper cannot make a dynptr, the dynptr is empty. */
 SEC("syscall")
 __success __retval(0)
-int empty(void *ctx)
+int empty_dynptr(void *ctx)
 {
 	struct bpf_dynptr record;
 	s64 ret;
@@ -112,7 +112,7 @@ int empty(void *ctx)
 
 SEC("syscall")
 __success __retval(3)
-int from_record(void *ctx)
+int from_ringbuf_record(void *ctx)
 {
 	char question[HEADER + 5] = { [5] = 1, [HEADER] = 3, 'w', 'w', 'w' };
 	struct bpf_dynptr record;
@@ -127,7 +127,7 @@ int from_record(void *ctx)
 
 SEC("syscall")
 __failure __msg("Expected an initialized dynptr as R1")
-int not_made(void *ctx)
+int uninitialized_dynptr(void *ctx)
 {
 	struct bpf_dynptr packet = {};
 
@@ -136,7 +136,7 @@ int not_made(void *ctx)
 
 SEC("syscall")
 __failure __msg("Expected an initialized dynptr as R1")
-int discarded(void *ctx)
+int discarded_dynptr(void *ctx)
 {
 	struct bpf_dynptr record;
 

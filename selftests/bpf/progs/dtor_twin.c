@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A map that holds an object of a module, beside another with a type of its name. */
+/* A map with an object of a module, while another module has a type of that name. */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 #include "bpf_misc.h"

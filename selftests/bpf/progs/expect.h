@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* For programs that check several things. */
+/* For programs that check several conditions. */
 #ifndef _EXPECT_H
 #define _EXPECT_H
 
-/* Returns the number of the line of the first thing that is not so. */
+/* Returns from the program with the line number of the first false condition. */
 #define EXPECT(condition)				\
 	do {						\
 		if (!(condition))			\

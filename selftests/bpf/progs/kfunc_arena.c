@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Pointers into an arena. */
+/* Kfuncs that take pointers into an arena. */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 #include "bpf_misc.h"
@@ -15,12 +15,12 @@ struct {
 	__uint(max_entries, 100);
 } arena SEC(".maps");
 
-/* Keeps what is allocated away from the beginning, which is NULL to some. */
+/* Takes the first page: an arena pointer to its start could look like NULL. */
 u8 __arena first_page[16];
 
 SEC("syscall")
 __success __retval(0)
-int pages(void *ctx)
+int arena_pages_are_read_and_written(void *ctx)
 {
 	u8 __arena *page;
 
@@ -37,10 +37,10 @@ int pages(void *ctx)
 	return 0;
 }
 
-/* Nothing is there, and nothing happens. */
+/* A kfunc may access arena memory that has no pages: there is no fault. */
 SEC("syscall")
 __success __retval(0)
-int missing_pages(void *ctx)
+int missing_pages_do_not_fault(void *ctx)
 {
 	u8 __arena *page;
 

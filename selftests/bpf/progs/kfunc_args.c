@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Scalars arrive and return as they are, at the ends of their ranges. */
+/* Scalars at the ends of their ranges reach the kfunc and return unchanged. */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 #include "bpf_misc.h"
@@ -73,8 +73,8 @@ int results(void *ctx)
 }
 
 /*
- * The verifier does not care what is in the upper bits of a register, and
- * a compiler that takes a u8 register for extended would index with it.
+ * The verifier does not check the upper bits of a register. A compiler that
+ * assumes a zero-extended u8 would use the whole register as an index.
  */
 SEC("syscall")
 __success __retval(9)
@@ -115,7 +115,7 @@ __naked int upper_bits_of_false(void)
 	: __clobber_all);
 }
 
-/* So that there is BTF for what only the assembly calls. */
+/* Makes clang write BTF for the kfuncs that only assembly calls. */
 SEC("syscall")
 __success __retval(30)
 int choose_and_square(void *ctx)
@@ -145,7 +145,7 @@ int not_for_tc(struct __sk_buff *ctx)
 	return bpf_kfunc_test_u8(1);
 }
 
-/* Tracepoints share the kfuncs of tracing programs. */
+/* Tracepoint programs can call the kfuncs of tracing programs. */
 SEC("tp/syscalls/sys_enter_getpid")
 __success
 int for_tracepoint(void *ctx)

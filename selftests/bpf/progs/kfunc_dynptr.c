@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Dynptrs that are written to; dns_names.c has those that are read. */
+/* Kfuncs that write to dynptrs; see dns_names.c for kfuncs that read them. */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 #include "bpf_misc.h"
@@ -12,7 +12,7 @@ char buffer[8];
 
 SEC("syscall")
 __success __retval(0)
-int write(void *ctx)
+int write_to_dynptr(void *ctx)
 {
 	struct bpf_dynptr data;
 
@@ -29,10 +29,10 @@ int write(void *ctx)
 	return 0;
 }
 
-/* A part of a dynptr begins where the part does, and ends there. */
+/* After bpf_dynptr_adjust(), the kfunc sees only that part of the memory. */
 SEC("syscall")
 __success __retval(0)
-int part(void *ctx)
+int write_to_part_of_dynptr(void *ctx)
 {
 	struct bpf_dynptr data;
 

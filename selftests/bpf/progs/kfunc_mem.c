@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Memory: private copies (&[u8], &mut [u8]) and the memory itself (&Mem). */
+/* Memory arguments: private copies (&[u8], &mut [u8]) and the memory itself (&Mem). */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 #include "bpf_misc.h"
@@ -36,26 +36,26 @@ static u64 sum(u32 from, u32 to)
 
 SEC("syscall")
 __success __retval(0)
-int copy_lengths(void *ctx)
+int copy_of_each_length(void *ctx)
 {
 	fill(sizeof(buffer));
 	EXPECT(bpf_kfunc_test_sum(buffer, 0) == 0);
 	EXPECT(bpf_kfunc_test_sum(buffer, 1) == 1);
-	/* On either side of where the copy leaves the stack. */
+	/* A copy of up to 256 bytes is on the stack. */
 	EXPECT(bpf_kfunc_test_sum(buffer, 255) == sum(0, 255));
 	EXPECT(bpf_kfunc_test_sum(buffer, 256) == sum(0, 256));
 	EXPECT(bpf_kfunc_test_sum(buffer, 257) == sum(0, 257));
 	EXPECT(bpf_kfunc_test_sum(buffer, 4096) == sum(0, 4096));
 	EXPECT(bpf_kfunc_test_sum(buffer, SNAPSHOT_MAX) == sum(0, SNAPSHOT_MAX));
 	EXPECT(bpf_kfunc_test_sum(buffer, SNAPSHOT_MAX + 1) == -E2BIG);
-	/* What was lent is not changed. */
+	/* The calls have not changed the memory. */
 	EXPECT(bpf_kfunc_test_mem_sum(buffer, 4096) == sum(0, 4096));
 	return 0;
 }
 
 SEC("syscall")
 __success __retval(0)
-int copy_back_lengths(void *ctx)
+int write_back_of_each_length(void *ctx)
 {
 	fill(sizeof(buffer));
 	EXPECT(bpf_kfunc_test_reverse(buffer, 0) == 0);
@@ -75,7 +75,7 @@ int copy_back_lengths(void *ctx)
 
 SEC("syscall")
 __success __retval(0)
-int mem_lengths(void *ctx)
+int access_of_each_length(void *ctx)
 {
 	fill(sizeof(buffer));
 	EXPECT(bpf_kfunc_test_mem_sum(buffer, 0) == 0);
@@ -91,7 +91,7 @@ int mem_lengths(void *ctx)
 
 SEC("syscall")
 __success __retval(0)
-int mem_beyond(void *ctx)
+int access_beyond_end(void *ctx)
 {
 	EXPECT(bpf_kfunc_test_mem_beyond(buffer, 0) == 0);
 	EXPECT(bpf_kfunc_test_mem_beyond(buffer, 1) == 0);
@@ -101,10 +101,10 @@ int mem_beyond(void *ctx)
 	return 0;
 }
 
-/* The same memory twice: a copy is not changed by what is written elsewhere. */
+/* Two arguments share memory: a write to one does not change a copy of the other. */
 SEC("syscall")
 __success __retval(0)
-int overlap(void *ctx)
+int overlapping_arguments(void *ctx)
 {
 	fill(512);
 	EXPECT(bpf_kfunc_test_clear(buffer, 100, buffer, 100) == sum(0, 100));
@@ -166,22 +166,22 @@ int length_unbounded(void *ctx)
 
 SEC("syscall")
 __failure __msg("Possibly NULL pointer passed to trusted R1")
-int null(void *ctx)
+int null_memory(void *ctx)
 {
 	return bpf_kfunc_test_sum(NULL, 0);
 }
 
 SEC("syscall")
 __failure __msg("R1 type=scalar expected=fp")
-int number_for_memory(void *ctx)
+int scalar_for_memory(void *ctx)
 {
 	return bpf_kfunc_test_sum((void *)bpf_get_current_task(), 8);
 }
 
-/* The verifier wants all memory to be writable, even for a kfunc that reads. */
+/* The verifier requires writable memory, even for a kfunc that only reads. */
 SEC("syscall")
 __failure __msg("write into map forbidden")
-int constant_memory(void *ctx)
+int readonly_memory(void *ctx)
 {
 	return bpf_kfunc_test_sum((void *)constant, sizeof(constant));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Arguments and results with types of their own; flags; iterators by value. */
+/* Arguments and results of the module's own types; flags; iterators by value. */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 #include "bpf_misc.h"
@@ -19,7 +19,7 @@ const char text[] = "constant";
 char text_in_bss[8];
 int variable;
 
-/* What loops add to is in memory, so that the verifier sees them end. */
+/* Loops add to memory and not to registers, so that the verifier's state converges. */
 s64 sum;
 int count;
 
@@ -74,7 +74,7 @@ int struct_null(void *ctx)
 
 SEC("syscall")
 __success __retval(43)
-int constant(void *ctx)
+int constant_argument(void *ctx)
 {
 	return bpf_kfunc_types_const(42);
 }
@@ -88,21 +88,21 @@ int not_constant(void *ctx)
 
 SEC("syscall")
 __success __retval(9)
-int ignored(void *ctx)
+int ignored_argument(void *ctx)
 {
 	return bpf_kfunc_types_ignored((u64)ctx, 9);
 }
 
 SEC("syscall")
 __success __retval(8)
-int string(void *ctx)
+int string_length(void *ctx)
 {
 	return bpf_kfunc_types_string(text);
 }
 
 SEC("syscall")
 __failure __msg("R1 does not point to a readonly map")
-int string_that_changes(void *ctx)
+int string_in_writable_map(void *ctx)
 {
 	return bpf_kfunc_types_string(text_in_bss);
 }
@@ -149,7 +149,7 @@ int enums(void *ctx)
 	return 0;
 }
 
-/* In assembly: clang 22 does not compile calls with more than five arguments. */
+/* In assembly, because clang 22 cannot compile calls with more than five arguments. */
 SEC("syscall")
 __success __retval(12345678)
 __naked int eight_arguments(void)
@@ -170,7 +170,7 @@ __naked int eight_arguments(void)
 	: __clobber_all);
 }
 
-/* Refused, and makes clang write BTF for what else only assembly calls. */
+/* Also makes clang write BTF for the kfunc that otherwise only assembly calls. */
 SEC("syscall")
 __failure __msg("callee expects 8 args, stack arg1 is not initialized")
 int too_few_arguments(void *ctx)
@@ -189,7 +189,7 @@ int arena_without_arena(void *ctx)
 
 SEC("syscall")
 __success __retval(1)
-int task(void *ctx)
+int task_is_current(void *ctx)
 {
 	return bpf_kfunc_types_task_pid(bpf_get_current_task_btf()) ==
 	       (int)bpf_get_current_pid_tgid();
@@ -197,7 +197,7 @@ int task(void *ctx)
 
 SEC("syscall")
 __failure __msg("R1 must be a rcu pointer")
-int task_walked_to(void *ctx)
+int task_from_field(void *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
@@ -275,21 +275,21 @@ int not_under_spinlock(void *ctx)
 
 SEC("syscall")
 __success __retval(1)
-int filter_lets_pass(void *ctx)
+int filter_allows_syscall(void *ctx)
 {
 	return bpf_kfunc_types_filtered();
 }
 
 SEC("tc")
 __failure __msg("calling kernel function bpf_kfunc_types_filtered is not allowed")
-int filter_refuses(struct __sk_buff *skb)
+int filter_rejects_tc(struct __sk_buff *skb)
 {
 	return bpf_kfunc_types_filtered();
 }
 
 SEC("syscall")
 __success __retval(0)
-int numbers(void *ctx)
+int iterator_of_numbers(void *ctx)
 {
 	struct bpf_iter_kfunc_types_numbers it;
 	s64 *number;
@@ -300,7 +300,7 @@ int numbers(void *ctx)
 		sum += *number;
 	EXPECT(sum == 9);
 
-	/* It ends at the last number that there is. */
+	/* The iterator ends at the largest number. */
 	bpf_for_each(kfunc_types_numbers, number, ~(1ULL << 63), ~(1ULL << 63))
 		sum++;
 	EXPECT(sum == 9);
@@ -314,7 +314,7 @@ int numbers(void *ctx)
 
 SEC("syscall")
 __success __retval(0)
-int words(void *ctx)
+int iterator_of_arrays(void *ctx)
 {
 	char some[] = "a few of them";
 	u8 (*word)[8];

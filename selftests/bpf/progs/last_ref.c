@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The last reference to a table or a task is dropped in an NMI and under a lock. */
+/* Drops the last reference to a table or a task in an NMI or under a lock. */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
@@ -18,19 +18,19 @@ bool bpf_last_hold_task(struct task_struct *task) __ksym;
 bool bpf_last_drop_table(void) __ksym;
 bool bpf_last_drop_task(void) __ksym;
 
-/* Where it is dropped next, and where it was. */
 enum where { NOWHERE, NMI, LOCK };
 
+/* The context in which to drop the reference, and the task's PID. */
 int where, pid;
-/* Whether it is the task, not the table. */
+/* Whether to drop the reference to the task, or else that to the table. */
 bool task;
-/* __put_task_struct_rcu_cb(), to which RCU gives a task in the end. */
+/* The address of __put_task_struct_rcu_cb(), the RCU callback that frees a task. */
 u64 put_task_cb;
 u32 dropped;
 
-/* The CPU on which it is being dropped, and one. */
+/* The number of the CPU that is dropping the reference, plus one. */
 u32 inside;
-/* The kernel's function for it, called meanwhile and at another time. */
+/* Calls of the kernel's function for the last reference, during the drop and later. */
 u32 during, after;
 
 SEC("struct_ops/member")
@@ -79,7 +79,7 @@ int BPF_PROG(nmi)
 	return drop(NMI);
 }
 
-/* With a lock of the scheduler, which a wakeup takes, and interrupts off. */
+/* Runs with interrupts off and a scheduler lock held, which a wakeup also takes. */
 SEC("tp_btf/sched_switch")
 int BPF_PROG(lock)
 {
@@ -101,7 +101,7 @@ int BPF_PROG(put_table, const void *kdata)
 	return task ? 0 : put();
 }
 
-/* The last reference to a task is given to RCU. */
+/* The kernel frees a task with call_rcu() after its last reference. */
 SEC("fentry/call_rcu")
 int BPF_PROG(put_task, struct callback_head *head, u64 func)
 {

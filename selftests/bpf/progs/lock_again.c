@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A kfunc is called again by a program that is attached to what runs under its lock. */
+/* A program that runs while a kfunc holds its lock calls the same kfunc. */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
@@ -20,7 +20,7 @@ int BPF_PROG(under_lock)
 		return 0;
 	result = bpf_kfunc_types_locked();
 	nested++;
-	/* The function is also called where nobody holds the lock. */
+	/* The kernel also calls the traced function while the lock is free. */
 	if (result < 0)
 		nested_result = result;
 	return 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Run without a context: the verifier takes it for memory, and it is null. */
+/* Runs without a context: the verifier treats ctx as memory, but ctx is null. */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 #include "bpf_misc.h"

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * No program reads behind an object, whatever kind of pointer it has to it: the
- * reference count and pointers of the kernel are there, and, further on, no
- * memory at all. Each program is refused at a load that the verifier would not
- * protect from faults. For what programs of tables get, see struct_ops_bad.c.
+ * No program can read behind an object, with any kind of pointer to the object:
+ * the object's reference count and kernel pointers are behind it, and further on
+ * there may be no memory. The verifier must reject each program at a load that
+ * has no protection against faults. struct_ops_bad.c tests objects that are
+ * arguments of struct_ops programs.
  */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
@@ -12,7 +13,7 @@
 
 char _license[] SEC("license") = "GPL";
 
-/* As much as an offset of a pointer to an object can be. */
+/* The largest offset of a pointer to an object that the verifier allows. */
 #define FAR 0x1ffffff0
 
 #ifndef offsetof
@@ -34,7 +35,7 @@ struct {
 
 SEC("syscall")
 __success __retval(7)
-int inside(void *ctx)
+int read_inside(void *ctx)
 {
 	struct bpf_counter *counter = bpf_counter_open(7);
 	u64 key;
@@ -67,13 +68,13 @@ REFERENCE(reference_across, sizeof(struct bpf_counter) - 4,
 	  "access beyond struct bpf_counter at off 28 size 8")
 REFERENCE(reference_far, FAR,
 	  "access beyond struct bpf_counter at off 536870896 size 8")
-/* The compiler puts a field there that is not in BTF. */
+/* The compiler puts a field at offset 0 that is not in BTF. */
 REFERENCE(reference_hidden, 0, "struct bpf_counter doesn't have field at offset 0")
 REFERENCE(reference_before, -8, "R{{[0-9]}} is ptr_bpf_counter invalid negative access: off=-8")
 
 SEC("syscall")
 __failure __msg("access beyond struct bpf_counter at off 32 size 8")
-int under_rcu(void *ctx)
+int rcu_pointer_end(void *ctx)
 {
 	struct bpf_counter *counter;
 	u64 value = 0;
@@ -88,7 +89,7 @@ int under_rcu(void *ctx)
 
 SEC("syscall")
 __failure __msg("access beyond struct bpf_counter at off 536870896 size 8")
-int after_rcu(void *ctx)
+int rcu_pointer_far_after_unlock(void *ctx)
 {
 	struct bpf_counter *counter;
 
@@ -100,7 +101,7 @@ int after_rcu(void *ctx)
 
 SEC("syscall")
 __failure __msg("access beyond struct bpf_counter at off 32 size 8")
-int item_of_iterator(void *ctx)
+int iterator_item_end(void *ctx)
 {
 	struct bpf_counter *counter;
 	u64 value = 0;
@@ -114,7 +115,7 @@ int item_of_iterator(void *ctx)
 
 SEC("syscall")
 __failure __msg("access beyond struct bpf_counter at off 32 size 8")
-int in_map_under_rcu(void *ctx)
+int map_pointer_end_under_rcu(void *ctx)
 {
 	struct bpf_counter *counter;
 	struct kept *kept;
@@ -134,7 +135,7 @@ int in_map_under_rcu(void *ctx)
 
 SEC("syscall")
 __failure __msg("access beyond struct bpf_counter at off 536870896 size 8")
-int in_map(void *ctx)
+int map_pointer_far(void *ctx)
 {
 	struct bpf_counter *counter;
 	struct kept *kept;
@@ -149,7 +150,7 @@ int in_map(void *ctx)
 
 SEC("syscall")
 __failure __msg("access beyond struct bpf_counter at off 32 size 8")
-int out_of_map(void *ctx)
+int reference_from_map_end(void *ctx)
 {
 	struct bpf_counter *counter;
 	struct kept *kept;
@@ -167,10 +168,10 @@ int out_of_map(void *ctx)
 	return value;
 }
 
-/* A pointer that is not at the start of an object is none to an object. */
+/* A pointer that is not to the start of an object is not a pointer to an object. */
 SEC("syscall")
 __failure __msg("R1 must have zero offset")
-int passed_with_offset(void *ctx)
+int argument_with_offset(void *ctx)
 {
 	struct bpf_counter *counter = bpf_counter_open(7);
 
@@ -182,7 +183,7 @@ int passed_with_offset(void *ctx)
 
 SEC("syscall")
 __failure __msg("access beyond struct bpf_counter at off 64 size 1")
-int passed_from_behind(void *ctx)
+int argument_behind_object(void *ctx)
 {
 	struct bpf_counter *counter = bpf_counter_open(7);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Objects are made, found and released where nothing may wait. */
+/* Makes, finds and releases objects in contexts where code must not wait. */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
@@ -54,7 +54,7 @@ int BPF_PROG(softirq)
 	return use(SOFTIRQ);
 }
 
-/* With a lock of the scheduler and interrupts off. */
+/* Runs with interrupts off and a scheduler lock held. */
 SEC("tp_btf/sched_switch")
 int BPF_PROG(lock)
 {

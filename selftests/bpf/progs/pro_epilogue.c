@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Programs that selftests/modules/ops_test.rs puts prologues and epilogues around. */
+/* Programs to which selftests/modules/ops_test.rs adds prologues and epilogues. */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
@@ -34,7 +34,7 @@ static __noinline u32 triple(u32 value)
 	return value * 3;
 }
 
-/* Several exits, a loop with one in it, and a subprogram with its own. */
+/* Has several exits, one of them in a loop, and a subprogram with its own exits. */
 SEC("struct_ops/after")
 u32 BPF_PROG(after, struct bpf_ops_item *item, u32 value)
 {
@@ -83,7 +83,7 @@ struct bpf_test_around_ops around = {
 	.kfuncs = (void *)kfuncs,
 };
 
-/* Jumps to its first instruction, which the prologue is not. */
+/* Jumps to its first instruction; the jump must not go to the prologue. */
 SEC("struct_ops/before")
 __naked u32 to_start(void)
 {
@@ -110,7 +110,7 @@ int call_start(void *ctx)
 	return 0;
 }
 
-/* How many CPUs there may be. */
+/* The number of possible CPUs. */
 u32 cpus;
 
 SEC("syscall")
@@ -123,13 +123,13 @@ int call(void *ctx)
 	EXPECT(bpf_ops_test_around(PLAIN, 5, 7) == 7);
 	EXPECT(bpf_ops_test_counts() == 0);
 
-	/* The prologue lets it run, or returns the key in its place. */
+	/* The prologue lets the program run, or returns the key in its place. */
 	EXPECT(bpf_ops_test_around(BEFORE, 5, 7) == 12);
 	EXPECT(bpf_ops_test_around(BEFORE, 5, 1000) == 1005);
 	EXPECT(bpf_ops_test_around(BEFORE, 5, 1001) == 5);
 	EXPECT(bpf_ops_test_counts() == 3ULL << 32);
 
-	/* All exits come to the epilogue, which bounds the result by the key. */
+	/* All exits go to the epilogue, which limits the result to the key. */
 	EXPECT(bpf_ops_test_around(AFTER, 50, 1) == 50);
 	EXPECT(bpf_ops_test_around(AFTER, 50, 2) == 1);
 	EXPECT(bpf_ops_test_around(AFTER, 50, 5) == 50);
@@ -140,17 +140,17 @@ int call(void *ctx)
 
 	EXPECT(bpf_ops_test_around(BOTH, 50, 10) == 30);
 	EXPECT(bpf_ops_test_around(BOTH, 50, 100) == 50);
-	/* The exit of the prologue does not come to the epilogue. */
+	/* The exit of the prologue does not go to the epilogue. */
 	EXPECT(bpf_ops_test_around(BOTH, 70, 2000) == 70);
 	EXPECT(bpf_ops_test_counts() == (3ULL << 32) + 2);
 
-	/* Of a member without a result, with what it counts in the epilogue. */
+	/* A member without a result: the epilogue adds the argument to its counter. */
 	EXPECT(bpf_ops_test_around(QUIET, 1, 3) == 0);
 	EXPECT(bpf_ops_test_around(QUIET, 1, 40) == 0);
 	EXPECT(bpf_ops_test_counts() == (2ULL << 32) + 43);
 	EXPECT(quiet_ran == 1);
 
-	/* The kernel's clock before it; after it, the number of CPUs is added. */
+	/* The prologue reads the kernel's clock; the epilogue adds the number of CPUs. */
 	EXPECT(bpf_ops_test_clock() == 0);
 	EXPECT(bpf_ops_test_around(KFUNCS, 1, 10) == 10 + cpus);
 	clock = bpf_ops_test_clock();
@@ -160,7 +160,7 @@ int call(void *ctx)
 	return 0;
 }
 
-/* What is around these cannot be made; the module looks at their names. */
+/* The module makes an invalid prologue or epilogue, chosen by the program's name. */
 #define BROKEN(name)								\
 SEC("?struct_ops/broken")							\
 u32 BPF_PROG(name, struct bpf_ops_item *item)					\
@@ -191,7 +191,7 @@ struct bpf_test_around_ops table_too_long = {
 	.lengthy = (void *)too_long,
 };
 
-/* The epilogue would be left out. */
+/* bpf_throw() would skip the epilogue. */
 SEC("?struct_ops/after")
 u32 BPF_PROG(throws, struct bpf_ops_item *item, u32 value)
 {
@@ -212,7 +212,7 @@ struct {
 	__type(value, u32);
 } progs SEC(".maps");
 
-/* A program of another table may take the arguments for something else. */
+/* A tail call could run a program of another table, with other argument types. */
 SEC("?struct_ops/plain")
 u32 BPF_PROG(tail_call, struct bpf_ops_item *item, u32 value)
 {
@@ -225,7 +225,7 @@ struct bpf_test_around_ops table_tail_call = {
 	.plain = (void *)tail_call,
 };
 
-/* The epilogue looks at the arguments; a program cannot change them. */
+/* The epilogue reads the arguments, so the program must not change them. */
 SEC("?struct_ops/after")
 u32 BPF_PROG(writes_ctx, struct bpf_ops_item *item, u32 value)
 {

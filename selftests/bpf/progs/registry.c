@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * References to objects of a Rust module (samples/registry): held, given up,
- * kept in a map, looked up under RCU, walked over.
+ * References to objects of a Rust module (samples/registry): acquired, released,
+ * kept in a map, looked up under RCU, returned by an iterator.
  */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
@@ -56,10 +56,10 @@ int open_and_release(void *ctx)
 	return 0;
 }
 
-/* When the last reference goes, the key is free. */
+/* After the release of the last reference, the key is free. */
 SEC("syscall")
 __success __retval(0)
-int gone_with_its_last_reference(void *ctx)
+int key_is_free_after_last_release(void *ctx)
 {
 	struct bpf_counter *counter, *found;
 	bool is_there;
@@ -83,10 +83,10 @@ int gone_with_its_last_reference(void *ctx)
 	return 0;
 }
 
-/* Who holds it keeps it, and the next to open the key gets another one. */
+/* A reference keeps a removed counter; a new open of the key gets another one. */
 SEC("syscall")
 __success __retval(0)
-int removed_but_held(void *ctx)
+int reference_keeps_removed_counter(void *ctx)
 {
 	struct bpf_counter *counter, *other;
 	bool was_there, is_there;
@@ -111,10 +111,10 @@ int removed_but_held(void *ctx)
 	return 0;
 }
 
-/* There are 64 places. */
+/* The registry has 64 places. */
 SEC("syscall")
 __success __retval(64)
-int as_many_as_places(void *ctx)
+int registry_has_64_places(void *ctx)
 {
 	struct bpf_counter *counter;
 	struct kept empty = {}, *kept;
@@ -134,7 +134,7 @@ int as_many_as_places(void *ctx)
 		if (counter)
 			bpf_counter_release(counter);
 	}
-	/* What an element of a map holds may go long after the element. */
+	/* Release the references now: a map may release them long after an element. */
 	bpf_for(key, 0, 70) {
 		kept = bpf_map_lookup_elem(&places, &key);
 		if (!kept)
@@ -148,7 +148,7 @@ int as_many_as_places(void *ctx)
 
 SEC("syscall")
 __success __retval(0)
-int keep_in_map(void *ctx)
+int map_keeps_reference(void *ctx)
 {
 	struct bpf_counter *counter;
 	struct kept empty = {}, *kept;
@@ -191,10 +191,10 @@ static int keep(int key)
 	return 0;
 }
 
-/* The map drops its references when an element goes, and when it goes. */
+/* A map releases its references when an element is deleted or the map is freed. */
 SEC("syscall")
 __success __retval(0)
-int left_in_map(void *ctx)
+int map_releases_references(void *ctx)
 {
 	int key = 11;
 
@@ -234,7 +234,7 @@ int find_under_rcu(void *ctx)
 
 SEC("syscall")
 __success __retval(123)
-int walk(void *ctx)
+int iterator_returns_all_counters(void *ctx)
 {
 	struct bpf_counter *counter, *held;
 	u64 sum = 0;
@@ -264,10 +264,10 @@ int walk(void *ctx)
 	return sum - 7;
 }
 
-/* An iterator that could not begin yields nothing and is destroyed all the same. */
+/* An iterator whose new() failed returns no item, and can be destroyed. */
 SEC("syscall")
 __success __retval(0)
-int walk_from_the_end(void *ctx)
+int iterator_after_failed_new(void *ctx)
 {
 	struct bpf_iter_counter it;
 	int found = 0;
@@ -283,7 +283,7 @@ int walk_from_the_end(void *ctx)
 
 SEC("syscall")
 __success __retval(0)
-int lent(void *ctx)
+int label_is_readable(void *ctx)
 {
 	struct bpf_counter *counter;
 	const u8 *label;
@@ -304,7 +304,7 @@ int lent(void *ctx)
 
 SEC("syscall")
 __failure __msg("invalid access to memory, mem_size=4 off=4 size=1")
-int lent_too_far(void *ctx)
+int label_read_beyond_end(void *ctx)
 {
 	struct bpf_counter *counter = bpf_counter_open(1);
 	const u8 *label;
@@ -321,7 +321,7 @@ int lent_too_far(void *ctx)
 
 SEC("syscall")
 __failure __msg("invalid mem access 'scalar'")
-int lent_after_release(void *ctx)
+int label_read_after_release(void *ctx)
 {
 	struct bpf_counter *counter = bpf_counter_open(1);
 	const u8 *label;
@@ -335,7 +335,7 @@ int lent_after_release(void *ctx)
 
 SEC("syscall")
 __failure __msg("cannot write into rdonly_mem")
-int lent_not_given(void *ctx)
+int label_write(void *ctx)
 {
 	struct bpf_counter *counter = bpf_counter_open(1);
 	u8 *label;
@@ -351,14 +351,14 @@ int lent_not_given(void *ctx)
 
 SEC("syscall")
 __failure __msg("Unreleased reference")
-int leak(void *ctx)
+int reference_not_released(void *ctx)
 {
 	return bpf_counter_open(1) ? 1 : 0;
 }
 
 SEC("syscall")
 __failure __msg("Possibly NULL pointer passed to trusted R1")
-int null_not_tested(void *ctx)
+int null_not_checked(void *ctx)
 {
 	struct bpf_counter *counter = bpf_counter_open(1);
 
@@ -393,7 +393,7 @@ int used_after_release(void *ctx)
 
 SEC("syscall")
 __failure __msg("only read is supported")
-int write_to_field(void *ctx)
+int field_write(void *ctx)
 {
 	struct bpf_counter *counter = bpf_counter_open(1);
 
@@ -404,10 +404,10 @@ int write_to_field(void *ctx)
 	return 0;
 }
 
-/* Were the struct one of scalars only, this would be an object. */
+/* The verifier must not accept memory of scalars as an object of the module. */
 SEC("syscall")
 __failure __msg("R1 is fp expected STRUCT bpf_counter")
-int made_up(void *ctx)
+int scalars_for_object(void *ctx)
 {
 	u64 counter[2] = {};
 
@@ -522,7 +522,7 @@ int new_twice(void *ctx)
 
 SEC("syscall")
 __failure __msg("requires RCU critical section protection")
-int walk_without_rcu(void *ctx)
+int iterator_without_rcu(void *ctx)
 {
 	struct bpf_iter_counter it;
 

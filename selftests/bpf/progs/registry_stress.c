@@ -19,7 +19,10 @@ struct {
 	__type(value, struct kept);
 } map SEC(".maps");
 
-/* Puts a reference into the map, takes what was there, and removes now and then. */
+/*
+ * Puts a reference into the map, releases the one that was there before, and
+ * removes a counter from the registry now and then.
+ */
 SEC("syscall")
 int keep_and_take(void *ctx)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tables for selftests/modules/ops_test.rs, and programs that have the module
- * call them.
+ * Tables for selftests/modules/ops_test.rs, and programs that make the module
+ * call the members.
  */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
@@ -41,7 +41,7 @@ u64 BPF_PROG(key, struct bpf_ops_item *item)
 SEC("struct_ops/key_or")
 u64 BPF_PROG(key_or, struct bpf_ops_item *item, u64 otherwise)
 {
-	/* Or the compiler makes one load of two, which the verifier refuses. */
+	/* Keeps clang from merging two loads into one that the verifier rejects. */
 	barrier_var(otherwise);
 	return item ? item->key : otherwise;
 }
@@ -53,7 +53,7 @@ bool BPF_PROG(consume, struct bpf_ops_item *item)
 	return true;
 }
 
-/* Gives an object with an even key back, and another one for an odd key. */
+/* Returns the same object for an even key, and another object for an odd key. */
 SEC("struct_ops/exchange")
 struct bpf_ops_item *BPF_PROG(exchange, struct bpf_ops_item *item)
 {
@@ -97,28 +97,28 @@ struct bpf_test_ops whole = {
 	.many = (void *)many,
 };
 
-/* For another slot, with defaults for the rest. */
+/* A table for another slot, which leaves the other members at their defaults. */
 SEC(".struct_ops.link")
 struct bpf_test_ops few = {
 	.id = 1,
 	.add = (void *)add_100,
 };
 
-/* To replace "whole". */
+/* A table that replaces "whole". */
 SEC(".struct_ops.link")
 struct bpf_test_ops next = {
 	.id = 0,
 	.add = (void *)add_100,
 };
 
-/* Without a link. */
+/* A table that is attached without a link. */
 SEC(".struct_ops")
 struct bpf_test_ops by_map = {
 	.id = 2,
 	.add = (void *)add,
 };
 
-/* For the same slot. */
+/* A second table without a link, for the same slot. */
 SEC(".struct_ops")
 struct bpf_test_ops by_map_too = {
 	.id = 2,
@@ -131,7 +131,7 @@ struct bpf_test_ops guest = {
 	.add = (void *)add,
 };
 
-/* init_member() makes it the last slot. */
+/* init_member() changes the id to the last slot. */
 SEC(".struct_ops.link")
 struct bpf_test_ops anywhere = {
 	.id = -1,
@@ -144,7 +144,7 @@ u64 BPF_PROG(add_nothing, u32 a, u64 b)
 	return 0;
 }
 
-/* reg() refuses what does not add. */
+/* reg() rejects a table whose "add" returns 0. */
 SEC(".struct_ops")
 struct bpf_test_ops refused_by_map = {
 	.id = 2,
@@ -157,7 +157,7 @@ struct bpf_test_ops refused_by_link = {
 	.add = (void *)add_nothing,
 };
 
-/* Writes to the field that may be written, of the argument and of another object. */
+/* Writes to the writable field of the argument and of another object. */
 SEC("struct_ops/key")
 u64 BPF_PROG(marks, struct bpf_ops_item *item)
 {
@@ -186,7 +186,7 @@ u32 BPF_PROG(work, u32 value)
 	return value + 1;
 }
 
-/* The same object twice, once to be given up. */
+/* Passes one object as two arguments; the kfunc releases the first. */
 SEC("struct_ops.s/work")
 u32 BPF_PROG(replaces, u32 value)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Tables and programs for ops_test.ko that are refused. */
+/* Tables and programs for ops_test.ko that the verifier or the module rejects. */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
@@ -13,34 +13,34 @@ u64 BPF_PROG(add, u32 a, u64 b)
 	return a + b;
 }
 
-/* Without its mandatory member. */
+/* A table without its mandatory member. */
 SEC("?.struct_ops.link")
-struct bpf_test_ops nothing = {
+struct bpf_test_ops no_mandatory_member = {
 	.id = 3,
 };
 
-/* With an id that validate() refuses. */
+/* A table with an id that validate() rejects. */
 SEC("?.struct_ops.link")
-struct bpf_test_ops refused = {
+struct bpf_test_ops validate_fails = {
 	.id = 99,
 	.add = (void *)add,
 };
 
-/* With one that init_member() refuses. */
+/* A table with an id that init_member() rejects. */
 SEC("?.struct_ops.link")
-struct bpf_test_ops forbidden = {
+struct bpf_test_ops init_member_fails = {
 	.id = 98,
 	.add = (void *)add,
 };
 
-/* With an id that there is no slot for. */
+/* A table with an id without a slot. */
 SEC("?.struct_ops.link")
 struct bpf_test_ops no_slot = {
 	.id = 4,
 	.add = (void *)add,
 };
 
-/* A program that may sleep, for a member that must not. */
+/* A sleepable program for a member that is not sleepable. */
 SEC("?struct_ops.s/add")
 u64 BPF_PROG(sleeps, u32 a, u64 b)
 {
@@ -48,7 +48,7 @@ u64 BPF_PROG(sleeps, u32 a, u64 b)
 }
 
 SEC("?.struct_ops.link")
-struct bpf_test_ops sleeper = {
+struct bpf_test_ops sleepable_program = {
 	.id = 3,
 	.add = (void *)sleeps,
 };
@@ -60,7 +60,7 @@ u64 BPF_PROG(null_not_tested, struct bpf_ops_item *item, u64 otherwise)
 }
 
 SEC("?.struct_ops.link")
-struct bpf_test_ops nullable = {
+struct bpf_test_ops null_not_checked = {
 	.id = 3,
 	.key_or = (void *)null_not_tested,
 };
@@ -72,7 +72,7 @@ bool BPF_PROG(not_released, struct bpf_ops_item *item)
 }
 
 SEC("?.struct_ops.link")
-struct bpf_test_ops leak = {
+struct bpf_test_ops reference_not_released = {
 	.id = 3,
 	.consume = (void *)not_released,
 };
@@ -85,7 +85,7 @@ struct bpf_ops_item *BPF_PROG(made_up, struct bpf_ops_item *item)
 }
 
 SEC("?.struct_ops.link")
-struct bpf_test_ops forged = {
+struct bpf_test_ops invalid_result = {
 	.id = 3,
 	.exchange = (void *)made_up,
 };
@@ -98,12 +98,12 @@ u64 BPF_PROG(writes, struct bpf_ops_item *item)
 }
 
 SEC("?.struct_ops.link")
-struct bpf_test_ops writer = {
+struct bpf_test_ops writes_key = {
 	.id = 3,
 	.key = (void *)writes,
 };
 
-/* What may be written is "mark", all of it. */
+/* A program may write only to the field "mark", and only to the whole field. */
 #define WRITER(name, write)							\
 SEC("?struct_ops/key")								\
 u64 BPF_PROG(name, struct bpf_ops_item *item)					\
@@ -122,7 +122,7 @@ WRITER(writes_half, *(u16 *)&item->mark = 1);
 WRITER(writes_more, *(u64 *)&item->mark = 1);
 WRITER(writes_behind, *(&item->count + 1) = 1);
 
-/* Nor by programs of a table that does not get such an object. */
+/* Programs of a table without such an argument must not write to the object. */
 SEC("?struct_ops.s/work")
 u32 BPF_PROG(writes_elsewhere, u32 value)
 {
@@ -143,17 +143,17 @@ struct bpf_test_sleep_ops table_writes_elsewhere = {
 SEC("?struct_ops/key")
 u64 BPF_PROG(past_the_end, struct bpf_ops_item *item)
 {
-	/* There is one argument. */
+	/* The member has only one argument. */
 	return ctx[1];
 }
 
 SEC("?.struct_ops.link")
-struct bpf_test_ops reader = {
+struct bpf_test_ops reads_argument_2 = {
 	.id = 3,
 	.key = (void *)past_the_end,
 };
 
-/* Behind an object: with the pointer that may not be null, that may, and with a reference. */
+/* Reads behind an object by a pointer, a nullable pointer and a reference. */
 #define READER(name, member, params, value)					\
 SEC("?struct_ops/" #member)							\
 u64 BPF_PROG(name, params)							\

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A jump through a table. With an epilogue or a prologue around it, it would not
- * be clear where to. clang makes one of a computed goto for cpu v4.
+ * Programs with a jump through a table (clang compiles a computed goto for cpu
+ * v4 to such a jump). A prologue or an epilogue would move the targets of the
+ * jump.
  */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
@@ -75,7 +76,7 @@ struct bpf_test_around_ops table_after = {
 	.after = (void *)after,
 };
 
-/* The member that is called. */
+/* The number of the member to call. */
 u32 member;
 
 SEC("syscall")

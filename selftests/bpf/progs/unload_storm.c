@@ -9,7 +9,7 @@ char _license[] SEC("license") = "GPL";
 u32 most_alive;
 u64 opened, failed;
 
-/* Has as many objects freed as it can. */
+/* Makes and releases objects as fast as it can. */
 SEC("syscall")
 int open_and_release(void *ctx)
 {
