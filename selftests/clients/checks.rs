@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The clients share the printing of checks, which are KTAP subtests, and the record of
+//! Shared code of the clients: it prints checks as KTAP subtests, and reads the record of
 //! `progs/exec_name.h`.
 
 use std::{
@@ -21,7 +21,7 @@ pub struct Checks {
 }
 
 impl Checks {
-    /// Runs the checks of @client; an error ends them and counts as one that failed.
+    /// Runs the checks of @client. An error ends them and counts as one failed check.
     pub fn run(client: &'static str, checks: fn(&mut Checks) -> Result) -> ExitCode {
         let mut this = Self {
             number: 0,
@@ -31,7 +31,7 @@ impl Checks {
         println!("  # Subtest: {client}");
         if let Err(err) = checks(&mut this) {
             println!("  # {err}");
-            this.result("the client ends well", false);
+            this.result("the client ends without an error", false);
         }
         if this.failed {
             return ExitCode::FAILURE;
@@ -50,7 +50,7 @@ impl Checks {
         );
     }
 
-    /// @got must be @want.
+    /// Checks that @got equals @want.
     pub fn equal<T: PartialEq + Debug>(&mut self, name: &str, got: T, want: T) {
         if got != want {
             println!("  # {got:?}, not {want:?}");
@@ -64,7 +64,7 @@ const NAME_SIZE: usize = 16;
 pub const RECORD_SIZE: usize = PATH_SIZE + NAME_SIZE + 16;
 const KEY: u64 = 0x0123_4567_89ab_cdef;
 
-/// What a program put into a record.
+/// Reads the result of the kfuncs from a record that a program wrote.
 pub fn parsed(record: &[u8]) -> Parsed {
     let long = |at| i64::from_ne_bytes(record[at..at + 8].try_into().unwrap());
     let len = long(PATH_SIZE + NAME_SIZE);
@@ -75,10 +75,10 @@ pub fn parsed(record: &[u8]) -> Parsed {
     Ok((String::from_utf8_lossy(name).into_owned(), hash as u32))
 }
 
-/// The same, computed without a kernel.
+/// The expected result for @name, computed without the kernel.
 pub fn expected(name: &str) -> Parsed {
     use std::hash::Hasher;
-    // The hasher that is preferred to it does not take a key.
+    // The hasher that replaces the deprecated one does not take a key.
     #[allow(deprecated)]
     let mut hasher = std::hash::SipHasher::new_with_keys(KEY, 0);
     hasher.write(name.as_bytes());

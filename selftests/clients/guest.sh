@@ -24,7 +24,7 @@ result()
 	fi
 }
 
-# client NAME ARGUMENT...: a client that prints its checks itself, as subtests.
+# client NAME ARGUMENT...: runs a client that prints its checks as subtests.
 client()
 {
 	local name="$1"
@@ -62,9 +62,9 @@ says "bpftrace: cannot attach fentry" \
 	"Error attaching probe: fentry:exec_names:bpf_exec_name_hash" \
 	bpftrace -e 'fentry:exec_names:bpf_exec_name_hash { exit() }'
 
-# A breakpoint of the CPU needs no help from the compiler. The kernel does not
-# run its program within another one that traces, but libbpf-rs also runs
-# programs that do not.
+# A hardware breakpoint needs no support by the compiler. The kernel does not run
+# the program of the breakpoint inside another tracing program, but libbpf-rs also
+# runs programs of other types.
 print='printf("%r %llx\n", buf(reg("di"), reg("si")), reg("dx"))'
 address=$(awk '$3 == "bpf_exec_name_hash" { print $1 }' /proc/kallsyms)
 says "bpftrace: watches a kfunc" "Gr\\xc3\\xbc\\xc3\\x9fe 123456789abcdef" \

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Arrays, for which the verifier does not take memory.
+//! Arrays as arguments: the verifier does not accept memory for an array.
 
 use bpf::prelude::*;
 use kernel::prelude::*;

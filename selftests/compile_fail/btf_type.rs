@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Types that have no place in BTF.
+//! Types that BTF cannot describe.
 
 use bpf::prelude::*;
 

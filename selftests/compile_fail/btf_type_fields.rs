@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Fields that have no type in BTF, or none that the verifier takes for what it should be.
+//! Fields whose type BTF cannot describe.
 
 use bpf::prelude::*;
 use kernel::prelude::*;

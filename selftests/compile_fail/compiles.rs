@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A control: what the other files vary, as it should be. There must be no error here.
+//! A control: correct versions of the code in the other files. The compiler must accept this file.
 
 use bpf::prelude::*;
 use kernel::prelude::*;
@@ -29,7 +29,7 @@ define!(bpf_by_macro, u16);
 #[kfunc]
 fn bpf_nothing() {}
 
-// A type is what it is by whatever name.
+// A type alias has the meaning of the type.
 type Byte = core::primitive::u8;
 type Bytes<'a> = &'a [Byte];
 type Memory = Mem;
@@ -43,7 +43,7 @@ fn bpf_aliases(bytes: Bytes<'_>, more: &mut [Byte], memory: &Memory, rcu: Token<
 }
 
 kfunc_set! {
-    /// With a comment.
+    /// A set with a doc comment.
     #[allow(dead_code)]
     pub(crate) static ALL = {
         prog_types: [Tracing, Lsm, Any],

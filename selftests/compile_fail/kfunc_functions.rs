@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Functions that cannot be kfuncs, whatever their arguments are.
+//! Functions that cannot be kfuncs, for reasons other than the types of their arguments.
 
 use bpf::prelude::*;
 use kernel::prelude::*;

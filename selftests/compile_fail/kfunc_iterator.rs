@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Iterators that cannot be.
+//! Iterators that `#[kfunc_iterator]` rejects.
 
 use bpf::prelude::*;
 use kernel::prelude::*;

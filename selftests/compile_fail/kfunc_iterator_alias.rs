@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! An iterator whose `next` yields something else than it seems to.
+//! An iterator whose `next` returns another type than the one in its declaration, because of a type
+//! alias.
 
 use bpf::prelude::*;
 use kernel::prelude::*;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Items that an iterator cannot yield.
+//! Types that cannot be the item of an iterator.
 
 use bpf::prelude::*;
 use kernel::prelude::*;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sets of kfuncs that `kfunc_set!` refuses.
+//! Sets of kfuncs that `kfunc_set!` rejects.
 
 use bpf::prelude::*;
 use kernel::prelude::*;

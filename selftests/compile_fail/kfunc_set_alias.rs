@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A kfunc under another name: its symbol would be in the set with the flags of another one.
+//! A kfunc under another name: the set would have its symbol with the flags of another kfunc.
 
 use bpf::prelude::*;
 use kernel::prelude::*;

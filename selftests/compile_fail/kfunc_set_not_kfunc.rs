@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A set with a function in it that is no kfunc.
+//! A set that contains a function without `#[kfunc]`.
 
 use bpf::prelude::*;
 use kernel::prelude::*;

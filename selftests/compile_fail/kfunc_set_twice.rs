@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Two sets of one module for one kind of program, of which the kernel would refuse the second.
+//! Two sets of one module for one kind of program: the kernel would reject the second.
 
 use bpf::prelude::*;
 use kernel::prelude::*;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Types in a signature that have no meaning for the verifier: the traits of the crate say so.
+//! Types in a signature that mean nothing to the verifier. The errors come from traits of the
+//! crate.
 
 use bpf::prelude::*;
 use kernel::prelude::*;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Types in a signature that `#[kfunc]` refuses by their spelling.
+//! Types in a signature that `#[kfunc]` itself recognizes and rejects, with a specific message.
 
 use bpf::prelude::*;
 use kernel::prelude::*;

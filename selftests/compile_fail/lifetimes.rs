@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Functions that want to keep what is lent for a call, however they call it.
+//! Functions that declare an argument to live longer than the call, in several ways.
 
 use bpf::prelude::*;
 use kernel::prelude::*;

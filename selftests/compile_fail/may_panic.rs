@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `#[may_panic]` without a reason, or where it means nothing.
+//! `#[may_panic]` without a reason, or in a place where it has no effect.
 
 use bpf::{
     may_panic,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Names that mean something to the verifier, to the kernel or to C.
+//! Names that have a special meaning for the verifier, for the kernel or in C.
 
 use bpf::{
     prelude::*,

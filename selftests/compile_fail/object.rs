@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Objects in signatures where the verifier would not keep the promise.
+//! Objects in places of a signature where the verifier would not guarantee the type's contract.
 
 use bpf::{
     prelude::*,

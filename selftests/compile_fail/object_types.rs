@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Objects that are none to the type system.
+//! A type in `Object<T>` that is not declared as an object.
 
 use bpf::prelude::*;
 use kernel::prelude::*;

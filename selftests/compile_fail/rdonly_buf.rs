@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Lends what is gone after the call.
+//! A kfunc that lends memory which does not exist after the call.
 
 use bpf::{
     prelude::*,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What would compile, and the verifier refuse each program that calls it, or warn.
+//! Kfuncs that could compile, but for which the verifier would warn or reject each calling program.
 
 use bpf::{
     prelude::*,

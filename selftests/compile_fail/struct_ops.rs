@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tables that cannot be declared, and calls that cannot be made.
+//! Tables that `#[struct_ops]` rejects, and helpers that `bpf_helper!` rejects.
 
 use bpf::{
     bpf_helper,

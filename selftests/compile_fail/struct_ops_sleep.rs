@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A table with members that sleep, called where nobody may.
+//! A table with sleepable members, called in a context that must not sleep.
 
 use bpf::{
     struct_ops,
@@ -16,7 +16,7 @@ trait SleepOps {
 
 static SLOT: Slot<SleepOpsTable> = Slot::new();
 
-/// Calls it in an RCU read-side critical section.
+/// Calls the member in an RCU read-side critical section.
 pub fn call() {
     SLOT.with(|ops| ops.member()); //~ evaluation of | Slot::with: the table has members that may sleep; take Slot::get
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Calls of kfuncs, with arguments at their edges.
+ * Calls of kfuncs, with arguments at the edges of their ranges.
  *
- * A pointer to an object may be NULL on the program's stack; every use is
- * behind a test for that, and the call is skipped.
+ * A pointer to an object on the program's stack may be NULL. The program tests
+ * the pointer before each use, and skips the call if it is NULL.
  */
 #include "fuzz.h"
 
 enum mem_kind {
 	MEM_STACK,
 	MEM_MAP,		/* an array of one large value */
-	MEM_VALUE,		/* a value that may be deleted meanwhile */
+	MEM_VALUE,		/* a value that may be deleted at any time */
 	MEM_CONTEXT,
 	MEM_PACKET,
 	MEM_NULL,
@@ -19,7 +19,7 @@ enum mem_kind {
 struct arg {
 	enum mem_kind mem;
 	__u32 offset, size;
-	__u32 mask;		/* of a size that the verifier does not know, or 0 */
+	__u32 mask;		/* limits a size unknown to the verifier, or 0 */
 	int slot;		/* -1: NULL */
 	__u64 value;
 	bool unknown;		/* a scalar that the verifier does not know */
@@ -29,11 +29,11 @@ struct call {
 	int kfunc;
 	struct arg args[MOST_PARAMS];
 	struct skips *skips;
-	bool open;		/* it is skipped together with what follows */
+	bool open;		/* the caller's following code is skipped, too */
 	bool lent, ringbuf;
 };
 
-/* As many bytes of a packet are tested for. */
+/* The number of packet bytes whose presence the program tests. */
 #define PACKET_SIZE	14
 #define CONTEXT_SIZE	64
 
@@ -68,12 +68,12 @@ __u64 edge(struct gen *g)
 	case 1:
 		return edges[below(&g->rng, sizeof(edges) / sizeof(*edges))];
 	default:
-		/* Likely to be the key of an object. */
+		/* A small number is likely to be the key of an object. */
 		return below(&g->rng, 5);
 	}
 }
 
-/* A slot with NULL in it, or -1. */
+/* Makes a slot that holds NULL; -1 if all are used. */
 int new_slot(struct gen *g, int object)
 {
 	for (int i = 0; i < NR_SLOTS; i++) {
@@ -103,12 +103,12 @@ static bool fits(struct gen *g, int i, int object, bool released, bool takes_rcu
 	return slot->held || (takes_rcu && slot->rcu);
 }
 
-/* A slot for an argument, perhaps a new one; -1 if there is none. */
+/* Picks a slot for an argument, perhaps a new one; -1 if there is none. */
 static int pick_slot(struct gen *g, int object, bool released, bool takes_rcu)
 {
 	int start = below(&g->rng, NR_SLOTS), kfunc = below(&g->rng, nr_kfuncs);
 
-	/* At times another object, or the first of its kind. */
+	/* Sometimes pick another object, or the first of its type. */
 	if (!one_in(&g->rng, 4))
 		for (int i = 0; i < NR_SLOTS; i++)
 			if (fits(g, (start + i) % NR_SLOTS, object, released, takes_rcu))
@@ -134,7 +134,7 @@ static void pick_mem(struct gen *g, struct arg *arg, const struct arg *before, _
 {
 	__u32 most;
 
-	/* The same memory, or some that overlaps. */
+	/* Sometimes pass the same memory as before, or overlapping memory. */
 	if (before && !fixed && one_in(&g->rng, 3)) {
 		*arg = *before;
 		if (arg->size > 1 && !arg->mask && one_in(&g->rng, 2)) {
@@ -198,7 +198,7 @@ static void add_skip(struct call *call, int jump)
 	skips->jumps[skips->nr++] = jump;
 }
 
-/* Leaves a pointer in LENT_AT, or skips the call. */
+/* Stores a pointer to memory at LENT_AT; the program skips the call if it is NULL. */
 static void lend_value(struct gen *g, struct call *call)
 {
 	add_skip(call, put_lookup(g, maps.scratch, below(&g->rng, 4)));
@@ -220,7 +220,7 @@ static void lend_packet(struct gen *g, struct call *call)
 	put(g, BPF_STX_MEM(BPF_DW, BPF_REG_10, BPF_REG_1, LENT_AT));
 }
 
-/* A dynptr of one of the kinds that there are. */
+/* Makes a dynptr of a random kind. */
 static void make_dynptr(struct gen *g, struct call *call)
 {
 	bool packet = g->prog->kind == KIND_XDP || g->prog->kind == KIND_TC;
@@ -279,7 +279,7 @@ static bool pick_arg(struct gen *g, struct call *call, int i)
 			break;
 		}
 		arg->slot = pick_slot(g, param->object, released, kfunc->flags & FLAG_TAKES_RCU);
-		/* NULL would not show whether it is a reference that is taken away. */
+		/* With NULL, a probe could not show whether the kfunc releases it. */
 		if (arg->slot < 0 && (!param->nullable || (g->probe && released)))
 			return false;
 		break;
@@ -302,7 +302,7 @@ static bool pick_arg(struct gen *g, struct call *call, int i)
 	return true;
 }
 
-/* What must come before the registers are set. */
+/* Instructions for an argument that come before the registers are set. */
 static void prepare_arg(struct gen *g, struct call *call, int i)
 {
 	const struct param *param = &kfuncs[call->kfunc].params[i];
@@ -324,7 +324,7 @@ static void prepare_arg(struct gen *g, struct call *call, int i)
 		add_skip(call, put_jump(g, BPF_JEQ, BPF_REG_1, 0));
 		break;
 	case PARAM_ARENA:
-		/* So that the program has an arena. */
+		/* The program needs a reference to the arena. */
 		put_map(g, BPF_REG_1, maps.arena);
 		break;
 	default:
@@ -343,7 +343,7 @@ static void put_mem(struct gen *g, int reg, const struct arg *arg)
 		break;
 	case MEM_CONTEXT:
 		put(g, BPF_MOV64_REG(reg, BPF_REG_6));
-		/* The verifier takes no other pointer into a context. */
+		/* The verifier accepts no other pointer into a context. */
 		break;
 	case MEM_NULL:
 		put(g, BPF_MOV64_IMM(reg, 0));
@@ -400,7 +400,7 @@ static void put_arg(struct gen *g, struct call *call, int i, int reg)
 	}
 }
 
-/* What the program reads of memory that it was lent. */
+/* Reads from memory that the kfunc lent to the program. */
 static void read_lent(struct gen *g, const struct call *call)
 {
 	const struct kfunc *kfunc = &kfuncs[call->kfunc];
@@ -418,7 +418,7 @@ static void read_lent(struct gen *g, const struct call *call)
 	land(g, null);
 }
 
-/* Notes in the map that a call was made. */
+/* Marks a call as made in the map. */
 void put_mark(struct gen *g, int mark)
 {
 	put_map_value(g, BPF_REG_1, maps.marks, mark);
@@ -447,7 +447,7 @@ static bool put_call(struct gen *g, int k, struct skips *skips, bool open)
 			make_dynptr(g, &call);
 	for (int i = 0; i < kfunc->nr_params; i++)
 		prepare_arg(g, &call, i);
-	/* The sixth and later ones are on the stack. */
+	/* The sixth and later arguments are on the stack. */
 	for (int i = 5; i < kfunc->nr_params; i++) {
 		put_arg(g, &call, i, BPF_REG_1);
 		put(g, BPF_RAW_INSN(BPF_STX | BPF_MEM | BPF_DW, 11, BPF_REG_1, -8 * (i - 4), 0));
@@ -472,7 +472,7 @@ static bool put_call(struct gen *g, int k, struct skips *skips, bool open)
 	if (kfunc->flags & FLAG_RELEASE && call.args[0].slot >= 0 &&
 	    kfunc->params[0].kind == PARAM_OBJECT) {
 		put(g, BPF_ST_MEM(BPF_DW, BPF_REG_10, SLOT_AT(call.args[0].slot), 0));
-		/* Where the call was skipped, the reference is still there. */
+		/* A program that skipped the call still holds the reference. */
 		if (skips->nr == 1)
 			g->slots[call.args[0].slot].used = false;
 	}
@@ -487,7 +487,7 @@ static bool put_call(struct gen *g, int k, struct skips *skips, bool open)
 	return true;
 }
 
-/* A call of a kfunc; false if there is nothing to call it with. */
+/* Generates a call of a kfunc; false if an argument cannot be made. */
 bool gen_call(struct gen *g, int k)
 {
 	struct skips skips = {};
@@ -495,7 +495,7 @@ bool gen_call(struct gen *g, int k)
 	return put_call(g, k, &skips, false);
 }
 
-/* The same, but the caller says how far the program jumps that cannot call it. */
+/* Generates a call; the caller lands the jumps that skip it (land_all()). */
 bool gen_open_call(struct gen *g, int k, struct skips *skips)
 {
 	return put_call(g, k, skips, true);

@@ -6,8 +6,7 @@
  *
  * A program depends on the seed and its number only. The number is in the name
  * of the thread, which the kernel prints when something goes wrong ("Comm:
- * fuzz 1234"); -n makes that program, prints what the verifier says of it, and
- * runs it.
+ * fuzz 1234"); -n makes that program, prints the verifier's log, and runs it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +22,7 @@
 /* Seconds. */
 #define PROGRESS	5
 #define HANG		30
-/* So many times as long as wanted, at most. */
+/* The longest time of a run, as a multiple of the requested time. */
 #define MORE		5
 
 static const char usage[] =
@@ -33,7 +32,7 @@ bool verbose;
 __u64 seed;
 
 static unsigned long next_number, nr_accepted, nr_refused;
-static __u64 beyond;		/* a program that reads beyond an object */
+static __u64 beyond;		/* number of a program that reads beyond an object */
 static volatile bool stopped;
 static __u64 running[NR_WORKERS];
 
@@ -60,7 +59,7 @@ static void count(const struct program *prog, bool accepted)
 					   __ATOMIC_RELAXED);
 }
 
-/* The end of what the verifier says, for the person who improves the generator. */
+/* Prints the end of the verifier's log, to help improve the generator. */
 static void print_refusal(struct program *prog, char *log)
 {
 	*log = 0;
@@ -104,7 +103,7 @@ static void *work(void *arg)
 	return arg;
 }
 
-/* Shows where everybody is and ends. */
+/* Prints where each CPU and task is, and exits. */
 static void die_of_hang(void)
 {
 	printf("hang: no program has ended for %d seconds; these run:", HANG);
@@ -127,7 +126,7 @@ static bool is_lost(void)
 	return false;
 }
 
-/* For so long; on a slow machine longer, until every kfunc was called. */
+/* Runs for this time; on a slow machine longer, until every kfunc was called. */
 static void run_for(int seconds)
 {
 	time_t start = now(), moved = start;
@@ -158,7 +157,7 @@ static void run_for(int seconds)
 	stop_trouble();
 }
 
-/* One program, again. */
+/* Makes and runs one program again. */
 static void replay(__u64 number)
 {
 	struct program *prog = malloc(sizeof(*prog));
@@ -178,7 +177,7 @@ static void replay(__u64 number)
 	run_ends();
 }
 
-/* A kfunc that was never called is one of which nothing is known. */
+/* Prints a table of the kfuncs; returns the number of kfuncs never called. */
 static int summary(void)
 {
 	int lost = 0;

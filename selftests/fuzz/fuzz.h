@@ -21,12 +21,12 @@
 #define MOST_PARAMS	12
 #define MOST_INSNS	4096
 
-/* What a kfunc takes, as its BTF says. */
+/* The kinds of arguments, read from the BTF of a kfunc. */
 enum param_kind {
 	PARAM_SCALAR,
-	PARAM_CONST,		/* the verifier must know it */
+	PARAM_CONST,		/* the verifier must know the value */
 	PARAM_IGNORED,
-	PARAM_MEM,		/* the next one is its size */
+	PARAM_MEM,		/* the next parameter is the size */
 	PARAM_MEM_SIZE,
 	PARAM_STRUCT,		/* memory of a fixed size */
 	PARAM_STRING,
@@ -70,7 +70,7 @@ enum prog_kind {
 	NR_KINDS,
 };
 
-/* Where code of a program ran; the first ones are the kinds. */
+/* The ways in which code of a program ran: the kinds, and these. */
 enum way {
 	WAY_TIMER = NR_KINDS,
 	WAY_WORK_QUEUE,
@@ -89,7 +89,7 @@ extern const char * const way_names[NR_WAYS];
 
 struct kfunc {
 	const char *name;
-	int module;		/* index of modules; 0 is the kernel */
+	int module;		/* index in modules; 0 is the kernel */
 	__u32 btf_id;
 	int nr_params;
 	struct param params[MOST_PARAMS];
@@ -97,29 +97,29 @@ struct kfunc {
 	__u32 result_size;
 	int result_object;
 	enum iter_role role;
-	int next, destroy;	/* of an iterator's new */
+	int next, destroy;	/* for new of an iterator: the indexes of these */
 	__u32 kinds;		/* mask of enum prog_kind */
 	__u32 flags;
-	bool known;		/* a program with it was accepted */
-	char refusal[256];	/* why the last one was not */
-	/* Counts of programs with it. */
+	bool known;		/* the verifier accepted a program that calls it */
+	char refusal[256];	/* why the verifier rejected the last program */
+	/* The numbers of programs that call it. */
 	unsigned long accepted, refused;
 };
 
 struct module {
 	const char *name;
 	int btf_fd;
-	int file;		/* of which it is loaded again, or -1 */
+	int file;		/* the .ko file, to load it again, or -1 */
 };
 
 #define MOST_FIELDS	16
 
-/* A type of which programs hold pointers. */
+/* A type of objects to which programs hold pointers. */
 struct object {
 	char name[64];
 	int module;
 	__u32 size;
-	int kptr_map;		/* with a field for a reference, or -1 */
+	int kptr_map;		/* map whose values hold a reference, or -1 */
 	int nr_fields;		/* scalars that programs can read */
 	struct {
 		__u32 at, size;
@@ -132,20 +132,20 @@ struct insns {
 	bool overflow;
 };
 
-/* A program, made from the seed and its number and nothing else. */
+/* A program. It depends only on the seed and its number. */
 struct program {
 	__u64 number;
 	enum prog_kind kind;
 	struct insns insns;
-	__u32 choice;		/* for the ways to run it */
-	bool reads_beyond;	/* has a load beyond what the object's BTF has */
-	int probed_call;	/* instruction of the call that is probed */
-	int callback;		/* its first instruction, or 0 */
+	__u32 choice;		/* selects how to run it */
+	bool reads_beyond;	/* has a load beyond the end of the object in BTF */
+	int probed_call;	/* instruction of the call that learn.c tests */
+	int callback;		/* first instruction of the callback, or 0 */
 	bool calls[MOST_KFUNCS];
 };
 
 struct maps {
-	int marks;		/* one byte for each kfunc and way: was it called? */
+	int marks;		/* one byte per kfunc and way: 1 if it was used */
 	int memory;
 	int strings;
 	int scratch;
@@ -155,7 +155,7 @@ struct maps {
 };
 
 #define WAY_MARK(way)	(MOST_KFUNCS + (way))
-/* A load beyond what the object's BTF has was made. */
+/* The mark of a load beyond the end of the object in BTF. */
 #define BEYOND_MARK	(MOST_KFUNCS + NR_WAYS)
 #define NR_MARKS	(BEYOND_MARK + 1)
 #define MEMORY_SIZE	(64 * 1024)
@@ -225,40 +225,40 @@ static inline bool one_in(struct rng *rng, __u32 n)
 /* A place on the program's stack for a pointer to an object, or for NULL. */
 struct slot {
 	bool used;
-	bool held;		/* a reference that must be given up */
+	bool held;		/* a reference that must be released */
 	bool rcu;		/* valid under RCU */
-	bool untrusted;		/* can only be read */
+	bool untrusted;		/* the program can only read the object */
 	int object;
-	int block;		/* at whose end it is given up */
+	int block;		/* the block that releases it at its end */
 };
 
-/* What the generator knows of the program's state. */
+/* The generator's knowledge of the program's state. */
 struct gen {
 	struct rng rng;
 	struct program *prog;
 	struct slot slots[NR_SLOTS];
 	int block;
-	int rcu, preempt;	/* how often they were entered */
+	int rcu, preempt;	/* nesting of these critical sections */
 	int calls_left;
-	int iters;		/* size of those that are alive */
-	int new_iter;		/* where the next one is put */
-	bool sleepable;		/* the program, or the callback */
+	int iters;		/* size of all live iterators */
+	int new_iter;		/* stack offset of the next iterator */
+	bool sleepable;		/* whether the program or callback may sleep */
 	bool has_context;
-	bool careless;		/* rules of the verifier are broken at times */
-	bool probe;		/* made by learn.c */
-	int callback;		/* instruction that loads its address, or -1 */
+	bool careless;		/* sometimes breaks rules of the verifier */
+	bool probe;		/* made for learn.c */
+	int callback;		/* instruction that loads the callback, or -1 */
 	bool callback_sleeps;
 };
 
 /* The stack of a program, as offsets from its frame pointer. */
 #define SLOT_AT(i)	(-8 * ((i) + 1))
-#define ITERS_AT	SLOT_AT(NR_SLOTS - 1)	/* they grow down from here */
+#define ITERS_AT	SLOT_AT(NR_SLOTS - 1)	/* iterators grow down from here */
 #define ITERS_SIZE	256
 #define DYNPTR_AT	(ITERS_AT - ITERS_SIZE - 16)
 #define KEY_AT		(DYNPTR_AT - 8)
 #define LENT_AT		(KEY_AT - 8)	/* pointer to a map value or a packet */
-#define SCALAR_AT	(LENT_AT - 8)	/* what the verifier knows nothing of */
-#define START_AT	(SCALAR_AT - 8)	/* when it began */
+#define SCALAR_AT	(LENT_AT - 8)	/* a scalar unknown to the verifier */
+#define START_AT	(SCALAR_AT - 8)	/* the start time of the program */
 #define BUFFER_SIZE	128
 #define BUFFER_AT	(START_AT - BUFFER_SIZE)
 
@@ -274,7 +274,7 @@ int put_jump(struct gen *g, int op, int reg, __s32 imm);
 void land(struct gen *g, int jump);
 int here(struct gen *g);
 
-/* Jumps over a call whose arguments are not there. */
+/* Jumps over a call, taken if an argument is NULL. */
 struct skips {
 	int jumps[32];
 	int nr;

@@ -2,15 +2,16 @@
 /*
  * Programs of random actions.
  *
- * A program is made of blocks: a critical section, the body of a loop, a
- * callback. A reference that was acquired in a block is given up at its end, so
- * the verifier accepts most programs. A careless program breaks a rule here and
- * there; the verifier should refuse it, and if it does not, it may be right.
+ * A program consists of blocks: a critical section, the body of a loop, a
+ * callback. The end of a block releases the references that the block acquired,
+ * so the verifier accepts most programs. A careless program breaks a rule here
+ * and there. The verifier should reject such a program, but may be right to
+ * accept it.
  */
 #include <string.h>
 #include "fuzz.h"
 
-/* A run leaves its loops after so long: an iterator need not have an end. */
+/* A program leaves its loops after this time, because an iterator may be endless. */
 #define MOST_NS		10000000
 
 #define BLOCK_DEPTH	4
@@ -42,7 +43,7 @@ static void gen_kptr_xchg(struct gen *g, int object, int slot)
 	if (slot >= 0)
 		put(g, BPF_ST_MEM(BPF_DW, BPF_REG_10, SLOT_AT(slot), 0));
 	if (k >= 0) {
-		/* What comes back is given up at once. */
+		/* Release the returned reference at once. */
 		released = put_jump(g, BPF_JEQ, BPF_REG_0, 0);
 		put(g, BPF_MOV64_REG(BPF_REG_1, BPF_REG_0));
 		put_kfunc(g, k);
@@ -72,7 +73,7 @@ void gen_release(struct gen *g, int i)
 	slot->used = false;
 }
 
-/* Gives up what was acquired in the block, unless somebody forgot it. */
+/* Releases the references of the block; a careless program forgets some. */
 static void end_block(struct gen *g)
 {
 	for (int i = 0; i < NR_SLOTS; i++) {
@@ -90,7 +91,7 @@ static void end_block(struct gen *g)
 	g->block--;
 }
 
-/* Pointers from under RCU can only be read after it, and that without trust. */
+/* After an RCU critical section, its pointers are untrusted: a program can only read. */
 static void left_rcu(struct gen *g)
 {
 	if (in_rcu(g))
@@ -113,7 +114,7 @@ static void gen_section(struct gen *g, bool rcu)
 	left_rcu(g);
 }
 
-/* With a counter of iterations, the verifier would not see that they are alike. */
+/* Limits the time. A counter of iterations would be a new state for the verifier each time. */
 static int put_limit(struct gen *g)
 {
 	put(g, BPF_EMIT_CALL(BPF_FUNC_ktime_get_ns));
@@ -122,7 +123,7 @@ static int put_limit(struct gen *g)
 	return put_jump(g, BPF_JGT, BPF_REG_0, MOST_NS);
 }
 
-/* What a loop does with its item, which is in R0. */
+/* Uses the item of a loop, which is in R0. */
 static void use_item(struct gen *g, const struct kfunc *next)
 {
 	int slot;
@@ -151,7 +152,7 @@ static bool gen_iter(struct gen *g, int new)
 		return false;
 	at = ITERS_AT - g->iters - size;
 	g->new_iter = at;
-	/* What is made for its arguments must not be given up in the loop. */
+	/* Objects for the arguments belong to this block: the loop must not release them. */
 	if (!gen_open_call(g, new, &skips))
 		return false;
 	g->prog->calls[next] = true;
@@ -187,7 +188,7 @@ static bool gen_iter(struct gen *g, int new)
 	return true;
 }
 
-/* A load from an object. */
+/* Generates a load from an object. */
 static void gen_read(struct gen *g)
 {
 	static const __u32 far[] = { 0, 8, 64, 256, 4096, 32760, 1 << 20, 0x1ffffff0 };
@@ -225,13 +226,13 @@ static void gen_read(struct gen *g)
 		put(g, BPF_STX_MEM(sizes[width], BPF_REG_1, BPF_REG_6, offset));
 	put(g, BPF_LDX_MEM(sizes[width], BPF_REG_1, BPF_REG_1, offset));
 	put(g, BPF_STX_MEM(BPF_DW, BPF_REG_10, BPF_REG_1, SCALAR_AT));
-	/* The verifier accepts a load that is never made. */
+	/* Mark the load here: the verifier also accepts a load that never runs. */
 	if (beyond)
 		put_mark(g, BEYOND_MARK);
 	land(g, null);
 }
 
-/* Looks at a reference in a map without taking it. */
+/* Reads through a reference in a map without taking it out. */
 static void gen_peek(struct gen *g, int object)
 {
 	int slot = new_slot(g, object), none;
@@ -246,7 +247,7 @@ static void gen_peek(struct gen *g, int object)
 	g->slots[slot].untrusted = true;
 }
 
-/* Makes, replaces or deletes a value, which drops what is in it. */
+/* Makes, replaces or deletes a map value, which releases the references in it. */
 static void gen_map_change(struct gen *g, int map)
 {
 	put(g, BPF_ST_MEM(BPF_W, BPF_REG_10, KEY_AT, below(&g->rng, 4)));
@@ -279,14 +280,14 @@ static void gen_kptr(struct gen *g)
 			if (g->slots[i].used && g->slots[i].held &&
 			    g->slots[i].object == object && g->slots[i].block == g->block)
 				slot = i;
-		/* Without a function that takes it, nothing may come back. */
+		/* Skip it if no kfunc could release the reference that comes back. */
 		if (releaser(g, object) < 0)
 			return;
 		gen_kptr_xchg(g, object, slot);
 	}
 }
 
-/* Has a timer or a work queue call the program's callback. */
+/* Sets a timer or a work queue, which calls the program's callback. */
 static void gen_callback(struct gen *g)
 {
 	bool timer = one_in(&g->rng, 2);
@@ -386,7 +387,7 @@ static void gen_block(struct gen *g)
 	end_block(g);
 }
 
-/* Objects for a kfunc that can only be made where the program may sleep. */
+/* Makes objects for a kfunc that only a sleepable kfunc can make. */
 static void gen_makers(struct gen *g, int k)
 {
 	for (int i = 0; i < kfuncs[k].nr_params; i++) {
@@ -402,7 +403,7 @@ static void gen_makers(struct gen *g, int k)
 	}
 }
 
-/* A call of this kfunc, where it may be. */
+/* Generates a call of this kfunc, in a context that allows the call. */
 static void gen_wanted(struct gen *g, int k)
 {
 	bool section = kfuncs[k].flags & FLAG_RCU_ONLY && !in_rcu(g);
@@ -446,7 +447,7 @@ static void begin(struct gen *g, enum way way)
 
 static void end(struct gen *g)
 {
-	/* The tables of ops_test are not registered if their members return 0. */
+	/* ops_test rejects a table whose member returns 0. */
 	put(g, BPF_MOV64_IMM(BPF_REG_0, g->prog->kind == KIND_OPS));
 	put(g, BPF_EXIT_INSN());
 }
@@ -478,7 +479,7 @@ static void start(struct gen *g, struct program *prog)
 	g->sleepable = prog->kind == KIND_SYSCALL || prog->kind == KIND_OPS_SLEEP;
 }
 
-/* The kind of a program with this kfunc. */
+/* Picks a kind of program that may call the kfunc. */
 static enum prog_kind pick_kind(struct rng *rng, __u32 kinds)
 {
 	int first = below(rng, NR_KINDS);
@@ -489,7 +490,7 @@ static enum prog_kind pick_kind(struct rng *rng, __u32 kinds)
 	return KIND_SYSCALL;
 }
 
-/* Makes the program with this number; each has a kfunc that must be in it. */
+/* Makes the program with this number, which calls at least the kfunc chosen for it. */
 void generate(struct program *prog, __u64 number)
 {
 	int wanted = number % nr_kfuncs;
@@ -517,9 +518,9 @@ void generate(struct program *prog, __u64 number)
 }
 
 /*
- * A program for learn.c: one call of a kfunc, in RCU or not, with a pointer
- * from the kfunc source or with what the others make. What the call returns is
- * not given up.
+ * Makes a program for learn.c: one call of a kfunc, under RCU or not, with a
+ * pointer from the kfunc "source", or from any kfunc if that is negative. The
+ * program does not release the result.
  */
 void generate_probe(struct program *prog, enum prog_kind kind, int k, bool rcu, int source,
 		    int attempt)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Single instructions.
+ * Random numbers and single instructions.
  */
 #include <linux/btf.h>
 #include "fuzz.h"
@@ -55,7 +55,7 @@ void put_map_value(struct gen *g, int reg, int fd, __u32 offset)
 	put_wide(g, reg, BPF_PSEUDO_MAP_VALUE, fd, offset);
 }
 
-/* The index of a module is that of its BTF in load(). */
+/* The offset field of the call is the module's index, see fd_array in load(). */
 void put_kfunc(struct gen *g, int kfunc)
 {
 	put(g, BPF_RAW_INSN(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, kfuncs[kfunc].module,
@@ -74,7 +74,7 @@ void put_stack_address(struct gen *g, int reg, int offset)
 	put(g, BPF_ALU64_IMM(BPF_ADD, reg, offset));
 }
 
-/* Leaves a value of a map in R0; returns the jump that is taken if there is none. */
+/* Looks up a map value for R0; returns the jump that is taken if there is none. */
 int put_lookup(struct gen *g, int map, __u32 key)
 {
 	put(g, BPF_ST_MEM(BPF_W, BPF_REG_10, KEY_AT, key));
@@ -84,7 +84,7 @@ int put_lookup(struct gen *g, int map, __u32 key)
 	return put_jump(g, BPF_JEQ, BPF_REG_0, 0);
 }
 
-/* A jump forward, which land() completes. */
+/* Generates a forward jump, which land() completes. */
 int put_jump(struct gen *g, int op, int reg, __s32 imm)
 {
 	put(g, BPF_JMP_IMM(op, reg, imm, 0));

@@ -23,7 +23,7 @@ int nr_objects;
 static struct btf *kernel;
 static struct btf *module_btf[MOST_MODULES];
 
-/* Kfuncs of the kernel that make objects which kfuncs of modules take. */
+/* Kfuncs of the kernel that make the objects that kfuncs of modules take. */
 static const char * const kernel_kfuncs[] = {
 	"bpf_task_from_pid", "bpf_task_acquire", "bpf_task_release",
 };
@@ -35,7 +35,7 @@ static bool ends(const char *name, const char *suffix)
 	return len >= suffix_len && !strcmp(name + len - suffix_len, suffix);
 }
 
-/* Behind typedefs, const and the like. */
+/* The type behind typedefs, const and other modifiers. */
 static const struct btf_type *resolve(const struct btf *btf, __u32 id, __u32 *found)
 {
 	const struct btf_type *type = btf__type_by_id(btf, id);
@@ -107,7 +107,7 @@ static int object_of(const struct btf *btf, const struct btf_type *type, int mod
 	return nr_objects++;
 }
 
-/* An iterator's kfuncs are known by their names. */
+/* The role of an iterator's kfunc is in its name. */
 static enum iter_role role_of(const char *name)
 {
 	if (strncmp(name, "bpf_iter_", 9))
@@ -227,7 +227,7 @@ int kfunc_named(const char *name)
 	return -1;
 }
 
-/* The kfuncs next and destroy for each new. */
+/* Finds the kfuncs next and destroy for each new. */
 static void pair_iterators(void)
 {
 	char name[256];
@@ -242,7 +242,7 @@ static void pair_iterators(void)
 		snprintf(name, sizeof(name), "%.*sdestroy", stem, kfuncs[i].name);
 		kfuncs[i].destroy = kfunc_named(name);
 		if (kfuncs[i].next < 0 || kfuncs[i].destroy < 0)
-			die("an iterator is not complete");
+			die("an iterator without next or destroy");
 	}
 }
 
@@ -286,7 +286,7 @@ static const struct btf_member *member_named(const struct btf *btf, const struct
 	return NULL;
 }
 
-/* A table of struct_ops with a member "id". */
+/* Finds a member of a struct_ops table that also has a member "id". */
 bool find_ops_member(const char *table, const char *member, struct ops_member *found)
 {
 	char value_name[128];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is left when programs and maps are gone: no object, and no reference to
- * a module.
+ * Checks for leaks: without programs and maps, there must be no object and no
+ * reference to a module.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,13 +13,13 @@
 #include <bpf/bpf.h>
 #include "fuzz.h"
 
-/* RCU and work queues have this long. */
+/* The number of times to wait for RCU and work queues. */
 #define TRIES		100
 #define TRY_US		100000
 
 #define ITER_AT		(ITERS_AT - ITERS_SIZE)
 
-/* Removes what is in the registry, as far as one walk over it gets. */
+/* Removes the counters in the registry, as far as one iterator returns them. */
 static void drain_registry(void)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
@@ -86,7 +86,7 @@ static bool unload(const char *name)
 	return false;
 }
 
-/* Prints what has leaked. */
+/* Prints the leaks. */
 void check_leaks(void)
 {
 	int leaks = 0;

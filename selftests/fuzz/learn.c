@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The flags of kfuncs and the types of programs that may call them are not in
- * BTF. They are found by trying: the verifier says why it refuses.
+ * Finds out the flags of kfuncs and the types of programs that may call them,
+ * which are not in BTF: loads small programs, and reads the verifier's errors.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ static bool log_has(const char *text)
 	return strstr(log_text, text);
 }
 
-/* Which kinds of programs may call it. */
+/* Finds the kinds of programs that may call a kfunc. */
 static void learn_kinds(struct kfunc *kfunc)
 {
 	for (int kind = 0; kind < NR_KINDS; kind++) {
@@ -37,7 +37,7 @@ static void set_refusal(struct kfunc *kfunc, const char *why)
 	snprintf(kfunc->refusal, sizeof(kfunc->refusal), "%s", why);
 }
 
-/* The line of a log that says why the verifier refuses; the log is cut there. */
+/* Returns the line with the verifier's error, and cuts the log after this line. */
 const char *refusal(char *log)
 {
 	char *line, *last = log, *rest = log;
@@ -51,7 +51,7 @@ const char *refusal(char *log)
 	return last;
 }
 
-/* Whether the reference that is left over comes from this instruction. */
+/* Whether the verifier reports an unreleased reference from this instruction. */
 static bool unreleased(int insn)
 {
 	const char *text = strstr(log_text, "alloc_insn=");
@@ -74,7 +74,7 @@ static bool accepted(struct program *prog)
 	return true;
 }
 
-/* One call: what does the verifier say of it? */
+/* Tries one call, and learns from the verifier's error; true if the call is valid. */
 static bool learn_call(struct program *prog, struct kfunc *kfunc, enum prog_kind kind, bool rcu,
 		       int attempt)
 {
@@ -82,7 +82,7 @@ static bool learn_call(struct program *prog, struct kfunc *kfunc, enum prog_kind
 	int k = kfunc - kfuncs;
 	bool done;
 
-	/* Does it take the reference away? */
+	/* Test whether the kfunc releases the reference. */
 	if (object && !kfunc->role) {
 		kfunc->flags |= FLAG_RELEASE;
 		generate_probe(prog, kind, k, rcu, -1, attempt);
@@ -98,7 +98,7 @@ static bool learn_call(struct program *prog, struct kfunc *kfunc, enum prog_kind
 	generate_probe(prog, kind, k, rcu, -1, attempt);
 	if (!prog->calls[k]) {
 		if (!*kfunc->refusal)
-			set_refusal(kfunc, "there is nothing to call it with");
+			set_refusal(kfunc, "no kfunc makes its arguments");
 		return false;
 	}
 	if (accepted(prog))
@@ -111,7 +111,7 @@ static bool learn_call(struct program *prog, struct kfunc *kfunc, enum prog_kind
 	return false;
 }
 
-/* Must it be called where the program may sleep? */
+/* Learns whether only a context that may sleep can call the kfunc. */
 static void learn_sleepable(struct program *prog, struct kfunc *kfunc, enum prog_kind kind,
 			    int attempt)
 {
@@ -142,7 +142,7 @@ static bool learn_kfunc(struct program *prog, struct kfunc *kfunc)
 	return false;
 }
 
-/* Is a pointer enough that is valid under RCU only? */
+/* Learns whether the kfunc accepts a pointer that is only valid under RCU. */
 static void learn_takes_rcu(struct program *prog, struct kfunc *kfunc)
 {
 	enum prog_kind kind = __builtin_ctz(kfunc->kinds);
@@ -202,7 +202,7 @@ void learn(void)
 		if (!kfuncs[k].kinds)
 			set_refusal(&kfuncs[k], "no program may call it");
 	}
-	/* Some take what others return. */
+	/* Repeat, because some kfuncs need an object that another kfunc returns. */
 	while (more) {
 		more = false;
 		for (int k = 0; k < nr_kfuncs; k++) {

@@ -26,8 +26,8 @@ static int make(enum bpf_map_type type, const char *name, __u32 key, __u32 value
 }
 
 /*
- * BTF of a map whose key is an int and whose value is the last type. The kernel
- * refuses references to objects of a type that no module said how to drop.
+ * Makes a map with BTF: the key is an int, the value is the last type. The kernel
+ * rejects a map with references to a type that has no destructor.
  */
 static int make_with_btf(enum bpf_map_type type, const char *name, struct btf *btf, __u32 value,
 			 __u32 entries)
@@ -87,7 +87,7 @@ static int make_timer_map(void)
 	return make_with_btf(BPF_MAP_TYPE_ARRAY, "timed", btf, 32, 4);
 }
 
-/* Programs can read them, and the verifier knows what is in them. */
+/* A read-only map: programs can read the strings, and the verifier knows them. */
 static void make_strings(void)
 {
 	static const char strange[] = "\xff\xfe%s%n\n\x01";
@@ -103,7 +103,7 @@ static void make_strings(void)
 		die("strings");
 }
 
-/* The first two pages are there. */
+/* An arena whose first two pages exist. */
 static void make_arena(void)
 {
 	long page = sysconf(_SC_PAGESIZE);

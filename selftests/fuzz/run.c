@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Loads programs and runs them: by BPF_PROG_TEST_RUN, and on events that other
- * programs and this one cause.
+ * programs or this process cause.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +14,8 @@
 #include "fuzz.h"
 
 /*
- * Programs on these run in the middle of a kfunc that allocates, frees or
- * waits for RCU, and in interrupts. Not every kernel has all of them.
+ * Programs on these tracepoints run in the middle of a kfunc that allocates,
+ * frees or waits for RCU, and in interrupts. A kernel may lack some of them.
  */
 static const char * const tracepoints[] = {
 	"kmalloc", "kfree", "kmem_cache_alloc", "kmem_cache_free", "mm_page_alloc", "mm_page_free",
@@ -36,9 +36,9 @@ const char * const way_names[NR_WAYS] = {
 
 #define NR(array)	(sizeof(array) / sizeof(*(array)))
 
-/* Programs of the kind "syscall" that others are triggered by, for each thread. */
+/* Each thread's programs of the kind "syscall" that trigger attached programs. */
 #define NR_TRIGGERS	4
-/* Programs that wait for an NMI. */
+/* The number of programs that wait for an NMI. */
 #define NR_WAITING	2
 
 static __thread int triggers[NR_TRIGGERS], next_trigger;
@@ -88,7 +88,7 @@ static int program_btf(void)
 	return program_btf_fd;
 }
 
-/* Of the functions in it. */
+/* The ids of the functions in it. */
 #define BTF_MAIN	4
 #define BTF_CALLBACK	6
 
@@ -158,7 +158,7 @@ int load(struct program *prog, char *log, size_t log_size, int level)
 	return bpf_prog_load(type, "fuzz", "GPL", prog->insns.code, prog->insns.len, &opts);
 }
 
-/* A call without arguments, or nothing at all; whether the verifier accepts it. */
+/* Whether the verifier accepts a program with a call without arguments, or none. */
 bool load_empty(enum prog_kind kind, int kfunc, char *log, size_t log_size)
 {
 	struct program *prog = calloc(1, sizeof(*prog));
@@ -193,7 +193,7 @@ bool kind_exists(enum prog_kind kind)
 
 static void run_packets(int fd)
 {
-	/* A question for a.bc, after the headers. */
+	/* A DNS question for a.bc, after the headers. */
 	static const __u8 dns[] = { 0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'a', 2, 'b', 'c', 0 };
 	static const int sizes[] = { 14, 64, 512, 3000 };
 	__u8 packet[3000];
@@ -217,7 +217,7 @@ static void run_syscall(int fd)
 
 	some.ctx_in = context;
 	some.ctx_size_in = sizeof(context);
-	/* Without a context, which fails if the program reads it. */
+	/* Run it without a context: this fails if the program reads the context. */
 	bpf_prog_test_run_opts(fd, &none);
 	bpf_prog_test_run_opts(fd, &some);
 }
@@ -249,7 +249,7 @@ static void replace(int *fds, int *next, int nr, int fd)
 	*next = (*next + 1) % nr;
 }
 
-/* Runs on an event. */
+/* Attaches a program to an event and causes events. */
 static void run_attached(const struct program *prog, int fd)
 {
 	int link;
@@ -266,7 +266,7 @@ static void run_attached(const struct program *prog, int fd)
 	close(link);
 }
 
-/* Calls a kfunc with nothing but scalars; returns 0 or an error. */
+/* Calls a kfunc that takes only scalars; returns 0 or an error. */
 int call(int k, const __u64 *args, __u32 *result)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
@@ -301,7 +301,7 @@ static void call_with_id(const char *name, __u64 id)
 		call(k, &id, NULL);
 }
 
-/* Whatever the table's module offers may call the members of the table. */
+/* Calls all kfuncs of the table's module: some of them call members of the table. */
 static void call_module(int module, __u64 id, __u64 choice)
 {
 	struct gen g = { .rng = { choice } };
@@ -319,7 +319,7 @@ static void call_module(int module, __u64 id, __u64 choice)
 	}
 }
 
-/* As a member of a table, which is registered and called. */
+/* Runs a program as a member of a table: attaches the table and calls it. */
 static void run_ops(const struct program *prog, int fd)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_LINK | BPF_F_VTYPE_BTF_OBJ_FD);
@@ -332,7 +332,7 @@ static void run_ops(const struct program *prog, int fd)
 		return;
 	opts.btf_vmlinux_value_type_id = ops.value;
 	opts.value_type_btf_obj_fd = modules[ops.module].btf_fd;
-	/* The kernel wants one. */
+	/* The kernel requires BTF for a struct_ops map. */
 	opts.btf_fd = program_btf();
 	map = bpf_map_create(BPF_MAP_TYPE_STRUCT_OPS, ops_table(prog->kind), sizeof(int),
 			     ops.value_size, 1, &opts);
@@ -383,7 +383,7 @@ void run(struct program *prog, int fd)
 	}
 }
 
-/* Lets go of what the thread keeps. */
+/* Releases the programs and other resources of the thread. */
 void run_ends(void)
 {
 	for (int i = 0; i < NR_TRIGGERS; i++)

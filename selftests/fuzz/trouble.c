@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What happens while programs run: values of maps come and go, modules are
- * unloaded and loaded again, and CPUs get NMIs.
+ * Disturbs running programs: adds and deletes values of maps, unloads modules and
+ * loads them again, and sends NMIs to the CPUs.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include "fuzz.h"
 
 #define PAUSE_US	10000
-/* In pauses. */
+/* The number of pauses between two NMIs. */
 #define NMI_EVERY	37
 #define UNLOAD_EVERY	11
 
@@ -32,7 +32,7 @@ bool send_sysrq(char key)
 	return done;
 }
 
-/* The CPUs print where they are, which guest.sh keeps from the console. */
+/* Makes all CPUs print a backtrace in an NMI; guest.sh keeps it off the console. */
 void send_nmis(void)
 {
 	nr_nmis += send_sysrq('l');
@@ -49,7 +49,7 @@ static void change_map(struct rng *rng, int map)
 		bpf_map_update_elem(map, &key, value, 0);
 }
 
-/* Works if no program, map or other module uses it. */
+/* Reloads a module, which succeeds if no program, map or other module uses it. */
 static void reload(struct module *module)
 {
 	int fd, old = module->btf_fd;
@@ -59,7 +59,7 @@ static void reload(struct module *module)
 	nr_unload_attempts++;
 	if (syscall(SYS_delete_module, module->name, O_NONBLOCK))
 		return;
-	/* A module with programs in flight may go a little later. */
+	/* The unload may end a little later, while a program still runs. */
 	while (syscall(SYS_finit_module, module->file, "", 0))
 		if (errno != EEXIST && errno != EBUSY)
 			die(module->name);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Numbers that a program passes, and operators.
+//! Arithmetic operators on numbers that a program passes.
 
 use bpf::prelude::*;
 use kernel::prelude::*;

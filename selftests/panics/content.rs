@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the tool advises, and what the compiler proves. Nothing here can panic.
+//! Code that the tool's messages advise, and code whose panics the compiler proves to be
+//! impossible. The tool must accept this file.
 
 use bpf::prelude::*;
 use kernel::prelude::*;

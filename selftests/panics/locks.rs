@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Locks that a kfunc may take, and what it may not wait for: the program that calls may have
-//! interrupted the code that holds a lock, or that updates a clock.
+//! Locks that a kfunc may take, and locks and clocks for which a kfunc must not wait: the calling
+//! program may have interrupted the code that holds the lock or that updates the clock.
 
 use bpf::{
     prelude::*,
@@ -52,11 +52,11 @@ fn bpf_reads_a_clock() {
     core::hint::black_box(Instant::<Monotonic>::now()); //~ a kfunc waits for the update of a clock | write: a parameter for the time
 }
 
-/// Nobody in a program comes to this.
+/// No kfunc reaches this code.
 pub struct Driver;
 
 impl Driver {
-    /// What the kernel calls.
+    /// A function that only the kernel calls.
     #[inline(never)]
     pub fn run(lock: &SpinLock<u32>) -> u32 {
         *lock.lock()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Panics for which the author has a reason, and one without.
+//! Panics for which the author gives a reason, and one panic without a reason.
 
 use bpf::{
     may_panic,
@@ -10,7 +10,7 @@ use bpf::{
 };
 use kernel::prelude::*;
 
-#[may_panic("the caller looked")]
+#[may_panic("the caller has checked the number")]
 fn helper(number: u32) -> u32 {
     number + 1
 }
@@ -20,14 +20,14 @@ fn bpf_helper(number: u32) -> u32 {
     helper(number)
 }
 
-#[bpf::may_panic("it comes before")]
+#[bpf::may_panic("this attribute comes before #[kfunc]")]
 #[kfunc]
 fn bpf_before(a: u32, b: u32) -> u32 {
     a + b
 }
 
 #[kfunc(sleepable)]
-#[may_panic("it comes after")]
+#[may_panic("this attribute comes after #[kfunc]")]
 fn bpf_after(data: &[u8]) -> Result<u32> {
     // Closures are part of the function.
     let byte = data.iter().map(|byte| byte + 1).max().unwrap();
@@ -58,7 +58,7 @@ impl Drop for Numbers {
     }
 }
 
-/// Generic code.
+/// A generic type.
 struct Pair<T>(T, T);
 
 impl<T: Copy + core::ops::Add<Output = T>> Pair<T> {
@@ -76,7 +76,7 @@ fn bpf_pair(a: u32, b: u64) -> u64 {
 /// A table of functions.
 #[struct_ops(bpf_may_panic_ops)]
 pub trait MayPanicOps {
-    /// With a default body.
+    /// A member with a default body.
     #[may_panic("a default")]
     fn member(&self, number: u32) -> u32 {
         number + 3
@@ -95,9 +95,9 @@ fn without(number: u32) -> u32 {
     number + 4 //~ an addition can overflow | reached from: kfunc `bpf_calls`
 }
 
-/// What it calls has no reason.
+/// Calls a function that has no reason.
 #[kfunc]
-#[may_panic("not for others")]
+#[may_panic("the reason does not cover called functions")]
 fn bpf_calls(number: u32) -> u32 {
     without(number)
 }

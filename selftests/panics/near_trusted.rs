@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Functions of other crates whose own panics never happen, with something in them that can panic.
+//! Trusted functions of other crates, whose own panics never happen, called with code that can
+//! panic.
 
 use bpf::prelude::*;
 use core::fmt;
@@ -60,7 +61,7 @@ fn bpf_index(data: &[u8]) -> Result<u32> {
     Ok(copy[1].into()) //~ an index can be out of bounds
 }
 
-/// Prints, with a panic.
+/// A type whose `Display` implementation can panic.
 struct Shown(u32);
 
 impl fmt::Display for Shown {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! All the places that a panic can be in, and from where each is reached.
+//! Panics in all kinds of places, and the entry points that reach them.
 
 use bpf::{
     bpf_helper,
@@ -34,7 +34,7 @@ fn bpf_inlined(number: u32) -> u32 {
     inlined(number)
 }
 
-/// Generic code.
+/// A generic function.
 #[inline(never)]
 fn add<T: core::ops::Add<Output = T>>(a: T, b: T) -> T {
     a + b //~ an addition can overflow | kfunc `bpf_generic`
@@ -45,7 +45,7 @@ fn bpf_generic(number: u32) -> u32 {
     add(number, number)
 }
 
-/// A closure that other code calls.
+/// A closure that the core crate calls.
 #[kfunc]
 fn bpf_closure(data: &mut [u8]) -> Result {
     data.sort_unstable_by_key(|byte| { //~ this calls `core::slice::sort::unstable::ipnsort`, which can panic
@@ -90,7 +90,7 @@ bpf_helper! {
 /// A table of functions.
 #[struct_ops(bpf_panics_ops)]
 pub trait PanicsOps {
-    /// With a default body.
+    /// A member with a default body.
     fn member(&self, number: u32) -> u32 {
         number + 3 //~ an addition can overflow | reached from: kfunc `bpf_default`
     }
@@ -112,7 +112,7 @@ struct Thing {
 }
 
 impl Drop for Thing {
-    // `Object::new()` drops it as well, if there is no memory.
+    // `Object::new()` also drops the value if there is no memory.
     #[inline(never)]
     fn drop(&mut self) {
         self.count = self.id + self.count; //~ an addition can overflow | RCU callback that drops an object of `places::Thing`
@@ -152,7 +152,7 @@ fn bpf_area(side: u32) -> u32 {
     area(&Square(side))
 }
 
-/// A table of functions, of which some are not of this crate.
+/// A table of functions of another crate.
 static TABLE: [fn(Option<u32>) -> u32; 2] = [
     Option::unwrap_or_default,
     Option::unwrap,

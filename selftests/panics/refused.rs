@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A module that is as natural as it is wrong: a program that adds two large numbers would stop the
-//! kernel. It is not built.
+//! A module with an ordinary addition: a program that adds two large numbers would stop the kernel.
+//! The build must reject the module.
 
 use bpf::prelude::*;
 use kernel::prelude::*;

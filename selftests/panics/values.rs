@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Values that are not there, and what says that it cannot be.
+//! Missing values, and macros that panic.
 
 use bpf::prelude::*;
 use core::cell::RefCell;
@@ -52,7 +52,7 @@ fn bpf_panic(number: u32) -> u32 {
     }
 }
 
-/// The crate has the checked function.
+/// The `bpf` crate has a checked function for this division.
 #[kfunc]
 fn bpf_divide_wide(a: u64, b: u64) -> u64 {
     (u128::from(a) / u128::from(b)) as u64 //~ a division can be by zero

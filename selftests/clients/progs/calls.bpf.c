@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Programs for bpf_prog_test_run(): each passes its context to kfuncs and leaves
- * there what they return.
+ * Programs for bpf_prog_test_run(): each passes its context to kfuncs, and writes
+ * their results to the context.
  */
 
 #include "vmlinux.h"

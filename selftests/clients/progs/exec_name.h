@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the BPF programs share. The clients know its layout, see checks.rs. */
+/* The record of the BPF programs. The clients know its layout, see checks.rs. */
 #ifndef _EXEC_NAME_H
 #define _EXEC_NAME_H
 
@@ -14,7 +14,7 @@ struct exec_name {
 	__s64 hash;
 };
 
-/* Fills in the rest of a record that has a path, by way of kfuncs. */
+/* Calls kfuncs with the path of a record to fill in the other fields. */
 static __always_inline void exec_name_parse(struct exec_name *exec)
 {
 	exec->hash = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A program to attach: what kfuncs say of the last file that was executed. */
+/* A tracing program: calls kfuncs with the path of the last executed file. */
 
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>

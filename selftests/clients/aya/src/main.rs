@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `client-aya OBJECT PINNED`: what aya can do with a program that calls kfuncs of a module, once
-//! from the object in the file OBJECT, and once as `bpftool prog loadall` left it in the folder
-//! PINNED.
+//! `client-aya OBJECT PINNED`: tests aya with a program that calls kfuncs of a module. aya loads
+//! the program from the file OBJECT, and opens the program that `bpftool prog loadall` pinned in
+//! the folder PINNED.
 
 #[path = "../../checks.rs"]
 mod checks;
@@ -60,7 +60,7 @@ fn pinned(checks: &mut Checks) -> Result {
 
 fn main() -> ExitCode {
     Checks::run("aya", |checks| {
-        // When this fails, aya may have learned to call kfuncs: see README.md.
+        // If this fails, a new release of aya may support kfuncs of modules: see README.md.
         checks.equal(
             "cannot load the program itself",
             load().map_err(|err| err.to_string()),

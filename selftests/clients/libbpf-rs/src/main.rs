@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! `client-libbpf-rs FOLDER`: libbpf-rs loads the objects in FOLDER, whose programs call kfuncs of
-//! `exec_names.ko` and `kfunc_test.ko`. Nothing here is special because those are in Rust.
+//! `exec_names.ko` and `kfunc_test.ko`. The client needs no special code for modules in Rust.
 
 #[path = "../../checks.rs"]
 mod checks;
@@ -44,7 +44,7 @@ fn program<'obj>(object: &'obj Object, name: &str) -> Result<ProgramMut<'obj>> {
     Ok(program.ok_or(format!("no program {name}"))?)
 }
 
-/// Runs a program once, with a context that it may change.
+/// Runs a program once, with a context that the program may change.
 fn run(object: &Object, name: &str, context: &mut [u8]) -> Result {
     program(object, name)?.test_run(ProgramInput {
         context_in: Some(context),
