@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Calls each path of the benchmark in a loop and says how long that took.
+ * Calls each path of the benchmark in a loop and measures the time of the loop.
  *
- * A path is three programs: X_rust, X_c and X_none, which has the same loop
- * and no call. The loops are assembly, so that nothing else is different.
+ * A path X has three programs: X_rust, X_c and X_none, which has the same loop
+ * without the call. The loops are assembly, so that nothing else is different.
  */
 
 #include "vmlinux.h"
@@ -17,7 +17,7 @@ char _license[] SEC("license") = "GPL";
 
 const volatile bool real_time;
 
-/* What the loop took, in units of the clock. */
+/* The time of the loop, in units of the clock. */
 __u64 took;
 
 char data[64] = "what the program lends to the function: 64 bytes";
@@ -29,8 +29,8 @@ static __always_inline __u64 now(void)
 }
 
 /*
- * A program: statements that are not measured, and assembly that is. Interrupts
- * are off, so that the timer's does not count.
+ * A program: statements that are not measured, and then assembly that is measured.
+ * Interrupts are off, so that the timer interrupt does not count.
  */
 #define PROGRAM(name, before, code, operands...)			\
 SEC("syscall")								\
@@ -89,7 +89,7 @@ PROGRAM(name##_c, before, LOOP(arguments, "call %[kfunc];"),		\
 PATH(args0, , "")
 PATH(args2, , "r1 = 1; r2 = 2;")
 PATH(args5, , FIVE)
-/* The verifier wants a call in the program that has arguments on the stack. */
+/* A program that writes stack arguments needs a call that takes them, args10_none too. */
 PATH(args10, CALL_TEN(c), TEN)
 PATH(slice, , "r1 = %[data]; r2 = 64;", [data]"r"(data))
 PATH(mem, , "r1 = %[data]; r2 = 64;", [data]"r"(data))
@@ -122,7 +122,7 @@ ACQUIRE(rust, acquire_none, "")
 ACQUIRE(rust, acquire_rust, ACQUIRE_RELEASE)
 ACQUIRE(c, acquire_c, ACQUIRE_RELEASE)
 
-/* A walk to the end, with what comes before and after the loop. */
+/* A whole iteration: new, a loop over all elements, the last next, and destroy. */
 #define WALK								\
 	"r1 = %[it];"							\
 	"r2 = 0;"							\
@@ -188,11 +188,11 @@ PATH(indirect, , "r1 = 42;")
 PATH(native, , "r1 = 42;")
 PATH(kfunc, , "r1 = 42;")
 
-/* Ten instructions more than args0_none in each round: does the clock say so? */
+/* Has ten instructions more than args0_none in each round, to check the clock. */
 #define MOVE "r1 = r6;"
 PROGRAM(clock_ten, , LOOP("", MOVE MOVE MOVE MOVE MOVE MOVE MOVE MOVE MOVE MOVE))
 
-/* Whether the functions in Rust and those in C do the same; else a line. */
+/* Returns from the program with the line number if Rust and C give other results. */
 #define SAME(rust, c) do { if ((rust) != (c)) return __LINE__; } while (0)
 
 #define SUM_OF_ITERATOR(who) ({						\
@@ -215,7 +215,7 @@ PROGRAM(clock_ten, , LOOP("", MOVE MOVE MOVE MOVE MOVE MOVE MOVE MOVE MOVE MOVE)
 	!!object;							\
 })
 
-/* Of a value within the bound of both modules and of one above it. */
+/* Compares the results for a value within the bound and for a value above it. */
 #define SAME_MEMBER(path, inside, above) do {				\
 	SAME(bpf_bench_rust_##path(42), inside);			\
 	SAME(bpf_bench_c_##path(42), inside);				\
@@ -255,7 +255,7 @@ int same(void *ctx)
 	return 0;
 }
 
-/* Not loaded: makes clang write BTF for what only assembly calls. */
+/* Never loaded: makes clang write BTF for the kfuncs that only assembly calls. */
 SEC("?syscall")
 int only_btf(void *ctx)
 {

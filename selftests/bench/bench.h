@@ -2,7 +2,7 @@
 #ifndef _BENCH_H
 #define _BENCH_H
 
-/* So often each function is called, and so many elements have the iterators. */
+/* The number of calls of each function, and of elements of each iterator. */
 #define CALLS 1000
 
 #endif /* _BENCH_H */

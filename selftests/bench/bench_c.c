@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The paths of the benchmark in C. bench_rust.rs has the same in Rust, in the
- * same order. What each promises is the same, too: a copy of memory that may
- * change meanwhile where the Rust function has one, the same checks, the same
- * errors.
+ * same order. Both give the same guarantees: the C function copies memory that
+ * another CPU may change if the Rust function does, and has the same checks and
+ * the same errors.
  */
 
 #include <linux/bpf.h>
@@ -43,7 +43,7 @@ static s64 ends(const u8 *bytes, u32 len)
 	return (u32)bytes[0] + bytes[len - 1];
 }
 
-/* What bpf_dynptr_read() does; the kernel does not export it. */
+/* Does the same as bpf_dynptr_read(), which the kernel does not export. */
 static int dynptr_read(const struct bpf_dynptr_kern *dynptr, u32 offset, void *to, u32 len)
 {
 	u32 size = dynptr->size & 0xffffff;
@@ -72,7 +72,7 @@ static int dynptr_read(const struct bpf_dynptr_kern *dynptr, u32 offset, void *t
 	}
 }
 
-/* So many bytes are copied to the stack. */
+/* The largest copy on the stack, in bytes. */
 #define INLINE 256
 
 __bpf_kfunc_start_defs();
@@ -162,7 +162,7 @@ __bpf_kfunc int bpf_iter_bench_c_new(struct bpf_iter_bench_c *it, u64 start, u64
 	struct numbers *numbers = (void *)it;
 
 	if (start > end) {
-		/* There is nothing to iterate over. */
+		/* The iterator returns no number. */
 		numbers->next = 0;
 		numbers->end = 0;
 		return -EINVAL;

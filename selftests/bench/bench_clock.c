@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The benchmark's clock for BPF programs. With scripts/harness/vm --icount it counts
- * instructions; bpf_ktime_get_ns() does not quite, because the kernel measures
- * how fast the counter is and rounds.
+ * The benchmark's clock for BPF programs. With scripts/harness/vm --icount this
+ * clock counts instructions. bpf_ktime_get_ns() is not exact, because the kernel
+ * measures the frequency of the counter and rounds.
  */
 
 #include <asm/msr.h>

@@ -12,10 +12,10 @@
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 
-/* Members are called with values up to this one, and return no greater one. */
+/* The largest value with which members are called, and the largest result. */
 #define BOUND 1000
 
-/* What is around a program is in the names. Each gets a number. */
+/* The names say which prologue or epilogue a member has. Each member takes a number. */
 struct bpf_bench_c_ops {
 	u64 (*bare)(u64 value);
 	u64 (*prologue)(u64 value);
@@ -28,13 +28,13 @@ struct bpf_bench_c_ops {
 
 static struct bpf_bench_c_ops __rcu *slot;
 
-/* 0 if the program may run. */
+/* Returns 0 if the program may run. */
 BPF_CALL_1(bench_check, u64, value)
 {
 	return value > BOUND ? -EINVAL : 0;
 }
 
-/* The work of the epilogues. */
+/* The bound that the epilogues apply to a result. */
 static u64 bound(u64 result)
 {
 	return min_t(u64, result, BOUND);
@@ -45,16 +45,16 @@ BPF_CALL_1(bench_bound, u64, result)
 	return bound(result);
 }
 
-/* Has the work done by another function, which may be anywhere. */
+/* Applies the bound by an indirect call, as for a function that is far away. */
 BPF_CALL_1(bench_far_bound, u64, result)
 {
 	static u64 (*far)(u64 result) = bound;
 
-	/* The compiler does not know which function it is. */
+	/* READ_ONCE() hides the target from the compiler, so the call stays indirect. */
 	return READ_ONCE(far)(result);
 }
 
-/* What scx_bpf_nr_cpu_ids() does. */
+/* Does the same as scx_bpf_nr_cpu_ids(). */
 BPF_CALL_0(bench_cpus)
 {
 	return nr_cpu_ids;
@@ -94,7 +94,7 @@ static int gen_epilogue(struct bpf_insn *buf, const struct bpf_prog *prog, s16 c
 {
 	struct bpf_insn *insn = buf;
 
-	/* The result is the argument of these functions, and theirs is the new one. */
+	/* The program's result is the argument of the function; its result replaces it. */
 	switch (prog->aux->attach_st_ops_member_off) {
 	case offsetof(struct bpf_bench_c_ops, epilogue):
 	case offsetof(struct bpf_bench_c_ops, both):
@@ -118,7 +118,7 @@ static int gen_epilogue(struct bpf_insn *buf, const struct bpf_prog *prog, s16 c
 	return insn - buf;
 }
 
-/* The verifier asks for what prologues and epilogues call as for helpers. */
+/* The verifier looks up the functions that prologues and epilogues call as helpers. */
 static const struct bpf_func_proto *get_func_proto(enum bpf_func_id id,
 						   const struct bpf_prog *prog)
 {
@@ -142,7 +142,7 @@ static int init(struct btf *btf)
 {
 	struct btf *vmlinux;
 
-	/* A module cannot give the reference up; this BTF stays anyway. */
+	/* A module cannot release the reference to BTF; that of vmlinux stays anyway. */
 	cpus_id = bpf_find_btf_id("scx_bpf_nr_cpu_ids", BTF_KIND_FUNC, &vmlinux);
 	return min(cpus_id, 0);
 }
@@ -160,7 +160,7 @@ static int reg(void *kdata, struct bpf_link *link)
 	return 0;
 }
 
-/* The kernel frees the table after RCU readers. */
+/* The kernel frees the table after a grace period. */
 static void unreg(void *kdata, struct bpf_link *link)
 {
 	RCU_INIT_POINTER(slot, NULL);
@@ -194,7 +194,7 @@ static struct bpf_struct_ops bench_ops = {
 
 __bpf_kfunc_start_defs();
 
-/* Each returns what the member does, or the value if nobody implements it. */
+/* Each kfunc returns the result of a member, or the value if it is not implemented. */
 __bpf_kfunc u64 bpf_bench_c_member(u64 value)
 {
 	const struct bpf_bench_c_ops *ops;

@@ -36,10 +36,10 @@ module! {
     license: "GPL",
 }
 
-/// Members are called with values up to this one, and return no greater one.
+/// The largest value with which members are called, and the largest result.
 const BOUND: u64 = 1000;
 
-/// What is around a program is in the names. Each gets a number.
+/// The names say which prologue or epilogue a member has. Each member takes a number.
 #[struct_ops(bpf_bench_rust_ops)]
 trait Bench {
     fn bare(&self, value: u64) -> u64 {
@@ -74,7 +74,7 @@ trait Bench {
 static SLOT: Slot<BenchTable> = Slot::new();
 
 bpf_helper! {
-    /// Whether the program may run.
+    /// Returns an error if the program must not run.
     static CHECK = fn(value: u64) -> Result<()> {
         if value > BOUND {
             return Err(EINVAL);
@@ -83,28 +83,28 @@ bpf_helper! {
     };
 }
 
-/// The work of the epilogues.
+/// The bound that the epilogues apply to a result.
 fn bound(result: u64) -> u64 {
     result.min(BOUND)
 }
 
 bpf_helper! {
-    /// Does the work.
+    /// Applies the bound.
     static BOUNDED = fn(result: u64) -> u64 {
         bound(result)
     };
 }
 
 bpf_helper! {
-    /// Has the work done by another function, which may be anywhere.
+    /// Applies the bound by an indirect call, as for a function that is far away.
     static FAR_BOUNDED = fn(result: u64) -> u64 {
-        // The compiler does not know which function it is.
+        // `black_box()` hides the target from the compiler, so the call stays indirect.
         black_box(bound as fn(u64) -> u64)(result)
     };
 }
 
 bpf_helper! {
-    /// What `scx_bpf_nr_cpu_ids()` does.
+    /// Does the same as `scx_bpf_nr_cpu_ids()`.
     static CPUS = fn() -> u32 {
         nr_cpu_ids()
     };
@@ -149,12 +149,12 @@ impl StructOps for Around {
     }
 }
 
-/// What the member returns, or the value if there is no table.
+/// Returns the result of the member, or the value if no table is attached.
 fn with(value: u64, call: impl FnOnce(&Ops<BenchTable>, u64) -> u64) -> u64 {
     SLOT.with(|ops| call(ops, value)).unwrap_or(value)
 }
 
-/// Calls the member with nothing around it.
+/// Calls the member without prologue and epilogue.
 #[kfunc]
 fn bpf_bench_rust_member(value: u64) -> u64 {
     with(value, Bench::bare)
@@ -172,13 +172,13 @@ fn bpf_bench_rust_epilogue(value: u64) -> u64 {
     with(value, Bench::epilogue)
 }
 
-/// Calls the member with both.
+/// Calls the member with a prologue and an epilogue.
 #[kfunc]
 fn bpf_bench_rust_both(value: u64) -> u64 {
     with(value, Bench::both)
 }
 
-/// Calls the member with nothing around it, and bounds the result here.
+/// Calls the member without prologue and epilogue, and applies the bound here.
 #[kfunc]
 fn bpf_bench_rust_outside(value: u64) -> u64 {
     bound(with(value, Bench::bare))

@@ -50,7 +50,7 @@ fn bpf_bench_rust_args10(
         .fold(a, u64::wrapping_add)
 }
 
-/// Adds the first byte to the last: little work, which leaves the copy to be seen.
+/// Adds the first byte to the last. This is little work, so that the copy dominates.
 fn ends(data: &[u8]) -> Result<u32> {
     let (Some(&first), Some(&last)) = (data.first(), data.last()) else {
         return Err(EINVAL);
@@ -90,7 +90,7 @@ fn bpf_bench_rust_result(value: u32) -> Result<u32> {
     Ok(value / 2)
 }
 
-/// What programs hold references to.
+/// The object to which programs hold references.
 #[derive(BtfType)]
 #[btf(object, name = "bpf_bench_rust_object")]
 struct Thing {
@@ -109,19 +109,19 @@ fn bpf_bench_rust_find<'a>(
     Some(RcuPtr::new(THING.get(module)?, rcu))
 }
 
-/// Makes a reference of a pointer from under RCU.
+/// Acquires a reference from an RCU pointer.
 #[kfunc]
 fn bpf_bench_rust_acquire(thing: RcuPtr<'_, Object<Thing>>) -> Option<ARef<Object<Thing>>> {
     thing.try_get()
 }
 
-/// Gives up a reference.
+/// Releases a reference.
 #[kfunc]
 fn bpf_bench_rust_release(thing: ARef<Object<Thing>>) {
     drop(thing);
 }
 
-/// Counts.
+/// An iterator that counts.
 struct Numbers {
     next: u64,
     end: u64,
@@ -129,7 +129,7 @@ struct Numbers {
 
 #[kfunc_iterator(bench_rust)]
 impl Numbers {
-    /// Begins with @start and ends before @end.
+    /// Counts from @start to @end, excluding @end.
     fn new(start: u64, end: u64) -> Result<Self> {
         if start > end {
             return Err(EINVAL);

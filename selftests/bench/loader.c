@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * bench [--real-time]: prints for each path what a call of the Rust function
- * and one of the C function take, one line for each, separated by tabs. In
- * instructions, if the machine counts them (scripts/harness/vm --icount), or with
- * --real-time in nanoseconds.
+ * bench [--real-time]: prints one line for each path: its name, the cost of a
+ * call of the Rust function, and that of the C function, separated by tabs. The
+ * unit is an instruction, if the machine counts them (scripts/harness/vm
+ * --icount), or with --real-time a nanosecond.
  */
 
 #include <errno.h>
@@ -20,7 +20,7 @@
 static const struct path {
 	const char *name;
 	const char *label;
-	/* What is between the two readings of the clock. */
+	/* The number of calls between the two readings of the clock. */
 	int calls;
 } paths[] = {
 	{ "args0", "0 arguments", CALLS },
@@ -44,7 +44,7 @@ static const struct path {
 	{ "kfunc", "epilogue, kfunc call", CALLS },
 };
 
-/* Those of the tables, whose programs are ops_X_rust and ops_X_c. */
+/* The members of the tables; their programs are ops_X_rust and ops_X_c. */
 static const char *const members[] = {
 	"ops_bare", "ops_prologue", "ops_epilogue", "ops_both", "ops_indirect", "ops_native",
 	"ops_kfunc",
@@ -83,7 +83,7 @@ static void run(struct bpf_program *prog)
 	}
 }
 
-/* The least of several runs: what is more is not the program's. */
+/* The minimum of several runs: any additional time is a disturbance. */
 static long long took(const char *path, const char *which)
 {
 	struct bpf_program *prog = find(path, which);
@@ -98,7 +98,7 @@ static long long took(const char *path, const char *which)
 	return least;
 }
 
-/* The programs of a path must be the same but for the function they call. */
+/* The programs of a path must be equal except for the function that they call. */
 static void compare(const char *path)
 {
 	struct bpf_program *rust = find(path, "rust"), *c = find(path, "c");
@@ -106,11 +106,11 @@ static void compare(const char *path)
 	size_t i, count = bpf_program__insn_cnt(rust);
 
 	if (count != bpf_program__insn_cnt(c))
-		die("the programs are not of the same length", path);
+		die("the programs for Rust and C differ in length", path);
 	for (i = 0; i < count; i++) {
 		if (a[i].code != b[i].code || a[i].dst_reg != b[i].dst_reg ||
 		    a[i].src_reg != b[i].src_reg)
-			die("the programs are not the same", path);
+			die("the programs for Rust and C differ", path);
 	}
 }
 
@@ -128,19 +128,19 @@ int main(int argc, char **argv)
 		return 1;
 	skel->rodata->real_time = real_time;
 	if (bench_bpf__load(skel)) {
-		fprintf(stderr, "The programs were refused. Are all bench_*.ko loaded?\n");
+		fprintf(stderr, "The kernel rejected the programs. Are all bench_*.ko loaded?\n");
 		return 1;
 	}
 	for (i = 0; i < sizeof(members) / sizeof(*members); i++)
 		compare(members[i]);
 	if (bench_bpf__attach(skel)) {
-		fprintf(stderr, "The tables of struct_ops were refused.\n");
+		fprintf(stderr, "The kernel rejected the struct_ops tables.\n");
 		return 1;
 	}
 	run(skel->progs.same);
 
 	if (real_time) {
-		/* There, most runs are disturbed. */
+		/* In real time, most runs are disturbed. */
 		repeats = 1000;
 	} else if (took("clock", "ten") - took("args0", "none") != 10 * CALLS) {
 		die("10 instructions are not 10 units; run it with \"vm --icount\"", "clock");

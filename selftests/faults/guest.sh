@@ -4,7 +4,7 @@
 # Runs in the virtual machine: guest.sh MODULE...
 
 debug=/sys/kernel/debug
-# Allocations that may sleep fail as well; a stack trace for each is too much.
+# Let allocations that may sleep fail, too, and print no stack trace for each failure.
 echo N > $debug/failslab/ignore-gfp-wait
 echo 0 > $debug/failslab/verbose
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * load_faults MODULE.ko: loads a module again and again; the first time the
- * first allocation of the load fails, then the second, and so on until a load
- * has no allocation that could fail any more. Each load either returns an error
- * and leaves no module behind, or the module is complete and can be unloaded.
- * In the end it is loaded once more, with all allocations, and stays.
+ * load_faults MODULE.ko: loads a module again and again. In the first load, the
+ * first allocation fails, in the second load the second allocation, and so on,
+ * until a load has fewer allocations. Each load must either return an error and
+ * leave no module behind, or succeed with a complete module that can be unloaded.
+ * A last load, without a failing allocation, leaves the module loaded.
  *
- * Wants CONFIG_FAILSLAB, and /sys/kernel/debug/failslab set up by who calls it.
+ * Requires CONFIG_FAILSLAB. The caller sets up /sys/kernel/debug/failslab.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* No module has more; the test has gone wrong if it comes so far. */
+/* More allocations than any module has. Reaching this number is an error. */
 #define MOST_SITES 20000
 
 static const char *name;
@@ -39,7 +39,7 @@ static void set_fault(int nth)
 		die("/proc/thread-self/fail-nth");
 }
 
-/* Whether the allocation that was to fail has come. */
+/* Whether the load reached the allocation that had to fail. */
 static bool fault_came(void)
 {
 	char number[16] = {};
@@ -62,7 +62,7 @@ static int load(int fd)
 	return syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
 }
 
-/* Waits for programs and RCU, but not forever. */
+/* Unloads the module. Waits for programs and RCU, up to 10 seconds. */
 static void unload(void)
 {
 	for (int i = 0; i < 1000; i++) {
@@ -107,10 +107,10 @@ int main(int argc, char **argv)
 		set_fault(0);
 
 		if (err && is_loaded())
-			die("a load returned an error and left a module");
+			die("a load returned an error but left the module loaded");
 		if (err && !came) {
 			errno = -err;
-			die("a load failed and no allocation did");
+			die("a load failed without a failed allocation");
 		}
 		if (err)
 			errors++;
@@ -121,12 +121,12 @@ int main(int argc, char **argv)
 		loads += !err;
 	}
 	if (nth == MOST_SITES)
-		die("there is no end of allocations");
+		die("too many allocations in a load");
 	if (!errors)
 		die("no failed allocation made a load fail");
 	if (load(fd))
-		die("cannot be loaded afterwards");
-	printf("%s: %d allocations failed: %d loads returned an error, %d went on without\n",
+		die("the last load, without a fault, failed");
+	printf("%s: %d allocations failed: %d loads returned an error, %d loads succeeded\n",
 	       name, nth - 1, errors, loads);
 	return 0;
 }
