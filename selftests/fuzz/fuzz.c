@@ -64,7 +64,7 @@ static void print_refusal(struct program *prog, char *log)
 {
 	*log = 0;
 	if (load(prog, log, LOG_SIZE, 1) < 0)
-		printf("refused %llu: %s\n", prog->number, refusal(log));
+		printf("rejected %llu: %s\n", prog->number, refusal(log));
 }
 
 static void *work(void *arg)
@@ -146,7 +146,7 @@ static void run_for(int seconds)
 			die_of_hang();
 		if ((now() - start) % PROGRESS)
 			continue;
-		printf("%4ld s: %lu programs, %lu accepted, %lu refused, ", now() - start,
+		printf("%4ld s: %lu programs, %lu accepted, %lu rejected, ", now() - start,
 		       next_number, nr_accepted, nr_refused);
 		printf("%lu NMIs, %lu of %lu unloads\n", nr_nmis, nr_reloads, nr_unload_attempts);
 		fflush(stdout);
@@ -170,7 +170,7 @@ static void replay(__u64 number)
 	*log = 0;
 	fd = load(prog, log, LOG_SIZE, 2);
 	printf("program %llu, %d instructions:\n%s%s\n", number, prog->insns.len, log,
-	       fd < 0 ? "refused" : "accepted");
+	       fd < 0 ? "rejected" : "accepted");
 	fflush(stdout);
 	if (fd >= 0)
 		run(prog, fd);
@@ -182,7 +182,7 @@ static int summary(void)
 {
 	int lost = 0;
 
-	printf("%-40s %9s %9s  %s\n", "kfunc", "accepted", "refused", "called");
+	printf("%-40s %9s %9s  %s\n", "kfunc", "accepted", "rejected", "called");
 	for (int k = 0; k < nr_kfuncs; k++) {
 		const struct kfunc *kfunc = &kfuncs[k];
 		bool called = marks[k];

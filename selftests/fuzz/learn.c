@@ -187,7 +187,7 @@ static void print_kfunc(const struct kfunc *kfunc)
 	for (int i = 0; i < sizeof(flags) / sizeof(*flags); i++)
 		if (kfunc->flags & (1 << i))
 			printf(", %s", flags[i]);
-	printf("%s%s\n", kfunc->known ? "" : " -- refused: ", kfunc->known ? "" : kfunc->refusal);
+	printf("%s%s\n", kfunc->known ? "" : " -- rejected: ", kfunc->known ? "" : kfunc->refusal);
 }
 
 void learn(void)

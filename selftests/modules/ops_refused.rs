@@ -104,7 +104,7 @@ impl Drop for OpsRefused {
         // After the init, programs may already be verified with the module: this is too late.
         let result = SECOND.register(self.0);
         if expect("a registration at unload", result, Err(EBUSY)).is_ok() {
-            pr_info!("all were refused as expected\n");
+            pr_info!("all registrations returned the expected errors\n");
         }
     }
 }

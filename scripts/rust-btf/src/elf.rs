@@ -102,7 +102,7 @@ impl Elf {
         Ok(content)
     }
 
-    /// The names of all defined symbols in the symbol table. Two symbols of one name give it twice.
+    /// The names of all defined symbols in the symbol table. A name of two symbols is there twice.
     pub(crate) fn symbols(&self) -> Result<Vec<String>> {
         let object = self.parse()?;
         let mut names = Vec::new();

@@ -159,8 +159,8 @@ pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
             }
         }
     }
-    // The list has a new entry each time more causes of a callee are known: the last entry is
-    // right.
+    // Each time more causes of a callee become known, the list gets another entry for the call: the
+    // last entry is complete.
     let mut last = BTreeMap::new();
     for (callee, index, frame, cause) in said {
         let waits = names::is_wait(cause.kind);
@@ -174,7 +174,7 @@ pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
         let Some(function) = object.functions.get(*index) else {
             continue;
         };
-        // The compiler left over a function to which neither a function nor data refers.
+        // If neither a function nor data refers to the function, it is left over by the compiler.
         if !function.is_pointed_to {
             continue;
         }

@@ -47,7 +47,7 @@ static void *replace(void *unused)
 	return (void *)runs;
 }
 
-static void *ask_to_leave(void *unused)
+static void *try_to_unload(void *unused)
 {
 	long runs = 0;
 
@@ -73,7 +73,7 @@ void serial_test_registry_stress(void)
 		{ .function = run },
 		{ .function = run },
 		{ .function = replace },
-		{ .function = ask_to_leave },
+		{ .function = try_to_unload },
 	};
 	int i, started = 0;
 

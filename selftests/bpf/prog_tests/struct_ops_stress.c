@@ -46,7 +46,7 @@ static void *call(void *unused)
 }
 
 /* Returns the number of calls for slot 2 that reached a table, or -1 on error. */
-static void *call_who_comes_and_goes(void *unused)
+static void *call_slot_2(void *unused)
 {
 	while (!gone) {
 		int sum = add(calls);
@@ -69,7 +69,7 @@ static bool refused(struct bpf_map *map, int err)
 }
 
 /* Attaches and detaches tables in slot 2; also attaches some that must fail. */
-static bool come_and_go_once(struct struct_ops *skel)
+static bool attach_and_detach_once(struct struct_ops *skel)
 {
 	struct bpf_link *link;
 	bool ok;
@@ -93,13 +93,13 @@ static bool come_and_go_once(struct struct_ops *skel)
  * Returns the number of rounds, or -1 on error. On a slow machine, goes on until
  * a call has reached a table.
  */
-static void *come_and_go(void *unused)
+static void *attach_and_detach(void *unused)
 {
 	long rounds = 0;
 
 	while (!stop || (!met && rounds < 100)) {
 		struct struct_ops *skel = struct_ops__open_and_load();
-		bool ok = skel && come_and_go_once(skel);
+		bool ok = skel && attach_and_detach_once(skel);
 
 		struct_ops__destroy(skel);
 		if (!ok) {
@@ -126,7 +126,7 @@ static void *replace(void *unused)
 	return (void *)updates;
 }
 
-static void *ask_to_leave(void *unused)
+static void *try_to_unload(void *unused)
 {
 	long asked = 0;
 
@@ -142,7 +142,7 @@ static void *ask_to_leave(void *unused)
 void serial_test_struct_ops_stress(void)
 {
 	void *(*const work[])(void *) = {
-		call, call, replace, ask_to_leave, call_who_comes_and_goes, come_and_go,
+		call, call, replace, try_to_unload, call_slot_2, attach_and_detach,
 	};
 	pthread_t threads[ARRAY_SIZE(work)];
 	int started = 0;

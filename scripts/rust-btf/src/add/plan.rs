@@ -87,12 +87,12 @@ impl Plan {
         Ok(id)
     }
 
-    /// Takes the next id for a type that will be known later.
+    /// Reserves the next id for a type that [`Plan::fill`] sets later.
     pub(super) fn reserve(&mut self) -> Result<u32> {
         self.push(None)
     }
 
-    /// Says what has a reserved id.
+    /// Sets the type of a reserved id.
     pub(super) fn fill(&mut self, id: u32, item: Item) -> Result<()> {
         let slot = id
             .checked_sub(self.first)
@@ -103,7 +103,7 @@ impl Plan {
         Ok(())
     }
 
-    /// The id of a type that is planned from now on, if it was not before.
+    /// The id of this type in the plan. Adds the type to the plan if it is new.
     pub(super) fn add(&mut self, item: Item) -> Result<u32> {
         if let Some(&id) = self.ids.get(&item) {
             return Ok(id);
@@ -113,7 +113,7 @@ impl Plan {
         Ok(id)
     }
 
-    /// The id of a type that a description names.
+    /// The id of a type in a description. Plans the type if it is new.
     pub(super) fn ty(&mut self, names: &mut Names<'_>, ty: &Type) -> Result<u32> {
         let mut id = match &ty.core {
             Core::Void => 0,
