@@ -52,7 +52,7 @@ fn bpf_panic(number: u32) -> u32 {
     }
 }
 
-/// The `bpf` crate has a checked function for this division.
+/// A division of 128-bit numbers can panic, too.
 #[kfunc]
 fn bpf_divide_wide(a: u64, b: u64) -> u64 {
     (u128::from(a) / u128::from(b)) as u64 //~ a division can be by zero
