@@ -23,6 +23,7 @@ help:
 	@echo 'demo, test, fuzz and shell take KERNEL=stock, test or debug: Debian'"'"'s own kernel, one'
 	@echo 'with this tree built in, or the same with all checks (scripts/harness/configs). test,'
 	@echo 'shell and kernel take KERNEL=arm64 as well: the test kernel for that machine, emulated.'
+	@echo 'bench takes KERNEL=inline: a kernel by clang, with C helpers inlined into Rust code.'
 	@echo
 	@echo 'Everything goes to $${XDG_CACHE_HOME:-~/.cache}/bpf-rust (9 GB).'
 	@echo 'Needs a Debian-based system with make, mmdebstrap and bubblewrap.'
