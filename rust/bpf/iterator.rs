@@ -90,6 +90,7 @@ use core::{
     marker::PhantomData,
     mem::MaybeUninit, //
 };
+use kernel::bindings;
 
 /// A type that `next` of an iterator can return as an item.
 ///
@@ -111,6 +112,9 @@ pub unsafe trait IteratorItem: Sized {
 
     /// The result type of `next` in BTF.
     const BTF: &'static str;
+
+    /// The `KF_*` flags that the item brings to the whole iterator.
+    const FLAGS: u32 = 0;
 
     /// Stores the item in `slot`, if the item is a value. Returns the pointer for the program.
     fn place(self, slot: &mut MaybeUninit<Self::Slot>) -> *const core::ffi::c_void;
@@ -155,6 +159,7 @@ unsafe impl<T: BtfObject> IteratorItem for RcuPtr<'_, Object<T>> {
     type Slot = ();
     type Kind = Object<T>;
     const BTF: &'static str = Pointer::<Object<T>>::TEXT;
+    const FLAGS: u32 = bindings::KF_RCU_PROTECTED;
 
     #[inline(always)]
     fn place(self, _slot: &mut MaybeUninit<()>) -> *const core::ffi::c_void {
@@ -540,5 +545,14 @@ mod tests {
             <RcuPtr<'_, Object<Item>> as IteratorItem>::BTF,
             "*struct bpf_kunit_item"
         );
+    }
+
+    #[test]
+    fn an_item_under_rcu_makes_the_iterator_rcu_protected() {
+        assert_eq!(
+            <RcuPtr<'_, Object<Item>> as IteratorItem>::FLAGS,
+            bindings::KF_RCU_PROTECTED
+        );
+        assert_eq!(<u64 as IteratorItem>::FLAGS, 0);
     }
 }

@@ -53,7 +53,7 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
     // The result may borrow from arguments, which are valid during the call.
     let open = open_lifetimes(signature.ret.clone());
     let open = quote_spanned! { signature.ret.span() => <#open as ::bpf::kfunc::KfuncRet> };
-    let registers = registers(&signature);
+    let registers = registers(&signature, 0);
     let description = description(&symbol, &signature);
     let flags = arg_flags(&signature);
     let rules = rules(&symbol, &signature, &quote! { #name }, 0);
@@ -74,12 +74,11 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
     let entry_address =
         quote_spanned! { signature.ret.span() => __bpf_entry as *const ::core::ffi::c_void };
     let function = quote_spanned! { signature.ret.span() =>
-        /// # Safety
-        ///
-        /// The caller must be a BPF program that the verifier accepted.
+        // Only BPF programs that the verifier accepted call the function. It is not `unsafe`, because
+        // in an `unsafe` function the author's function could be `unsafe` as well.
         #[export_name = #symbol]
         #(#may_panic)*
-        unsafe extern "C" fn __bpf_entry(#(#registers: u64),*) -> #ret::Abi {
+        extern "C" fn __bpf_entry(#(#registers: u64),*) -> #ret::Abi {
             #call
         }
     };
@@ -193,12 +192,23 @@ pub(crate) fn rules(
             };
         }
     });
+    let count = register_count(signature, leading);
+    let most = IN_REGISTERS.saturating_sub(leading);
+    let aliased = format!(
+        "{symbol}: the arguments take more than {most} registers; write `&[u8]`, `&mut [u8]`, `&Mem`, \
+         `&ModuleRef` and `&rcu::Guard` without an alias"
+    );
     let asleep = format!(
         "{symbol}: a program in an RCU read-side critical section must not sleep; remove \
          `sleepable`, or return `ARef<Object<T>>` and take no `rcu::Guard`"
     );
     quote! {
         #(#rules)*
+
+        const _: () = {
+            const COUNT: usize = ::bpf::contract::registers(#contracts);
+            ::core::assert!(COUNT == #count || COUNT < #count && #count <= #most, #aliased);
+        };
 
         const _: () = {
             const SLEEPABLE: u32 = ::kernel::bindings::KF_SLEEPABLE;
@@ -209,17 +219,29 @@ pub(crate) fn rules(
     }
 }
 
-/// The largest number of arguments that BPF passes (`MAX_BPF_FUNC_ARGS`).
-const MAX_ARGS: usize = 12;
+/// The number of arguments that every calling convention of the kernel passes in registers.
+const IN_REGISTERS: usize = 6;
 
-/// Returns the names of the registers of the symbol that BPF programs call.
+/// Returns the names of the registers of the symbol that BPF programs call, after `leading` others.
 ///
 /// Only the types say how many registers the parameters take, and the macro does not know the
-/// types. So there are as many registers as the parameters can take at most. The symbol does not
-/// use the registers after the last argument.
-pub(crate) fn registers(signature: &Signature) -> Vec<Ident> {
-    let count = (2 * signature.params.len()).min(MAX_ARGS);
+/// types. So there are as many registers as the parameters can take at most, but none on the stack:
+/// on arm64, a function owns the memory of its arguments on the stack, and the memory of arguments
+/// that the program does not pass is the program's. If the spelling of the types needs the stack,
+/// there are exactly as many registers as the spelling says, which [`rules`] checks.
+pub(crate) fn registers(signature: &Signature, leading: usize) -> Vec<Ident> {
+    let count = register_count(signature, leading);
     (0..count).map(|index| format_ident!("r{index}")).collect()
+}
+
+fn register_count(signature: &Signature, leading: usize) -> usize {
+    let spelled = signature.params.iter().map(|param| param.registers).sum();
+    let most = IN_REGISTERS.saturating_sub(leading);
+    if spelled <= most {
+        most.min(2 * signature.params.len())
+    } else {
+        spelled
+    }
 }
 
 /// Generates the body of the symbol that BPF programs call.

@@ -95,7 +95,7 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
             format!("{name}: `it` is the name of the iterator in BTF; choose another name"),
         ));
     }
-    let registers = kfunc::registers(&signature);
+    let registers = kfunc::registers(&signature, 1);
     let call_new = kfunc::call(
         &signature,
         &registers,
@@ -160,7 +160,10 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
             &new_name,
             quote! { new },
             // The flags of `next` go to `new`, because the verifier checks them from `new` on.
-            quote! { ::kernel::bindings::KF_ITER_NEW | #flags | #next_flags },
+            quote! {
+                ::kernel::bindings::KF_ITER_NEW | #flags | #next_flags
+                    | <#next_item as ::bpf::iterator::IteratorItem>::FLAGS
+            },
         ),
         (
             &next_name,
@@ -207,11 +210,9 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
 
             #declare
 
-            /// # Safety
-            ///
-            /// The caller must be a BPF program that the verifier accepted.
+            // Only BPF programs that the verifier accepted call the function.
             #[export_name = #new_symbol]
-            unsafe extern "C" fn new(state: *mut __BpfState, #(#registers: u64),*) -> i32 {
+            extern "C" fn new(state: *mut __BpfState, #(#registers: u64),*) -> i32 {
                 // SAFETY: The verifier checked that `state` has room for an iterator, and that the
                 // program does not access this room until it destroys the iterator
                 // (`process_iter_arg()`).
@@ -227,22 +228,18 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
                 }
             }
 
-            /// # Safety
-            ///
-            /// The caller must be a BPF program that the verifier accepted.
+            // Only BPF programs that the verifier accepted call the function.
             #[export_name = #next_symbol]
-            unsafe extern "C" fn next(state: *mut __BpfState) -> *const ::core::ffi::c_void {
+            extern "C" fn next(state: *mut __BpfState) -> *const ::core::ffi::c_void {
                 // SAFETY: The verifier checked that `new` initialized `state` and that the program
                 // has not destroyed it.
                 let state = unsafe { &mut *state };
                 #call_next
             }
 
-            /// # Safety
-            ///
-            /// The caller must be a BPF program that the verifier accepted.
+            // Only BPF programs that the verifier accepted call the function.
             #[export_name = #destroy_symbol]
-            unsafe extern "C" fn destroy(state: *mut __BpfState) {
+            extern "C" fn destroy(state: *mut __BpfState) {
                 // SAFETY: The verifier checked that `new` initialized `state` and that the program
                 // has not destroyed it. The program does not use it after this call.
                 unsafe { ::core::ptr::drop_in_place(state) };

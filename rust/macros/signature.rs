@@ -48,6 +48,8 @@ pub(crate) struct Param {
     /// The place of the name in the source.
     pub(crate) span: Span,
     pub(crate) ty: Type,
+    /// The number of registers that the spelling of the type suggests.
+    pub(crate) registers: usize,
 }
 
 /// The signature of a kfunc.
@@ -163,6 +165,7 @@ fn parse_param(function: &Ident, number: usize, arg: &FnArg) -> Result<Param> {
     Ok(Param {
         name: spelled,
         span: name.span(),
+        registers: spelled_registers(ungroup(&arg.ty)),
         ty: close_lifetimes((*arg.ty).clone()),
     })
 }
@@ -196,6 +199,22 @@ fn refused(ty: &Type) -> Option<String> {
         _ => return None,
     };
     Some(text.to_string())
+}
+
+/// The number of registers that a type takes, as far as its spelling says so.
+fn spelled_registers(ty: &Type) -> usize {
+    let Type::Reference(reference) = ty else {
+        return 1;
+    };
+    let elem = ungroup(&reference.elem);
+    if matches!(elem, Type::Slice(_)) {
+        return 2;
+    }
+    match last_ident(elem).map(Ident::to_string).as_deref() {
+        Some("Mem") => 2,
+        Some("Guard" | "ModuleRef") => 0,
+        _ => 1,
+    }
 }
 
 fn refused_reference(reference: &TypeReference) -> Option<String> {

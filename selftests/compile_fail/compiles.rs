@@ -42,12 +42,19 @@ fn bpf_aliases(bytes: Bytes<'_>, more: &mut [Byte], memory: &Memory, rcu: Token<
     Ok(())
 }
 
+// More arguments than registers, with a token and memory among them.
+#[kfunc]
+fn bpf_on_the_stack(a: u8, rcu: &rcu::Guard, b: &[u8], c: u16, d: &Mem, e: u32) -> Result<u32> {
+    let _ = (rcu, a, b, c, d);
+    Ok(e)
+}
+
 kfunc_set! {
     /// A set with a doc comment.
     #[allow(dead_code)]
     pub(crate) static ALL = {
         prog_types: [Tracing, Lsm, Any],
-        kfuncs: [deep::bpf_deep, bpf_by_macro, bpf_nothing, bpf_aliases],
+        kfuncs: [deep::bpf_deep, bpf_by_macro, bpf_nothing, bpf_aliases, bpf_on_the_stack],
     };
 }
 

@@ -78,3 +78,11 @@ impl Unsafe {
         None
     }
 }
+
+type Bytes<'a> = &'a [u8];
+
+#[kfunc] //~ evaluation of constant value failed | bpf_aliased: the arguments take more than 6 registers
+fn bpf_aliased(a: Bytes<'_>, b: Bytes<'_>, c: Bytes<'_>, d: Bytes<'_>) -> Result<u32> {
+    let _ = (a, b, c, d);
+    Ok(0)
+}
