@@ -214,12 +214,15 @@ void rust_bpf_helper_free_ends(struct rust_bpf_reclaim *reclaim, bool is_chained
  */
 bool rust_bpf_helper_may_make(void)
 {
-	long sum = 0;
+	long here = this_cpu_read(waiting), sum = 0;
 	int cpu;
 
-	if (likely(this_cpu_read(waiting) < MAX_WAITING))
+	/*
+	 * A callback may run on another CPU than the release of its object, so that
+	 * the count of a CPU that runs the callbacks of others falls without bound.
+	 */
+	if (likely(here < MAX_WAITING && here > -MAX_WAITING))
 		return true;
-	/* A callback may run on another CPU than the release of its object. */
 	for_each_possible_cpu(cpu)
 		sum += READ_ONCE(per_cpu(waiting, cpu));
 	return sum < MAX_WAITING;
