@@ -13,7 +13,8 @@ use kernel::{
     time::{
         Instant,
         Monotonic, //
-    }, //
+    },
+    xarray::XArray, //
 };
 
 static WAITS: ModuleState<SpinLock<u32>> = ModuleState::new();
@@ -50,6 +51,32 @@ fn bpf_fails() -> Result<u32> {
 #[kfunc]
 fn bpf_reads_a_clock() {
     core::hint::black_box(Instant::<Monotonic>::now()); //~ a kfunc waits for the update of a clock | write: a parameter for the time
+}
+
+/// Its destructor runs in an RCU callback, which may interrupt the code that holds the lock.
+#[derive(BtfType)]
+#[btf(object, name = "bpf_locks_thing")]
+struct Thing {
+    lock: Pin<KBox<SpinLock<u32>>>,
+}
+
+impl Drop for Thing {
+    fn drop(&mut self) {
+        *self.lock.lock() = 1; //~ a kfunc waits for a spinlock | RCU callback that drops an object of `locks::Thing`
+    }
+}
+
+#[kfunc]
+fn bpf_locks_release(thing: ARef<Object<Thing>>) {
+    drop(thing);
+}
+
+static MAP: ModuleState<XArray<KBox<u32>>> = ModuleState::new();
+
+#[kfunc]
+fn bpf_locks_a_map(module: &ModuleRef) -> Result<u32> {
+    let guard = MAP.get(module).ok_or(ENODEV)?.lock(); //~ a kfunc waits for a spinlock | kfunc `bpf_locks_a_map`
+    Ok(guard.get(0).map_or(0, |value| *value))
 }
 
 /// No kfunc reaches this code.

@@ -307,7 +307,7 @@ impl<'a> Check<'a> {
         let functions = || self.object.functions.iter();
         let kfuncs = functions().enumerate().filter(|(_, function)| {
             let mut names = function.names();
-            names.any(|name| name.starts_with("bpf_"))
+            names.any(|name| names::is_called_by_bpf(name))
         });
         let mut todo: Vec<usize> = kfuncs.map(|(index, _)| index).collect();
         while let Some(index) = todo.pop() {

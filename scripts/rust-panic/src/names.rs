@@ -202,8 +202,10 @@ static CLOCK: Kind = Kind {
 /// The kind of wait in the function with this symbol, if a kfunc could wait there forever.
 pub(crate) fn waits(symbol: &str) -> Option<&'static Kind> {
     let helper = symbol.strip_prefix("rust_helper_").unwrap_or(symbol);
-    if matches!(helper, "spin_lock" | "spin_lock_irq_disable")
-        || symbol.starts_with("_raw_spin_lock")
+    if matches!(helper, "spin_lock" | "spin_lock_irq_disable" | "xa_lock")
+        || ["_raw_spin_lock", "_raw_read_lock", "_raw_write_lock"]
+            .iter()
+            .any(|lock| symbol.starts_with(lock))
     {
         Some(&SPINLOCK)
     } else if helper.starts_with("ktime_get") && !helper.contains("_fast")
@@ -218,6 +220,15 @@ pub(crate) fn waits(symbol: &str) -> Option<&'static Kind> {
 /// Whether this is a kind of wait, and not a kind of panic.
 pub(crate) fn is_wait(kind: &Kind) -> bool {
     *kind == SPINLOCK || *kind == CLOCK
+}
+
+/// Whether BPF calls the function: a kfunc, a helper of a prologue or an epilogue, or the function
+/// that drops the value of an object, which runs in an RCU callback.
+pub(crate) fn is_called_by_bpf(symbol: &str) -> bool {
+    let path = path(symbol);
+    symbol.starts_with("bpf_")
+        || path.ends_with("::helper")
+        || path.starts_with("<bpf::object::Object<") && path.ends_with(">>::drop_value")
 }
 
 /// The demangled path of a symbol, without hashes.
@@ -499,6 +510,8 @@ mod tests {
             ("rust_helper_spin_lock", Some(&SPINLOCK)),
             ("rust_helper_spin_lock_irq_disable", Some(&SPINLOCK)),
             ("_raw_spin_lock_irqsave", Some(&SPINLOCK)),
+            ("rust_helper_xa_lock", Some(&SPINLOCK)),
+            ("rust_helper_xa_trylock", None),
             ("rust_helper_spin_trylock", None),
             ("rust_helper___spin_lock_init", None),
             ("rust_bpf_helper_res_spin_lock", None),
