@@ -85,8 +85,8 @@ impl Mem {
     #[inline(always)]
     unsafe fn from_registers((data, len): (*mut u8, u32), _: &Call) -> &Self {
         // If `bpf_prog_test_run()` runs a program without a context, the context pointer is null.
-        // The verifier accepts this pointer as memory of any size that the program declares, also
-        // of size 0. A Rust reference must not be null. The sum costs two instructions and no
+        // The verifier accepts this pointer as memory of size 0; for a larger size, the run of the
+        // program fails. A Rust reference must not be null. The sum costs two instructions and no
         // branch.
         let data = data.wrapping_add(usize::from(data.is_null()));
         // SAFETY: The caller promises that the `len` bytes are valid. If `len` is 0, no byte is

@@ -28,8 +28,8 @@
 //! }
 //! ```
 //!
-//! - Every table must implement a function without a body. A function with a body is optional; the
-//!   body runs if the table does not implement the function.
+//! - A function without a body is mandatory: every table must implement it. A function with a body is
+//!   optional: the body runs if the table does not implement the function.
 //! - `#[sleepable]` before a function lets its program sleep. Only the owner of an [`Attached`] can
 //!   call members of such a table, because the caller must not be in an RCU read-side critical
 //!   section.
@@ -87,8 +87,9 @@
 //! belongs, for example to the slot of the queue with a number; a slot need not be a static. The
 //! crate puts a table into its slot and takes it out, whether a link (`SEC(".struct_ops.link")`) or
 //! the map itself (`SEC(".struct_ops")`) attaches the table. A link can replace a table by another
-//! one in one step. The crate puts a table into its slot as the last step, because the kernel frees
-//! the trampolines of a map that is refused at once: no CPU may have called them.
+//! one in one step. The crate puts a table into its slot as the last step, because the kernel
+//! frees the trampolines of a map immediately if it refuses the map, and no CPU must be able to call
+//! them by then.
 //!
 //! # Fields that programs may write
 //!

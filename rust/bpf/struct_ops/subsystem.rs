@@ -33,11 +33,13 @@ use kernel::prelude::*;
 
 /// A subsystem that calls the members of a table.
 ///
-/// The kernel calls all functions in a thread that loads a program, or attaches, updates or
-/// detaches a table. They may sleep. If a link attaches the table, the kernel holds the mutex of
-/// all links of struct_ops maps around [`reg`](StructOps::reg) and [`update`](StructOps::update);
-/// else it holds the mutex of the map. It may hold neither around [`unreg`](StructOps::unreg). The
-/// crate calls [`slot`](StructOps::slot) before each of these three, with the same mutexes held.
+/// All functions run in threads and may sleep: [`init`](StructOps::init) in the thread that loads the
+/// module, the others in the thread that loads a program, or attaches, updates or detaches a table,
+/// and [`unreg`](StructOps::unreg) sometimes in a worker of the kernel. If a link attaches the
+/// table, the kernel holds the mutex of all links of struct_ops maps around
+/// [`reg`](StructOps::reg) and [`update`](StructOps::update); else it holds the mutex of the map.
+/// Around `unreg`, the kernel sometimes holds neither. The crate calls [`slot`](StructOps::slot)
+/// before each of these three, with the same mutexes held.
 pub trait StructOps: Sized + 'static {
     /// The table.
     type Table: Table;
@@ -89,7 +91,7 @@ pub trait StructOps: Sized + 'static {
 
     /// Allows or refuses to attach a table. Its slot is empty, and the crate puts the table there
     /// after this function. If another thread has put a table there meanwhile, the crate calls
-    /// [`unreg`](StructOps::unreg), and the caller of `BPF_LINK_CREATE` gets `EBUSY`.
+    /// [`unreg`](StructOps::unreg), and the caller gets `EBUSY`.
     ///
     /// # Errors
     ///
