@@ -95,7 +95,9 @@
 //!
 //! A signature with any other type does not compile. The error points at the argument and names
 //! the types to use instead. A kfunc has at most twelve arguments; a slice counts as two. Arguments
-//! after the fifth are on the stack, which the kernel supports on x86-64 and arm64.
+//! after the fifth are on the stack, which the kernel supports on x86-64 and arm64. An alias of a
+//! type means the same as the type, but a kfunc with more than six arguments must not hide memory
+//! or a token behind one.
 //!
 //! # Panics
 //!
