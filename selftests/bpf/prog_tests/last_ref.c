@@ -21,6 +21,19 @@ static int run(struct bpf_program *prog)
 	return opts.retval;
 }
 
+/* Opens the programs. Only x86 has the tracepoint of NMIs. */
+static struct last_ref *open_skel(void)
+{
+	struct last_ref *skel = last_ref__open();
+
+	if (!ASSERT_OK_PTR(skel, "open"))
+		return NULL;
+#ifndef __x86_64__
+	bpf_program__set_autoload(skel->progs.nmi, false);
+#endif
+	return skel;
+}
+
 /* Leaves the module with the only reference to a table. */
 static bool hold_table(void)
 {
@@ -28,14 +41,17 @@ static bool hold_table(void)
 	struct bpf_link *link;
 	bool held = false;
 
-	skel = last_ref__open_and_load();
-	if (!ASSERT_OK_PTR(skel, "open_and_load"))
+	skel = open_skel();
+	if (!skel)
 		return false;
+	if (!ASSERT_OK(last_ref__load(skel), "load"))
+		goto out;
 	link = bpf_map__attach_struct_ops(skel->maps.table);
 	if (ASSERT_OK_PTR(link, "attach")) {
 		held = ASSERT_EQ(run(skel->progs.hold_table), 1, "hold_table");
 		bpf_link__destroy(link);
 	}
+out:
 	last_ref__destroy(skel);
 	return held;
 }
@@ -80,8 +96,8 @@ static void last(bool task, enum where where)
 
 	if (!task && !hold_table())
 		return;
-	skel = last_ref__open();
-	if (!ASSERT_OK_PTR(skel, "open"))
+	skel = open_skel();
+	if (!skel)
 		return;
 	bpf_map__set_autocreate(skel->maps.table, false);
 	skel->bss->task = task;
