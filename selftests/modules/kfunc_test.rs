@@ -77,6 +77,31 @@ fn bpf_kfunc_test_five(a: u8, b: i16, c: u32, d: i64, e: bool) -> bool {
     a == u8::MAX && b == i16::MIN && c == u32::MAX && d == i64::MIN && e
 }
 
+/// More arguments than registers.
+#[inline(never)]
+#[allow(clippy::too_many_arguments)]
+fn last_of_ten(
+    a: u64,
+    b: u64,
+    c: u64,
+    d: u64,
+    e: u64,
+    f: u64,
+    g: u64,
+    h: u64,
+    i: u64,
+    j: u64,
+) -> u64 {
+    core::hint::black_box((a, b, c, d, e, f, g, h, i));
+    j
+}
+
+/// Returns @e. The call at the end needs more memory for arguments than the program passes.
+#[kfunc]
+fn bpf_kfunc_test_tail_call(a: u64, b: u64, c: u64, d: u64, e: u64) -> u64 {
+    last_of_ten(a, b, c, d, e, a, b, c, d, e)
+}
+
 static CALLS: AtomicU32 = AtomicU32::new(0);
 
 /// Counts its calls.
@@ -200,6 +225,7 @@ kfunc_set! {
             bpf_kfunc_test_square,
             bpf_kfunc_test_choose,
             bpf_kfunc_test_five,
+            bpf_kfunc_test_tail_call,
             bpf_kfunc_test_void,
             bpf_kfunc_test_calls,
             bpf_kfunc_test_result,

@@ -55,6 +55,24 @@ int five_arguments(void *ctx)
 	return bpf_kfunc_test_five(0xff, -32768, 0xffffffff, (s64)1 << 63, true);
 }
 
+/* The kfunc does not write to the stack of the program. */
+SEC("syscall")
+__success __retval(0)
+int stack_stays(void *ctx)
+{
+	u64 stack[8];
+	int i;
+
+	for (i = 0; i < 8; i++)
+		stack[i] = i;
+	asm volatile("" : : "r"(stack) : "memory");
+	EXPECT(bpf_kfunc_test_tail_call(11, 12, 13, 14, 15) == 15);
+	asm volatile("" : : "r"(stack) : "memory");
+	for (i = 0; i < 8; i++)
+		EXPECT(stack[i] == i);
+	return 0;
+}
+
 SEC("syscall")
 __success __retval(0)
 int results(void *ctx)
