@@ -32,10 +32,18 @@ bool send_sysrq(char key)
 	return done;
 }
 
-/* Makes all CPUs print a backtrace in an NMI; guest.sh keeps it off the console. */
+/*
+ * Makes all CPUs print a backtrace in an NMI; guest.sh keeps it off the console. One
+ * thread at a time: sysrq raises the console's log level for its own line, and two
+ * at once leave the level raised.
+ */
 void send_nmis(void)
 {
+	static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
+
+	pthread_mutex_lock(&one);
 	nr_nmis += send_sysrq('l');
+	pthread_mutex_unlock(&one);
 }
 
 static void change_map(struct rng *rng, int map)
