@@ -23,7 +23,7 @@
 #define PROGRESS	5
 #define HANG		30
 /* The longest time of a run, as a multiple of the requested time. */
-#define MORE		5
+#define MORE		12
 
 static const char usage[] =
 	"usage: fuzz [-s SEED] [-t SECONDS] [-f FIRST] [-n NUMBER] [-v] MODULE...\n";
