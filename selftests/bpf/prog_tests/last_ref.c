@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <test_progs.h>
 #include <trace_helpers.h>
+#include "nmi.h"
 #include "testing_helpers.h"
 #include "last_ref.skel.h"
 
@@ -80,15 +81,6 @@ static bool hold_task(struct last_ref *skel)
 	return held;
 }
 
-static void interrupt(void)
-{
-	int fd = open("/sys/module/send_nmi/parameters/count", O_WRONLY);
-
-	if (ASSERT_GE(fd, 0, "open"))
-		ASSERT_EQ(write(fd, "1", 1), 1, "write");
-	close(fd);
-}
-
 static void last(bool task, enum where where)
 {
 	struct last_ref *skel;
@@ -111,7 +103,7 @@ static void last(bool task, enum where where)
 		goto out;
 	skel->bss->where = where;
 	if (where == NMI)
-		interrupt();
+		send_nmis(1);
 	for (i = 0; i < 50 && !skel->bss->after; i++)
 		usleep(100000);
 	last_ref__detach(skel);

@@ -4,22 +4,11 @@
  * scheduler lock. Expects registry.ko to be loaded.
  */
 #include <test_progs.h>
+#include "nmi.h"
 #include "testing_helpers.h"
 #include "object_contexts.skel.h"
 
 static const char *const where[] = { "NMI", "interrupt", "softirq", "lock" };
-
-#ifdef __x86_64__
-static void send_nmis(const char *count)
-{
-	int fd = open("/sys/module/send_nmi/parameters/count", O_WRONLY);
-
-	if (!ASSERT_GE(fd, 0, "open"))
-		return;
-	ASSERT_EQ(write(fd, count, strlen(count)), strlen(count), "write");
-	close(fd);
-}
-#endif
 
 static int alive(struct object_contexts *skel)
 {
@@ -47,7 +36,7 @@ void serial_test_object_contexts(void)
 		goto out;
 #ifdef __x86_64__
 	if (ASSERT_OK(load_module("send_nmi.ko", false), "load")) {
-		send_nmis("1000");
+		send_nmis(1000);
 		ASSERT_OK(unload_module("send_nmi", false), "unload");
 	}
 #endif
