@@ -23,7 +23,7 @@
 #define PROGRESS	5
 #define HANG		30
 /* The longest time of a run, as a multiple of the requested time. */
-#define MORE		12
+#define MORE		5
 
 static const char usage[] =
 	"usage: fuzz [-s SEED] [-t SECONDS] [-f FIRST] [-n NUMBER] [-v] MODULE...\n";
@@ -34,6 +34,7 @@ __u64 seed;
 static unsigned long next_number, nr_accepted, nr_refused;
 static __u64 beyond;		/* number of a program that reads beyond an object */
 static volatile bool stopped;
+static volatile bool extra_time;	/* the requested time is over */
 static __u64 running[NR_WORKERS];
 
 void die(const char *what)
@@ -67,6 +68,31 @@ static void print_refusal(struct program *prog, char *log)
 		printf("rejected %llu: %s\n", prog->number, refusal(log));
 }
 
+/* Whether this kfunc can be called and has not been called yet. */
+static bool is_lost(int k)
+{
+	return kfuncs[k].known && kfuncs[k].module != KERNEL && !marks[k];
+}
+
+static bool any_is_lost(void)
+{
+	for (int k = 0; k < nr_kfuncs; k++)
+		if (is_lost(k))
+			return true;
+	return false;
+}
+
+/* In the extra time, only the numbers of programs that call a lost kfunc. */
+static __u64 new_number(void)
+{
+	__u64 number;
+
+	do
+		number = __atomic_fetch_add(&next_number, 1, __ATOMIC_RELAXED);
+	while (extra_time && !is_lost(wanted(number)) && any_is_lost());
+	return number;
+}
+
 static void *work(void *arg)
 {
 	struct program *prog = malloc(sizeof(*prog));
@@ -76,7 +102,7 @@ static void *work(void *arg)
 	if (!prog || (verbose && !log))
 		die("no memory");
 	while (!stopped) {
-		__u64 number = __atomic_fetch_add(&next_number, 1, __ATOMIC_RELAXED);
+		__u64 number = new_number();
 		int fd;
 
 		running[(long)arg] = number;
@@ -117,15 +143,6 @@ static void die_of_hang(void)
 	_exit(3);
 }
 
-/* Whether a kfunc that can be called has not been called yet. */
-static bool is_lost(void)
-{
-	for (int k = 0; k < nr_kfuncs; k++)
-		if (kfuncs[k].known && kfuncs[k].module != KERNEL && !marks[k])
-			return true;
-	return false;
-}
-
 /* Runs for this time; on a slow machine longer, until every kfunc was called. */
 static void run_for(int seconds)
 {
@@ -137,8 +154,9 @@ static void run_for(int seconds)
 		if (pthread_create(&workers[i], NULL, work, (void *)i))
 			die("a thread");
 	start_trouble();
-	while (now() - start < seconds || (is_lost() && now() - start < MORE * seconds)) {
+	while (now() - start < seconds || (any_is_lost() && now() - start < MORE * seconds)) {
 		sleep(1);
+		extra_time = now() - start >= seconds;
 		if (next_number != before)
 			moved = now();
 		before = next_number;
@@ -147,7 +165,7 @@ static void run_for(int seconds)
 		if ((now() - start) % PROGRESS)
 			continue;
 		printf("%4ld s: %lu programs, %lu accepted, %lu rejected, ", now() - start,
-		       next_number, nr_accepted, nr_refused);
+		       nr_accepted + nr_refused, nr_accepted, nr_refused);
 		printf("%lu NMIs, %lu of %lu unloads\n", nr_nmis, nr_reloads, nr_unload_attempts);
 		fflush(stdout);
 	}

@@ -292,6 +292,7 @@ __u64 edge(struct gen *g);
 void put_mark(struct gen *g, int mark);
 
 /* gen.c: programs. */
+int wanted(__u64 number);
 void generate(struct program *prog, __u64 number);
 void generate_probe(struct program *prog, enum prog_kind kind, int kfunc, bool rcu, int source,
 		    int attempt);

@@ -490,17 +490,22 @@ static enum prog_kind pick_kind(struct rng *rng, __u32 kinds)
 	return KIND_SYSCALL;
 }
 
-/* Makes the program with this number, which calls at least the kfunc chosen for it. */
+/* The kfunc that the program with this number calls at least. */
+int wanted(__u64 number)
+{
+	return number % nr_kfuncs;
+}
+
 void generate(struct program *prog, __u64 number)
 {
-	int wanted = number % nr_kfuncs;
+	int kfunc = wanted(number);
 	struct gen g;
 	struct rng rng = { seed ^ number * 0xd1342543de82ef95 };
 
 	rng_next(&rng);
 	memset(prog, 0, sizeof(*prog));
 	prog->number = number;
-	prog->kind = pick_kind(&rng, kfuncs[wanted].kinds);
+	prog->kind = pick_kind(&rng, kfuncs[kfunc].kinds);
 	prog->choice = rng_next(&rng);
 	start(&g, prog);
 	g.rng = rng;
@@ -509,7 +514,7 @@ void generate(struct program *prog, __u64 number)
 	begin(&g, waits_for_nmi(prog) ? WAY_NMI : (enum way)prog->kind);
 	if (one_in(&g.rng, 2))
 		gen_block(&g);
-	gen_wanted(&g, wanted);
+	gen_wanted(&g, kfunc);
 	if (one_in(&g.rng, 2))
 		gen_block(&g);
 	end(&g);
