@@ -65,10 +65,12 @@ pub struct Reclaim {
     header: usize,
     /// The function that drops the value of an object; [`None`] if the type has no drop code.
     drop: Option<unsafe extern "C" fn(*mut c_void)>,
+    /// Whether a set of the module has registered the destructor of the type.
+    pub(crate) has_dtor: Atomic<bool>,
 }
 
-// SAFETY: Only C code changes `node`, `is_listed` and `chained`, by atomic operations. No code
-// changes the other fields.
+// SAFETY: Only C code changes `node`, `is_listed` and `chained`, by atomic operations. `has_dtor` is
+// atomic. No code changes the other fields.
 unsafe impl Sync for Reclaim {}
 
 impl Reclaim {
@@ -87,6 +89,7 @@ impl Reclaim {
             } else {
                 None
             },
+            has_dtor: Atomic::new(false),
         }
     }
 

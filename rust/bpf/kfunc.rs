@@ -16,6 +16,7 @@
 pub use crate::register::Call;
 use crate::{
     contract::Contract,
+    kfunc_set::Dtor,
     register::{
         Abi,
         Register, //
@@ -45,6 +46,8 @@ pub unsafe trait Kfunc {
     const ENTRY: *const c_void;
     /// The `KF_*` flags of the kfunc.
     const FLAGS: u32;
+    /// The destructor of the objects to which the kfunc returns references.
+    const DTOR: Option<Dtor>;
 }
 
 /// The registers that a program filled for a parameter of type `T`.
@@ -180,6 +183,10 @@ pub unsafe trait KfuncRet: Sized {
     /// The `KF_*` flags that a result of this type adds to the kfunc.
     const FLAGS: u32 = 0;
 
+    /// The destructor of the object, if the result is a reference, which a program can keep in a
+    /// map.
+    const DTOR: Option<Dtor> = None;
+
     /// The C type of the result.
     type Abi: Abi;
 
@@ -243,7 +250,7 @@ pub(crate) use kfunc_arg;
 
 /// Implements [`KfuncRet`] for a type that is a [`Register`].
 macro_rules! kfunc_ret {
-    ($({$param:ident: $bound:ident})? $ty:ty => $flags:expr) => {
+    ($({$param:ident: $bound:ident})? $ty:ty => $flags:expr $(, $dtor:item)?) => {
         // SAFETY: The comment at the call of this macro gives the guarantee.
         unsafe impl $(<$param: $bound>)? $crate::kfunc::KfuncRet for $ty {
             const BTF: &'static str = <Self as $crate::register::Register>::BTF;
@@ -254,6 +261,8 @@ macro_rules! kfunc_ret {
             fn into_abi(self) -> Self::Abi {
                 $crate::register::Register::into_abi(self)
             }
+
+            $($dtor)?
         }
     };
 }

@@ -11,6 +11,7 @@
 //! C header: [`include/linux/btf.h`](srctree/include/linux/btf.h)
 
 use crate::{
+    header::Reclaim,
     helpers::rust_bpf_helper_check_symbols,
     init,
     object::BtfObject, //
@@ -101,12 +102,15 @@ pub enum ProgType {
 ///   the set.
 /// - Each function in the list has the prototype that is in BTF.
 /// - No two types in `prog_types` share a set in the kernel.
+/// - All sets of the module have the same `has_dtors`.
 pub struct KfuncSet {
     name: &'static str,
     ids: *const bindings::btf_id_set8,
     entries: &'static [Entry],
     prog_types: &'static [ProgType],
-    dtors: &'static [Dtor],
+    dtors: &'static [Option<Dtor>],
+    /// Whether a set of the module has registered destructors.
+    has_dtors: &'static Atomic<bool>,
     filter: bindings::btf_kfunc_filter_t,
     /// Whether [`register`](Self::register) was called.
     registered: Atomic<bool>,
@@ -135,12 +139,19 @@ unsafe impl Sync for Entry {}
 
 /// The ids of an object type and of its destructor, which releases the references in map values.
 #[doc(hidden)]
-pub struct Dtor(*const bindings::btf_id_dtor_kfunc);
+#[derive(Clone, Copy)]
+pub struct Dtor {
+    ids: *const bindings::btf_id_dtor_kfunc,
+    reclaim: fn() -> &'static Reclaim,
+}
 
 impl Dtor {
     /// Returns the destructor of `T`.
     pub const fn of<T: BtfObject>() -> Self {
-        Self(T::DTOR)
+        Self {
+            ids: T::DTOR,
+            reclaim: T::reclaim,
+        }
     }
 }
 
@@ -156,23 +167,25 @@ impl KfuncSet {
     ///
     /// # Safety
     ///
-    /// `ids` and `prog_types` must fulfil the invariants of [`KfuncSet`].
+    /// The arguments must fulfil the invariants of [`KfuncSet`].
     #[doc(hidden)]
     pub const unsafe fn from_raw(
         name: &'static str,
         ids: *const bindings::btf_id_set8,
         entries: &'static [Entry],
         prog_types: &'static [ProgType],
-        dtors: &'static [Dtor],
+        dtors: &'static [Option<Dtor>],
+        has_dtors: &'static Atomic<bool>,
         filter: bindings::btf_kfunc_filter_t,
     ) -> Self {
-        // INVARIANT: The caller promises that `ids` and `prog_types` fulfil the invariants.
+        // INVARIANT: The caller promises that the arguments fulfil the invariants.
         Self {
             name,
             ids,
             entries,
             prog_types,
             dtors,
+            has_dtors,
             filter,
             registered: Atomic::new(false),
         }
@@ -192,7 +205,8 @@ impl KfuncSet {
     ///   names the set or the kfunc.
     /// - [`EINVAL`]: the set belongs to another module, or the kernel rejects a kfunc. If the
     ///   kernel or another module has a kfunc of the same name, the kernel log names it; otherwise
-    ///   the module's BTF does not describe the kfunc.
+    ///   the module's BTF does not describe the kfunc. Or an earlier set has registered objects and
+    ///   does not name those of this set in `objects`; the kernel log says so.
     /// - [`ENOMEM`]: an allocation failed.
     /// - [`E2BIG`]: over 256 kfuncs for one type of program.
     ///
@@ -243,17 +257,30 @@ impl KfuncSet {
             to_result(ret).inspect_err(|err| self.explain(*err))?;
         }
         self.register_dtors(owner)
-            .inspect_err(|err| self.explain(*err))
     }
 
+    /// Registers the destructors that no earlier set has registered.
     fn register_dtors(&self, owner: *mut bindings::module) -> Result {
-        if self.dtors.is_empty() {
+        let mut dtors = KVec::new();
+        for dtor in self.dtors.iter().flatten() {
+            // Several kfuncs can return references to objects of one type.
+            if !(dtor.reclaim)().has_dtor.xchg(true, Relaxed) {
+                // SAFETY: `DTOR` points to a `struct btf_id_dtor_kfunc`, which does not change.
+                dtors.push(unsafe { dtor.ids.read() }, GFP_KERNEL)?;
+            }
+        }
+        if dtors.is_empty() {
             return Ok(());
         }
-        let mut dtors = KVec::with_capacity(self.dtors.len(), GFP_KERNEL)?;
-        for dtor in self.dtors {
-            // SAFETY: `DTOR` points to a `struct btf_id_dtor_kfunc`, which does not change.
-            dtors.push(unsafe { dtor.0.read() }, GFP_KERNEL)?;
+        // The kernel takes the destructors of a module once.
+        if self.has_dtors.xchg(true, Relaxed) {
+            pr_err!(
+                "{}: an earlier set of the module has registered objects, and the kernel takes \
+                 the objects of a module once; name those of both sets in `objects` of the set \
+                 that is registered first\n",
+                self.name
+            );
+            return Err(EINVAL);
         }
         // SAFETY: The module is in its `init`. By the safety requirements of `BtfObject`, the ids
         // are those of structs and functions of the module. The function copies the ids.
@@ -517,7 +544,6 @@ mod tests {
                         bpf_iter_kunit_members_next,
                         bpf_iter_kunit_members_destroy,
                     ],
-                    objects: [Member],
                     filter: only_xdp,
                 };
             }
@@ -558,12 +584,13 @@ mod tests {
 
     #[test]
     fn a_set_has_a_destructor_for_each_object_type() -> Result {
-        let [Dtor(dtor)] = SET.dtors else {
-            return Err(EINVAL);
-        };
-        assert_eq!(*dtor, Member::DTOR);
+        // `bpf_kunit_acquire` and `bpf_kunit_new` return references.
+        let mut dtors = SET.dtors.iter().flatten();
+        assert_eq!(dtors.clone().count(), 2);
+        assert!(dtors.clone().all(|dtor| dtor.ids == Member::DTOR));
+        let dtor = dtors.next().ok_or(EINVAL)?;
         // SAFETY: `DTOR` points to a `struct btf_id_dtor_kfunc`, which does not change.
-        let dtor = unsafe { &**dtor };
+        let dtor = unsafe { &*dtor.ids };
         assert!(dtor.btf_id != 0);
         assert!(dtor.kfunc_btf_id != 0);
         assert!(dtor.btf_id != dtor.kfunc_btf_id);
@@ -603,9 +630,12 @@ mod tests {
     static UNRESOLVED: List = List([1, BTF_SET8_KFUNCS, 0, 0]);
 
     const fn set_of(list: &'static List, prog_types: &'static [ProgType]) -> KfuncSet {
+        static HAS_DTORS: Atomic<bool> = Atomic::new(false);
+
+        let ids = list.0.as_ptr().cast();
         // SAFETY: `list` has the layout of `struct btf_id_set8`, and names no functions. For a list
         // without functions, types in `prog_types` may share a set.
-        unsafe { KfuncSet::from_raw("SET", list.0.as_ptr().cast(), &[], prog_types, &[], None) }
+        unsafe { KfuncSet::from_raw("SET", ids, &[], prog_types, &[], &HAS_DTORS, None) }
     }
 
     #[test]

@@ -87,7 +87,7 @@
 //! | `KF_SLEEPABLE`, `KF_DESTRUCTIVE`, `KF_PERFMON`, `KF_SPINLOCK_SAFE` | `#[kfunc(sleepable, destructive, perfmon, spinlock_safe)]` | flags that no type can express |
 //! | `BTF_KFUNCS_START`, `BTF_ID_FLAGS`, `register_btf_kfunc_id_set()` | [`kfunc_set!`] and [`KfuncSet::register`] | |
 //! | `.filter` | [`kfunc_set!`] with `filter: function` | |
-//! | `__kptr`, `register_btf_id_dtor_kfuncs()` | [`kfunc_set!`] with `objects: [T]` | references in map values |
+//! | `__kptr`, `register_btf_id_dtor_kfuncs()` | a kfunc returns `ARef<Object<T>>`, or [`kfunc_set!`] with `objects: [T]` | references in map values |
 //! | a struct in BTF | [`#[derive(BtfType)]`](types) | |
 //!
 //! Programs can also implement a table of functions that a module calls: see

@@ -111,6 +111,7 @@ use crate::{
         KfuncRet,
         Passed, //
     },
+    kfunc_set::Dtor,
     register::{
         Call,
         Content,
@@ -672,12 +673,16 @@ unsafe impl<T: Referenced> KfuncArg for RcuPtr<'_, T> {
 }
 
 // SAFETY: The verifier records that the program holds the reference (`acquire_reference()`).
-kfunc_ret!({T: BtfObject} ARef<Object<T>> => bindings::KF_ACQUIRE);
+kfunc_ret!({T: BtfObject} ARef<Object<T>> => bindings::KF_ACQUIRE,
+    const DTOR: Option<Dtor> = Some(Dtor::of::<T>());
+);
 
 // SAFETY: The verifier records that the program holds the reference if the result is not null, and
 // makes the program test for null.
 kfunc_ret!({T: BtfObject} Option<ARef<Object<T>>> =>
-    bindings::KF_ACQUIRE | bindings::KF_RET_NULL);
+    bindings::KF_ACQUIRE | bindings::KF_RET_NULL,
+    const DTOR: Option<Dtor> = Some(Dtor::of::<T>());
+);
 
 // SAFETY: With `KF_RCU_PROTECTED`, the verifier accepts the call only in an RCU read-side critical
 // section, and does not let the program use the pointer after the section (`MEM_RCU`).

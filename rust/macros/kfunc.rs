@@ -99,6 +99,7 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
                 const NAME: &'static ::core::ffi::CStr = #c_name;
                 const ENTRY: *const ::core::ffi::c_void = #entry_address;
                 const FLAGS: u32 = #ret::FLAGS | #flags #(| ::kernel::bindings::#attributes)*;
+                const DTOR: ::core::option::Option<::bpf::kfunc_set::Dtor> = #ret::DTOR;
             }
 
             #description

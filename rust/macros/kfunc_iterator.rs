@@ -185,6 +185,8 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
                 const NAME: &'static ::core::ffi::CStr = #c_name;
                 const ENTRY: *const ::core::ffi::c_void = #entry as *const ::core::ffi::c_void;
                 const FLAGS: u32 = #flags #(| ::kernel::bindings::#attributes)*;
+                const DTOR: ::core::option::Option<::bpf::kfunc_set::Dtor> =
+                    ::core::option::Option::None;
             }
         }
     });

@@ -179,17 +179,16 @@ pub(crate) fn expand(set: KfuncSet) -> Result<TokenStream> {
 
     let hooks = hooks(&set)?;
     let prog_types = hooks.iter().map(|(ident, _)| ident);
-    let mut once: Vec<_> = hooks
+    let once: Vec<_> = hooks
         .iter()
         .map(|(ident, hook)| once_per_module(ident.span(), &format!("for_{hook}_programs")))
         .collect();
-    if !set.objects.is_empty() {
-        once.push(once_per_module(name.span(), "with_objects"));
-    }
     let objects = set.objects.iter();
     let filter = filter(&set);
-    let kfuncs = set.kfuncs.iter();
+    let kfuncs: Vec<_> = set.kfuncs.iter().collect();
     let same_names = same_names(&set);
+    let has_dtors = format!("rust_bpf_has_dtors_{}", module());
+    let has_dtors_asm = has_dtors_asm(&has_dtors);
     let ids = btf_ids(&set)?;
     let (attrs, vis) = (&set.attrs, &set.vis);
     let label = label(name);
@@ -199,17 +198,20 @@ pub(crate) fn expand(set: KfuncSet) -> Result<TokenStream> {
         #ids
         #(#once)*
         #(#same_names)*
+        #has_dtors_asm
 
         #(#attrs)*
         #vis static #name: ::bpf::KfuncSet = {
             extern "C" {
                 #[link_name = #label]
                 static SET: ::kernel::bindings::btf_id_set8;
+                #[link_name = #has_dtors]
+                static HAS_DTORS: ::kernel::sync::atomic::Atomic<bool>;
             }
 
             // SAFETY: `SET` is the list above, in the format of `BTF_KFUNCS_START` and
             // `BTF_KFUNCS_END`. `#[kfunc]` generated the BTF prototype of each function in it. No
-            // two program types share a hook.
+            // two program types share a hook. `HAS_DTORS` is a byte with the value 0.
             unsafe {
                 ::bpf::KfuncSet::from_raw(
                     #text,
@@ -219,7 +221,11 @@ pub(crate) fn expand(set: KfuncSet) -> Result<TokenStream> {
                         <#kfuncs as ::bpf::kfunc::Kfunc>::ENTRY,
                     )),*],
                     &[#(::bpf::ProgType::#prog_types),*],
-                    &[#(::bpf::kfunc_set::Dtor::of::<#objects>()),*],
+                    &[
+                        #(::core::option::Option::Some(::bpf::kfunc_set::Dtor::of::<#objects>()),)*
+                        #(<#kfuncs as ::bpf::kfunc::Kfunc>::DTOR,)*
+                    ],
+                    &HAS_DTORS,
                     #filter,
                 )
             }
@@ -311,6 +317,15 @@ fn same_names(set: &KfuncSet) -> Vec<TokenStream> {
         })
     });
     assertions.collect()
+}
+
+/// Generates a byte that all sets of the module share: whether one has registered destructors.
+fn has_dtors_asm(symbol: &str) -> TokenStream {
+    let asm = format!(
+        ".ifndef {symbol}\n.pushsection .bss.{symbol},\"aw\",%nobits\n.weak {symbol}\n\
+         .type {symbol}, %object\n.size {symbol}, 1\n{symbol}:\n.zero 1\n.popsection\n.endif"
+    );
+    quote! { ::core::arch::global_asm!(#asm); }
 }
 
 fn label(set: &Ident) -> String {

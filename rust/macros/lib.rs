@@ -122,8 +122,10 @@ pub fn btf_type(input: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// With `objects`, programs can keep references to these objects in map values. With `filter`, only
-/// the programs for which this function returns `true` can call the kfuncs:
+/// Programs can keep references to objects in map values, if a kfunc of the set returns references
+/// to objects of the type, or if `objects` names the type. A module with several sets names all its
+/// types in `objects` of the set that it registers first. With `filter`, only the programs for which
+/// this function returns `true` can call the kfuncs:
 ///
 /// ```
 /// # use bpf::prelude::*;

@@ -169,7 +169,6 @@ kfunc_set! {
             bpf_iter_counter_next,
             bpf_iter_counter_destroy,
         ],
-        objects: [Counter],
     };
 }
 

@@ -62,7 +62,6 @@ kfunc_set! {
             bpf_dtor_twin_release,
             bpf_dtor_twin_dropped,
         ],
-        objects: [Twin],
     };
 }
 

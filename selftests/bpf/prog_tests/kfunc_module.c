@@ -195,6 +195,18 @@ static void subtest_late(void)
 	close(log);
 }
 
+static void subtest_objects_late(void)
+{
+	int first = open_log(), last = open_log();
+
+	ASSERT_EQ(finit("objects_late.ko"), EINVAL, "load");
+	ASSERT_TRUE(logged(first, "two sets with the same objects are registered"), "first sets");
+	ASSERT_TRUE(logged(last, "SECOND: an earlier set of the module has registered objects"),
+		    "last set");
+	close(first);
+	close(last);
+}
+
 void serial_test_kfunc_module(void)
 {
 	if (test__start_subtest("direct_call"))
@@ -209,4 +221,6 @@ void serial_test_kfunc_module(void)
 		subtest_clash();
 	if (test__start_subtest("late_registration"))
 		subtest_late();
+	if (test__start_subtest("objects_of_a_second_set"))
+		subtest_objects_late();
 }

@@ -39,7 +39,6 @@ kfunc_set! {
     static KFUNCS = {
         prog_types: [Syscall],
         kfuncs: [bpf_twin_release],
-        objects: [Other],
     };
 }
 
