@@ -11,7 +11,10 @@
 //!
 //! C: `check_kfunc_args()` in `kernel/bpf/verifier.c`.
 
-use crate::describe::Composed;
+use crate::{
+    describe::Composed,
+    kfunc_set::ProgType, //
+};
 use kernel::bindings;
 
 /// The number of arguments that BPF passes in registers. The others are on the stack.
@@ -19,6 +22,23 @@ const REGISTERS: usize = 5;
 
 /// The largest number of arguments that BPF passes (`MAX_BPF_FUNC_ARGS`).
 const MAX_ARGS: usize = 12;
+
+/// The types of programs for which a contract is true.
+///
+/// For a parameter with the type of the program's context, the verifier accepts the context in
+/// place of a pointer to the struct (`btf_is_prog_ctx_type()`). The contract is true only if the
+/// context of each such program is that struct in the kernel.
+#[derive(Clone, Copy)]
+pub enum Programs {
+    /// All types.
+    All,
+    /// All types that a set can name. [`ProgType::Any`] contains flow dissectors, whose context is
+    /// `struct __sk_buff` to the verifier and no skb in the kernel.
+    Named,
+    /// XDP programs. For other programs, `struct xdp_md` is a struct of scalars, for which the
+    /// verifier accepts any memory.
+    Xdp,
+}
 
 /// The part of a prototype and of the flags that one parameter contributes.
 #[derive(Clone, Copy)]
@@ -35,6 +55,7 @@ pub struct Contract {
     lends: bool,
     in_register: bool,
     may_alias: bool,
+    programs: Programs,
     refused: &'static str,
 }
 
@@ -51,6 +72,7 @@ impl Contract {
             lends: false,
             in_register: false,
             may_alias: false,
+            programs: Programs::All,
             refused: "",
         }
     }
@@ -134,6 +156,12 @@ impl Contract {
     /// Says that the argument must be in a register, not on the stack.
     pub const fn in_register(mut self) -> Self {
         self.in_register = true;
+        self
+    }
+
+    /// Says that the contract is true only for programs of these types.
+    pub const fn only_for(mut self, programs: Programs) -> Self {
+        self.programs = programs;
         self
     }
 
@@ -223,6 +251,30 @@ pub const fn registers(args: &[Contract]) -> usize {
         rest = others;
     }
     registers
+}
+
+/// Returns why a kfunc with these parameters cannot be in a set for `prog_type`, or [`None`].
+pub const fn refused_for(args: &[Contract], prog_type: ProgType) -> Option<&'static str> {
+    let mut rest = args;
+    while let [arg, others @ ..] = rest {
+        match arg.programs {
+            Programs::Named if matches!(prog_type, ProgType::Any) => {
+                return Some(
+                    "`Any` contains flow dissectors, whose context is a `struct __sk_buff` but no \
+                     skb; name the types of programs",
+                );
+            }
+            Programs::Xdp if !matches!(prog_type, ProgType::Xdp) => {
+                return Some(
+                    "only in an XDP program is a `struct xdp_md` the context; put the kfunc into a \
+                     set with `prog_types: [Xdp]`",
+                );
+            }
+            _ => {}
+        }
+        rest = others;
+    }
+    None
 }
 
 /// Returns the rule of the verifier that the parameter at `index` breaks, or [`None`].
@@ -323,6 +375,20 @@ mod tests {
         assert!(!may_alias(&[VALUE, NOTHING, MEMORY.copied()]));
         assert!(may_alias(&[VALUE, POINTER]));
         assert!(may_alias(&[MEMORY, VALUE]));
+    }
+
+    #[test]
+    fn refused_for_reports_a_set_for_which_the_contract_is_not_true() {
+        let skb = [VALUE, POINTER.only_for(Programs::Named)];
+        let xdp = [POINTER.only_for(Programs::Xdp), VALUE];
+        let refused = |args: &[Contract], prog_type| refused_for(args, prog_type).is_some();
+        assert!(!refused(&[VALUE, POINTER], ProgType::Any));
+        assert!(refused(&skb, ProgType::Any));
+        assert!(!refused(&skb, ProgType::Tracing));
+        assert!(!refused(&skb, ProgType::Xdp));
+        assert!(refused(&xdp, ProgType::Any));
+        assert!(refused(&xdp, ProgType::SchedCls));
+        assert!(!refused(&xdp, ProgType::Xdp));
     }
 
     #[test]

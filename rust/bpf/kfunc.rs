@@ -46,6 +46,8 @@ pub unsafe trait Kfunc {
     const ENTRY: *const c_void;
     /// The `KF_*` flags of the kfunc.
     const FLAGS: u32;
+    /// The contracts of the parameters.
+    const CONTRACTS: &'static [Contract];
     /// The destructor of the objects to which the kfunc returns references.
     const DTOR: Option<Dtor>;
 }

@@ -56,6 +56,7 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
     let registers = registers(&signature, 0);
     let description = description(&symbol, &signature);
     let flags = arg_flags(&signature);
+    let contracts = contracts(&signature, signature.params.len());
     let rules = rules(&symbol, &signature, &quote! { #name }, 0);
     let returned = &signature.ret;
     let call = call(
@@ -99,6 +100,7 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
                 const NAME: &'static ::core::ffi::CStr = #c_name;
                 const ENTRY: *const ::core::ffi::c_void = #entry_address;
                 const FLAGS: u32 = #ret::FLAGS | #flags #(| ::kernel::bindings::#attributes)*;
+                const CONTRACTS: &'static [::bpf::contract::Contract] = #contracts;
                 const DTOR: ::core::option::Option<::bpf::kfunc_set::Dtor> = #ret::DTOR;
             }
 
@@ -140,7 +142,7 @@ pub(crate) fn attributes(function: &Ident, attr: TokenStream) -> Result<Vec<Iden
 }
 
 /// Generates a list of the `Contract`s of the first `count` parameters.
-fn contracts(signature: &Signature, count: usize) -> TokenStream {
+pub(crate) fn contracts(signature: &Signature, count: usize) -> TokenStream {
     let contracts = signature.params.iter().take(count).map(|param| {
         let ty = &param.ty;
         quote_spanned! { ty.span() => <#ty as ::bpf::kfunc::KfuncArg>::CONTRACT }

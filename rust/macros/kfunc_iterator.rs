@@ -159,6 +159,7 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
         (
             &new_name,
             quote! { new },
+            kfunc::contracts(&signature, signature.params.len()),
             // The flags of `next` go to `new`, because the verifier checks them from `new` on.
             quote! {
                 ::kernel::bindings::KF_ITER_NEW | #flags | #next_flags
@@ -168,15 +169,17 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
         (
             &next_name,
             quote! { next },
+            quote! { &[] },
             quote! { ::kernel::bindings::KF_ITER_NEXT | ::kernel::bindings::KF_RET_NULL },
         ),
         (
             &destroy_name,
             quote! { destroy },
+            quote! { &[] },
             quote! { ::kernel::bindings::KF_ITER_DESTROY },
         ),
     ]
-    .map(|(name, entry, flags)| {
+    .map(|(name, entry, contracts, flags)| {
         let c_name = kfunc::c_string(&name.to_string());
         quote! {
             // SAFETY: The symbol of this name is the function. The description and the flags come
@@ -185,6 +188,7 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
                 const NAME: &'static ::core::ffi::CStr = #c_name;
                 const ENTRY: *const ::core::ffi::c_void = #entry as *const ::core::ffi::c_void;
                 const FLAGS: u32 = #flags #(| ::kernel::bindings::#attributes)*;
+                const CONTRACTS: &'static [::bpf::contract::Contract] = #contracts;
                 const DTOR: ::core::option::Option<::bpf::kfunc_set::Dtor> =
                     ::core::option::Option::None;
             }

@@ -187,6 +187,7 @@ pub(crate) fn expand(set: KfuncSet) -> Result<TokenStream> {
     let filter = filter(&set);
     let kfuncs: Vec<_> = set.kfuncs.iter().collect();
     let same_names = same_names(&set);
+    let programs = programs(&set, &hooks);
     let has_dtors = format!("rust_bpf_has_dtors_{}", module());
     let has_dtors_asm = has_dtors_asm(&has_dtors);
     let ids = btf_ids(&set)?;
@@ -198,6 +199,7 @@ pub(crate) fn expand(set: KfuncSet) -> Result<TokenStream> {
         #ids
         #(#once)*
         #(#same_names)*
+        #(#programs)*
         #has_dtors_asm
 
         #(#attrs)*
@@ -314,6 +316,35 @@ fn same_names(set: &KfuncSet) -> Vec<TokenStream> {
                 ::bpf::kfunc_set::are_equal(<#kfunc as ::bpf::kfunc::Kfunc>::NAME, #symbol),
                 #why
             );
+        })
+    });
+    assertions.collect()
+}
+
+/// Generates assertions that the contracts of the kfuncs are true for the programs of the set.
+fn programs(set: &KfuncSet, hooks: &[(&Ident, &'static str)]) -> Vec<TokenStream> {
+    let pairs = set
+        .kfuncs
+        .iter()
+        .flat_map(|kfunc| hooks.iter().map(move |(prog_type, _)| (kfunc, prog_type)));
+    let assertions = pairs.filter_map(|(kfunc, prog_type)| {
+        let function = &kfunc.segments.last()?.ident;
+        let place = format!("{}: {function}: ", set.name);
+        Some(quote_spanned! { function.span() =>
+            const _: () = {
+                const WHY: ::core::option::Option<&str> = ::bpf::contract::refused_for(
+                    <#kfunc as ::bpf::kfunc::Kfunc>::CONTRACTS,
+                    ::bpf::ProgType::#prog_type,
+                );
+                const TEXT: ::bpf::describe::Composed =
+                    ::bpf::describe::Composed::new(&[#place, match WHY {
+                        ::core::option::Option::Some(why) => why,
+                        ::core::option::Option::None => "",
+                    }]);
+                if WHY.is_some() {
+                    ::core::panic!("{}", TEXT.text());
+                }
+            };
         })
     });
     assertions.collect()
