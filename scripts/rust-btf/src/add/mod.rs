@@ -23,6 +23,7 @@ use plan::Plan;
 mod functions;
 mod names;
 mod plan;
+mod pointers;
 mod types;
 
 /// The object, and the facts about it and its base that checks and messages need.
@@ -49,10 +50,12 @@ impl Origin {
 /// Adds the declarations that the BTF does not have yet; returns whether it added any.
 pub(crate) fn declarations(btf: &mut Btf, decls: Vec<Decl>, origin: &Origin) -> Result<bool> {
     let (mut types, mut checks, mut functions) = (Vec::new(), Vec::new(), Vec::new());
+    let mut pointers = Vec::new();
     for decl in decls {
         match decl {
             Decl::Type(definition) => types.push(definition),
             Decl::Check(check) => checks.push(check),
+            Decl::Pointer(pointer) => pointers.push(pointer),
             Decl::Function(function) => functions.push(function),
         }
     }
@@ -61,6 +64,7 @@ pub(crate) fn declarations(btf: &mut Btf, decls: Vec<Decl>, origin: &Origin) -> 
     let mut plan = Plan::new(btf);
     types::plan(types, &mut names, &mut plan)?;
     types::check(checks, &mut names)?;
+    pointers::check(&pointers, &names)?;
     functions::plan(functions, &mut names, &mut plan)?;
     if plan.is_empty() {
         return Ok(false);

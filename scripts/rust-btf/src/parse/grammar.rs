@@ -26,6 +26,7 @@ use super::{
     Named,
     Outer,
     Param,
+    Pointer,
     Proto,
     Role,
     Tag,
@@ -54,9 +55,12 @@ fn decl(lexer: &mut Lexer<'_>) -> Result<Decl> {
         (_, Token::Word("struct")) => type_decl(lexer, Tag::Struct),
         (_, Token::Word("union")) => type_decl(lexer, Tag::Union),
         (_, Token::Word("enum")) => type_decl(lexer, Tag::Enum),
+        (_, Token::Word("pointer")) => pointer(lexer),
         (at, token) => fail(
             at,
-            format!("'kfunc', 'func', 'struct', 'union' or 'enum' expected, found {token}"),
+            format!(
+                "'kfunc', 'func', 'struct', 'union', 'enum' or 'pointer' expected, found {token}"
+            ),
         ),
     }
 }
@@ -149,6 +153,20 @@ fn type_decl(lexer: &mut Lexer<'_>, tag: Tag) -> Result<Decl> {
         _ => members(lexer, tag)?,
     };
     Ok(Decl::Type(Definition { named, size, body }))
+}
+
+fn pointer(lexer: &mut Lexer<'_>) -> Result<Decl> {
+    lexer.expect(Token::Word("struct"))?;
+    let (_, name) = lexer.identifier("type name")?;
+    let named = Named {
+        tag: Tag::Struct,
+        name,
+    };
+    let size = match lexer.peek().1 {
+        Token::End => None,
+        _ => Some(lexer.number32("size")?),
+    };
+    Ok(Decl::Pointer(Pointer { named, size }))
 }
 
 /// The names in a list so far, with their positions.

@@ -3,7 +3,7 @@
 //! The language of the descriptions, as the macros of the `bpf` crate write it.
 //!
 //! ```text
-//! decl      := function | aggregate | enum | check
+//! decl      := function | aggregate | enum | check | pointer
 //! function  := ( "kfunc" | "func" ) NAME "(" [ param { "," param } ] ")" type
 //! param     := NAME type
 //! aggregate := ( "struct" | "union" ) NAME SIZE "{" [ member { "," member } ] "}"
@@ -11,6 +11,7 @@
 //! enum      := "enum" NAME SIZE ( "signed" | "unsigned" ) "{" [ value { "," value } ] "}"
 //! value     := NAME "=" VALUE
 //! check     := ( "struct" | "union" | "enum" ) NAME SIZE
+//! pointer   := "pointer" "struct" NAME [ SIZE ]
 //! type      := "void" | "*" type | "const" type | "[" LENGTH "]" type
 //!            | [ "struct" | "union" | "enum" ] NAME
 //!            | "fn" "(" [ fn-param { "," fn-param } ] ")" type
@@ -24,10 +25,13 @@
 //! struct bpf_registry_obj 32 { id 0 u64, name 8 [16]u8, __opaque 32 [0]u8 }
 //! enum bpf_color 4 unsigned { BPF_RED = 0, BPF_BLUE = 7 }
 //! struct task_struct 9792
+//! pointer struct net_device
 //! ```
 //!
-//! The first three add types to the BTF. The last one, a check, adds nothing: it gives the size
-//! that Rust code assumes for a type of the kernel.
+//! The first three add types to the BTF. The last two add nothing. A check gives the size that Rust
+//! code assumes for a type of the kernel. A pointer names a struct of the kernel to which programs
+//! pass pointers: the verifier must accept nothing else for such a parameter. It can give the size
+//! as well.
 //!
 //! A struct_ops needs these: its struct, the value type of its maps (shown on three lines, but a
 //! description is always one line), and a stub for each member that points to a function:
@@ -101,6 +105,7 @@ pub(crate) enum Decl {
     Function(Function),
     Type(Definition),
     Check(Check),
+    Pointer(Pointer),
 }
 
 /// A function with its prototype. All parameters have names.
@@ -169,6 +174,13 @@ pub(crate) struct Enumerator {
 pub(crate) struct Check {
     pub(crate) named: Named,
     pub(crate) size: u32,
+}
+
+/// A struct of the kernel to which programs pass pointers, and the size that it has to have.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Pointer {
+    pub(crate) named: Named,
+    pub(crate) size: Option<u32>,
 }
 
 /// A type: its core, and the pointers, arrays and qualifiers around the core, outermost first.
@@ -301,6 +313,17 @@ impl fmt::Display for Decl {
             Decl::Function(function) => function.fmt(f),
             Decl::Type(definition) => definition.fmt(f),
             Decl::Check(check) => check.fmt(f),
+            Decl::Pointer(pointer) => pointer.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "pointer {}", self.named)?;
+        match self.size {
+            Some(size) => write!(f, " {size}"),
+            None => Ok(()),
         }
     }
 }

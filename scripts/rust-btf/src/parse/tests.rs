@@ -333,6 +333,18 @@ fn type_descriptions_parse() {
         size: 9792,
     });
     assert_eq!(parse("struct task_struct 9792"), Ok(wanted));
+
+    let pointer = |size| {
+        Decl::Pointer(Pointer {
+            named: Named {
+                tag: Tag::Struct,
+                name: "net_device".to_string(),
+            },
+            size,
+        })
+    };
+    assert_eq!(parse("pointer struct net_device"), Ok(pointer(None)));
+    assert_eq!(parse("pointer struct net_device 8"), Ok(pointer(Some(8))));
 }
 
 #[test]
@@ -580,9 +592,14 @@ fn malformed_functions_are_errors() {
         (
             "",
             1,
-            "'kfunc', 'func', 'struct', 'union' or 'enum' expected, found the end",
+            "'kfunc', 'func', 'struct', 'union', 'enum' or 'pointer' expected, found the end",
         ),
-        ("typedef foo 8", 1, "'enum' expected, found 'typedef'"),
+        ("typedef foo 8", 1, "'pointer' expected, found 'typedef'"),
+        ("pointer", 8, "'struct' expected, found the end"),
+        ("pointer union a", 9, "'struct' expected, found 'union'"),
+        ("pointer struct", 15, "type name expected, found the end"),
+        ("pointer struct a b", 18, "size 'b' is not a decimal number"),
+        ("pointer struct a 8 8", 20, "the end expected, found '8'"),
         ("kfunc", 6, "kfunc name expected, found the end"),
         ("kfunc (", 7, "kfunc name expected, found '('"),
         ("func", 5, "func name expected, found the end"),
