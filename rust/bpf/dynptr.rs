@@ -45,7 +45,7 @@ const RDONLY: u32 = 1 << 31;
 /// A dynptr of the program.
 ///
 /// Other CPUs and user space can change its memory at any time, as for [`Mem`]. No method sleeps or
-/// takes a lock.
+/// takes a lock. `Option<Dynptr<'_>>` is a dynptr or `NULL`.
 pub struct Dynptr<'a>(&'a bindings::bpf_dynptr_kern);
 
 impl Dynptr<'_> {
@@ -206,6 +206,27 @@ unsafe impl KfuncArg for Dynptr<'_> {
         function(Dynptr(unsafe {
             &*(passed.register() as *const bindings::bpf_dynptr_kern)
         }))
+    }
+}
+
+// SAFETY: The verifier accepts a dynptr as for `Dynptr`, and a constant null
+// (`is_kfunc_arg_nullable()`).
+unsafe impl KfuncArg for Option<Dynptr<'_>> {
+    const CONTRACT: Contract = Contract::pointer("*const struct bpf_dynptr").suffix("__nullable");
+    type Value<'a> = Option<Dynptr<'a>>;
+    type Error = Infallible;
+
+    #[inline(always)]
+    fn receive<R>(
+        passed: Passed<Self>,
+        _call: &Call,
+        function: impl FnOnce(Option<Dynptr<'_>>) -> R,
+        _fail: impl FnOnce(Infallible) -> R,
+    ) -> R {
+        let dynptr = passed.register() as *const bindings::bpf_dynptr_kern;
+        // SAFETY: The verifier checked that the register is null or points to a dynptr, which stays
+        // valid until the call returns.
+        function(unsafe { dynptr.as_ref() }.map(Dynptr))
     }
 }
 

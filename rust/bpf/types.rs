@@ -53,7 +53,10 @@ use crate::{
 use core::{
     convert::Infallible,
     marker::PhantomData,
-    ops::Deref,
+    ops::{
+        Deref,
+        DerefMut, //
+    },
     ptr::NonNull, //
 };
 use kernel::{
@@ -178,7 +181,8 @@ pub const fn scalars(fields: &[Option<u32>]) -> Option<u32> {
     }
 }
 
-/// Returns `BtfType::SCALARS` of a union: for the verifier, no union is a struct of scalars.
+/// Returns `BtfType::SCALARS` of a union. The verifier accepts memory for a union of scalars, but
+/// this crate does not: the program and Rust code could disagree about the field that is valid.
 #[doc(hidden)]
 pub const fn union_scalars(_fields: &[Option<u32>]) -> Option<u32> {
     None
@@ -309,6 +313,65 @@ unsafe impl<T: BtfType + IntoBytes> KfuncArg for Out<'_, T> {
             data: unsafe { NonNull::new_unchecked(passed.register() as *mut T) },
             _lent: PhantomData,
         })
+    }
+}
+
+/// An argument whose value the kfunc reads and changes.
+///
+/// The crate copies the value before the kfunc runs, and writes the copy back after the kfunc has
+/// returned, also if the kfunc fails. Other CPUs can change the memory meanwhile; the copy
+/// overwrites these changes. For a struct whose fields the program and the kfunc change at the same
+/// time, use [`&Mem`](crate::Mem) or an [`Object`](crate::Object) with atomics.
+///
+/// C: `struct t *arg`, for a struct of scalars.
+pub struct InOut<'a, T>(&'a mut T);
+
+impl<T> Deref for InOut<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0
+    }
+}
+
+impl<T> DerefMut for InOut<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.0
+    }
+}
+
+// SAFETY: The verifier checks that the program may read and write the memory, as for `In` and
+// `Out`, so the memory is valid for both.
+unsafe impl<T: BtfType + FromBytes + IntoBytes + 'static> KfuncArg for InOut<'_, T> {
+    const CONTRACT: Contract = <Out<'_, T> as KfuncArg>::CONTRACT;
+    type Value<'a> = InOut<'a, T>;
+    type Error = Infallible;
+
+    #[inline(always)]
+    fn receive<R>(
+        passed: Passed<Self>,
+        call: &Call,
+        function: impl FnOnce(InOut<'_, T>) -> R,
+        fail: impl FnOnce(Infallible) -> R,
+    ) -> R {
+        let register = passed.register();
+        // SAFETY: The verifier accepted the register for the same contract.
+        let (input, output) = unsafe {
+            (
+                Passed::<In<T>>::new([register], 0),
+                Passed::<Out<'_, T>>::new([register], 0),
+            )
+        };
+        In::receive(
+            input,
+            call,
+            |In(mut value)| {
+                let result = function(InOut(&mut value));
+                Out::receive(output, call, |mut out| out.write(value), |err| match err {});
+                result
+            },
+            fail,
+        )
     }
 }
 
@@ -516,6 +579,21 @@ mod tests {
         assert!(*pair == expected);
         assert!(pair.into_inner() == expected);
         assert_eq!(memory, [0; 10]);
+    }
+
+    #[test]
+    fn in_out_reads_the_value_and_writes_it_back() {
+        let mut memory = [9_u8, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+        let register = memory[1..].as_mut_ptr() as u64;
+        let change = |mut pair: InOut<'_, Pair>| {
+            let old = pair.table[1][2];
+            pair.table[1][2] = 70;
+            old
+        };
+        // SAFETY: `register` points to eight valid bytes, and no other code accesses them.
+        let old = unsafe { receive::<InOut<'_, Pair>, _>(register, change) };
+        assert_eq!(old, 8);
+        assert_eq!(memory, [9, 1, 2, 3, 4, 5, 6, 7, 70, 9]);
     }
 
     #[test]
