@@ -40,6 +40,17 @@ pub enum Programs {
     Xdp,
 }
 
+/// Returns the programs that can pass a pointer to a struct of the kernel.
+///
+/// `struct sk_buff` and `struct xdp_buff` are the contexts of programs (`btf_is_projection_of()`).
+/// `scripts/rust-btf` does not accept other structs that are contexts.
+pub const fn programs_of(btf: &str) -> Programs {
+    match btf.as_bytes() {
+        b"struct sk_buff" => Programs::Named,
+        _ => Programs::All,
+    }
+}
+
 /// The part of a prototype and of the flags that one parameter contributes.
 #[derive(Clone, Copy)]
 pub struct Contract {

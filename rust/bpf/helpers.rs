@@ -24,6 +24,9 @@ use kernel::{
 };
 
 extern "C" {
+    // cgroup.c
+    pub(crate) fn rust_bpf_helper_cgroup_id(cgroup: *const c_void) -> u64;
+
     // free.c
     pub(crate) fn rust_bpf_helper_free_begins(reclaim: *const Reclaim);
     pub(crate) fn rust_bpf_helper_free_ends(reclaim: *const Reclaim, is_chained: bool);
@@ -50,13 +53,27 @@ extern "C" {
     );
 
     // net.c
+    pub(crate) fn rust_bpf_helper_netdev_flags(dev: *const c_void) -> u32;
+    pub(crate) fn rust_bpf_helper_netdev_ifindex(dev: *const c_void) -> c_int;
+    pub(crate) fn rust_bpf_helper_netdev_mtu(dev: *const c_void) -> u32;
     pub(crate) fn rust_bpf_helper_skb_copy_bits(
         skb: *const c_void,
         offset: u32,
         to: *mut c_void,
         len: u32,
     ) -> c_int;
+    pub(crate) fn rust_bpf_helper_skb_hash(skb: *const c_void) -> u32;
+    pub(crate) fn rust_bpf_helper_skb_iif(skb: *const c_void) -> c_int;
+    pub(crate) fn rust_bpf_helper_skb_mark(skb: *const c_void) -> u32;
+    pub(crate) fn rust_bpf_helper_skb_protocol(skb: *const c_void) -> u16;
+    pub(crate) fn rust_bpf_helper_sock_family(sk: *const c_void) -> u16;
+    pub(crate) fn rust_bpf_helper_sock_is_full(sk: *const c_void) -> bool;
+    pub(crate) fn rust_bpf_helper_sock_mark(sk: *const c_void) -> u32;
+    pub(crate) fn rust_bpf_helper_sock_protocol(sk: *const c_void) -> u16;
+    pub(crate) fn rust_bpf_helper_sock_state(sk: *const c_void) -> u8;
+    pub(crate) fn rust_bpf_helper_xdp_ifindex(xdp: *const c_void) -> c_int;
     pub(crate) fn rust_bpf_helper_xdp_linear(xdp: *const c_void, len: *mut u32) -> *mut c_void;
+    pub(crate) fn rust_bpf_helper_xdp_queue(xdp: *const c_void) -> u32;
 
     // slab.c
     pub(crate) fn rust_bpf_helper_kfree_rcu(

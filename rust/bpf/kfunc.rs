@@ -105,7 +105,7 @@ impl<T> Passed<T> {
 /// lifetime.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` means nothing to the BPF verifier as an argument of a kfunc",
-    label = "take an integer, `bool`, memory (`&[u8]`, `&mut [u8]`, `&Mem`), a struct (`In<T>`, `Out<'_, T>`) or an object (`&Object<T>`, `ARef<Object<T>>`)"
+    label = "take an integer, `bool`, memory (`&[u8]`, `&mut [u8]`, `&Mem`), a struct (`In<T>`, `Out<'_, T>`), an object (`&Object<T>`, `ARef<Object<T>>`) or a struct of the kernel (`Trusted<'_, T>`)"
 )]
 pub unsafe trait KfuncArg: Sized {
     /// The contract of a parameter of this type.

@@ -136,21 +136,23 @@
 //!
 //! Reference: <https://docs.kernel.org/bpf/kfuncs.html>
 
-// The macros generate paths that begin with `::bpf::`, and the tests in this crate use the macros.
-#[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
+// The macros generate paths that begin with `::bpf::`, and this crate uses the macros.
 extern crate self as bpf;
 
 pub mod arena;
+pub mod cgroup;
 #[doc(hidden)]
 pub mod contract;
 #[doc(hidden)]
 pub mod describe;
 pub mod dynptr;
+pub mod fs;
 #[doc(hidden)]
 pub mod header;
 mod helpers;
 mod init;
 pub mod iterator;
+pub mod kernel_type;
 pub mod kfunc;
 #[doc(hidden)]
 pub mod kfunc_set;
@@ -158,6 +160,8 @@ pub mod kfunc_set;
 mod kunit;
 pub mod lock;
 pub mod mem;
+pub mod mm;
+pub mod net;
 pub mod object;
 pub mod pro_epilogue;
 pub mod rdonly_buf;
@@ -172,6 +176,7 @@ pub mod value;
 pub use arena::Arena;
 pub use bpf_macros::{
     bpf_helper,
+    kernel_type,
     kfunc,
     kfunc_iterator,
     kfunc_set,
@@ -180,6 +185,10 @@ pub use bpf_macros::{
     BtfType, //
 };
 pub use dynptr::Dynptr;
+pub use kernel_type::{
+    KernelType,
+    Trusted, //
+};
 pub use kfunc_set::{
     KfuncSet,
     Prog,
@@ -187,6 +196,7 @@ pub use kfunc_set::{
 };
 pub use lock::ResSpinLock;
 pub use mem::Mem;
+pub use net::Ctx;
 pub use object::{
     Object,
     RcuPtr,
@@ -204,6 +214,7 @@ pub use state::{
 pub use types::{
     BtfType,
     In,
+    InOut,
     Out, //
 };
 pub use value::{
@@ -216,13 +227,16 @@ pub use value::{
 /// The items that a module with kfuncs needs.
 pub mod prelude {
     pub use crate::{
+        kernel_type,
         kfunc,
         kfunc_iterator,
         kfunc_set,
         BtfType,
         Const,
+        Ctx,
         Dynptr,
         In,
+        InOut,
         Map,
         Mem,
         ModuleRef,
@@ -230,7 +244,8 @@ pub mod prelude {
         Object,
         Out,
         RcuPtr,
-        ResSpinLock, //
+        ResSpinLock,
+        Trusted, //
     };
     pub use kernel::sync::{
         aref::ARef,

@@ -24,8 +24,7 @@
 //! | `Option<ARef<Object<T>>>` | a reference or `NULL`; the program must test for `NULL` | `KF_ACQUIRE`, `KF_RET_NULL` |
 //! | `Option<RcuPtr<'_, Object<T>>>` | a pointer that is valid until the program leaves its RCU read-side critical section, or `NULL` | `KF_RCU_PROTECTED`, `KF_RET_NULL` |
 //!
-//! The only type of the kernel that a kfunc can take in this way is `RcuPtr<'_, Task>`; see
-//! [`task`](crate::task).
+//! For pointers to structs of the kernel, see [`kernel_type`](mod@crate::kernel_type).
 //!
 //! `T` derives [`BtfType`] with `#[btf(object)]`. A program that has a pointer to the object can
 //! read the fields marked `#[btf]`; the other fields of `T` are not in BTF. A field marked
@@ -94,7 +93,10 @@
 //! [`include/linux/refcount.h`](srctree/include/linux/refcount.h)
 
 use crate::{
-    contract::Contract,
+    contract::{
+        Contract,
+        Programs, //
+    },
     header::{
         Header,
         Reclaim, //
@@ -455,14 +457,34 @@ pub(crate) unsafe fn rcu_guard(_: &Call) -> &rcu::Guard {
     unsafe { NonNull::dangling().as_ref() }
 }
 
+/// A type to which BPF programs have pointers under RCU.
+///
+/// # Safety
+///
+/// `POINTER` must be the pointer to a struct that has a member which is not a scalar, and that is
+/// no context of the programs in `PROGRAMS` other than this struct. The memory of a value must stay
+/// valid until all RCU readers to which the verifier gave an RCU pointer have left their critical
+/// sections.
+pub unsafe trait Pointee {
+    /// The pointer to the type in BTF, in the language of `scripts/rust-btf`.
+    const POINTER: &'static str;
+
+    /// The programs that can pass such a pointer.
+    const PROGRAMS: Programs = Programs::All;
+}
+
+// SAFETY: The last member of the struct, `__opaque`, is no scalar. The struct is the module's, and
+// no context. The crate frees the memory of an object after a grace period.
+unsafe impl<T: BtfObject> Pointee for Object<T> {
+    const POINTER: &'static str = Pointer::<Object<T>>::TEXT;
+}
+
 /// A type to which BPF programs hold references.
 ///
 /// # Safety
 ///
-/// The memory of an object must stay valid until all RCU readers that can see the object have left
-/// their critical sections, even after the last reference was released. `try_get` must return a
-/// reference only if it acquired one.
-pub unsafe trait Referenced: BtfType {
+/// `try_get` must return a reference only if it acquired one.
+pub unsafe trait Referenced: Pointee {
     /// The owner of a reference. It can be dropped in any context, NMI included.
     type Held;
 
@@ -474,8 +496,7 @@ pub unsafe trait Referenced: BtfType {
     unsafe fn try_get(object: NonNull<Self>) -> Option<Self::Held>;
 }
 
-// SAFETY: The crate frees the memory of an object after a grace period. `Object::try_get` returns a
-// reference only if it acquired one.
+// SAFETY: `Object::try_get` returns a reference only if it acquired one.
 unsafe impl<T: BtfObject> Referenced for Object<T> {
     type Held = ARef<Self>;
 
@@ -488,8 +509,8 @@ unsafe impl<T: BtfObject> Referenced for Object<T> {
 /// A pointer to an object, valid until the end of the RCU read-side critical section `'a`.
 ///
 /// The last reference to the object may have been released already. [`try_get`](RcuPtr::try_get)
-/// acquires a reference if the object still has one. Code can read the value of an [`Object`]
-/// without a reference.
+/// acquires a reference if the object still has one. Code can read the value of an [`Object`], and
+/// the fields of a [struct of the kernel](crate::kernel_type), without a reference.
 pub struct RcuPtr<'a, T> {
     ptr: NonNull<T>,
     _reader: PhantomData<&'a ()>,
@@ -506,7 +527,9 @@ impl<T: Referenced> RcuPtr<'_, T> {
         // object allocated.
         unsafe { T::try_get(self.ptr) }
     }
+}
 
+impl<T> RcuPtr<'_, T> {
     pub(crate) fn as_ptr(&self) -> *const T {
         self.ptr.as_ptr()
     }
@@ -652,8 +675,10 @@ kfunc_arg!({T: BtfObject} ARef<Object<T>> =>
 // SAFETY: The verifier accepts a trusted pointer, or an RCU pointer if the program is in an RCU
 // read-side critical section (`is_rcu_reg()`), which does not end before the call. The verifier
 // does not accept null.
-unsafe impl<T: Referenced> KfuncArg for RcuPtr<'_, T> {
-    const CONTRACT: Contract = Contract::pointer(Pointer::<T>::TEXT).with_flags(bindings::KF_RCU);
+unsafe impl<T: Pointee> KfuncArg for RcuPtr<'_, T> {
+    const CONTRACT: Contract = Contract::pointer(T::POINTER)
+        .with_flags(bindings::KF_RCU)
+        .only_for(T::PROGRAMS);
     type Value<'a> = RcuPtr<'a, T>;
     type Error = Infallible;
 
@@ -669,6 +694,31 @@ unsafe impl<T: Referenced> KfuncArg for RcuPtr<'_, T> {
             ptr: unsafe { NonNull::new_unchecked(passed.register() as *mut T) },
             _reader: PhantomData,
         })
+    }
+}
+
+// SAFETY: The verifier accepts a pointer as for `RcuPtr`, also if it can be null, and a constant
+// null (`is_kfunc_arg_nullable()`).
+unsafe impl<T: Pointee> KfuncArg for Option<RcuPtr<'_, T>> {
+    const CONTRACT: Contract = Contract::pointer(T::POINTER)
+        .suffix("__nullable")
+        .with_flags(bindings::KF_RCU)
+        .only_for(T::PROGRAMS);
+    type Value<'a> = Option<RcuPtr<'a, T>>;
+    type Error = Infallible;
+
+    #[inline(always)]
+    fn receive<R>(
+        passed: Passed<Self>,
+        _call: &Call,
+        function: impl FnOnce(Option<RcuPtr<'_, T>>) -> R,
+        _fail: impl FnOnce(Infallible) -> R,
+    ) -> R {
+        let ptr = NonNull::new(passed.register() as *mut T);
+        function(ptr.map(|ptr| RcuPtr {
+            ptr,
+            _reader: PhantomData,
+        }))
     }
 }
 

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tasks as arguments of kfuncs: `RcuPtr<'_, Task>`.
+//! Tasks as arguments of kfuncs: `Trusted<'_, Task>` and `RcuPtr<'_, Task>`.
 //!
-//! A kfunc that needs a reference calls [`RcuPtr::try_get`](crate::RcuPtr::try_get), which returns
-//! a [`TaskRef`] if the task still has a reference.
-//!
-//! To add another type of the kernel, write the same implementations for it: its name and size in
-//! BTF, and the function that acquires a reference if the value still has one.
+//! Both read the [`Fields`] of the task. A kfunc that needs a reference takes an
+//! [`RcuPtr`](crate::RcuPtr) and calls [`try_get`](crate::RcuPtr::try_get), which returns a
+//! [`TaskRef`] if the task still has a reference.
 //!
 //! # What this module does not do
 //!
@@ -24,19 +22,77 @@
 //! C header: [`include/linux/sched/task.h`](srctree/include/linux/sched/task.h)
 
 use crate::{
-    describe::{
-        self,
-        Number, //
-    },
     helpers::{
         rust_bpf_helper_put_task,
         rust_bpf_helper_task_inc_not_zero, //
     },
-    object::Referenced,
-    types::BtfType, //
+    kernel_type,
+    kernel_type::{
+        KernelType,
+        Trusted, //
+    },
+    object::Referenced, //
 };
 use core::ptr::NonNull;
-use kernel::task::Task;
+use kernel::task::{
+    Kuid,
+    Pid,
+    Task, //
+};
+
+kernel_type! {
+    /// The fields of a task that code can read without a reference.
+    pub struct Fields: task_struct {
+        /// The name of the thread, with NULs at the end. Another thread can change the name
+        /// meanwhile.
+        pub comm: [u8; 16],
+        /// The flags of the task: `PF_*`.
+        pub flags: u32,
+        /// The priority for the scheduler; realtime tasks have less than 100.
+        pub prio: i32,
+        /// The time of the start in nanoseconds since the boot, without suspension.
+        pub start_time: u64,
+    }
+}
+
+impl Fields {
+    /// Returns the task as the type of the kernel crate. The caller must not let the reference
+    /// out: safe code could make an `ARef` of it.
+    fn task(&self) -> &Task {
+        // SAFETY: `Task` is a transparent wrapper of `struct task_struct`, whose memory is
+        // allocated. The callers below use only methods that do not need a count.
+        unsafe { &*core::ptr::from_ref(self).cast() }
+    }
+
+    /// Returns the id of the thread in the initial PID namespace.
+    pub fn pid(&self) -> Pid {
+        self.task().pid()
+    }
+
+    /// Returns the id of the process, which is the pid of its first thread.
+    pub fn tgid(&self) -> Pid {
+        self.task().tgid()
+    }
+
+    /// Returns the real user id of the task.
+    pub fn uid(&self) -> Kuid {
+        // The task's credentials are freed with the task, and `task_uid()` takes the RCU read lock.
+        self.task().uid()
+    }
+}
+
+// SAFETY: `Fields` describes `struct task_struct` to `scripts/rust-btf`.
+unsafe impl KernelType for Task {
+    const BTF: &'static str = <Fields as KernelType>::BTF;
+    type Fields = Fields;
+}
+
+impl<'a> From<&'a Task> for Trusted<'a, Task> {
+    fn from(task: &'a Task) -> Self {
+        // SAFETY: The reference keeps the task for `'a`.
+        unsafe { Trusted::from_raw(core::ptr::from_ref(task).cast()) }
+    }
+}
 
 /// A reference to a task, which can be dropped in any context, NMI included.
 ///
@@ -69,34 +125,7 @@ impl Drop for TaskRef {
     }
 }
 
-// SAFETY: `Task` is a transparent wrapper of `struct task_struct`, which has members that are not
-// scalars.
-unsafe impl BtfType for Task {
-    const BTF: &'static str = "struct task_struct";
-    const DECLARATION: &'static str = {
-        const PARTS: &[&str] = &["struct task_struct ", Number::<{ size_of::<Task>() }>::TEXT];
-        const BYTES: [u8; describe::len(PARTS)] = describe::concat(PARTS);
-        describe::text(&BYTES)
-    };
-    const SCALARS: Option<u32> = None;
-}
-
-const _: () = {
-    const KEY: &str = if cfg!(MODULE) {
-        "rust_btf="
-    } else {
-        "rust_bpf.rust_btf="
-    };
-    const ENTRY: &[&str] = &[KEY, Task::DECLARATION, "\0"];
-
-    // `scripts/rust-btf` compares this size with the size in the kernel's BTF.
-    #[link_section = ".modinfo"]
-    #[used(compiler)]
-    static DECLARE: [u8; describe::len(ENTRY)] = describe::concat(ENTRY);
-};
-
-// SAFETY: The kernel frees a task after a grace period (`delayed_put_task_struct()`). `try_get`
-// returns a reference only if the helper has added a count.
+// SAFETY: `try_get` returns a reference only if the helper has added a count.
 unsafe impl Referenced for Task {
     type Held = TaskRef;
 
@@ -128,10 +157,16 @@ mod tests {
     }
 
     #[test]
-    fn the_declaration_has_the_size_of_task_struct() {
-        let size = Task::DECLARATION.strip_prefix("struct task_struct ");
-        let size = size.and_then(|digits| digits.parse::<usize>().ok());
-        assert_eq!(size, Some(size_of::<bindings::task_struct>()));
+    fn fields_are_those_of_the_current_task() {
+        let task = current!();
+        let trusted = Trusted::from(&**task);
+        assert_eq!(trusted.pid(), task.pid());
+        assert_eq!(trusted.tgid(), task.tgid());
+        assert!(trusted.uid() == task.uid());
+        assert!(trusted.comm().contains(&0));
+        assert!(trusted.start_time() > 0);
+        // `PF_KTHREAD`: KUnit runs tests in a kernel thread.
+        assert!(trusted.flags() & 0x0020_0000 != 0);
     }
 
     #[test]

@@ -52,6 +52,7 @@ struct rust_bpf_header {
 
 u32 rust_bpf_helper_arg_struct(const struct btf *btf, const struct btf_type *t, u32 member,
 			       u32 arg);
+u64 rust_bpf_helper_cgroup_id(const void *cgrp);
 int rust_bpf_helper_check_symbols(const struct rust_bpf_symbol *symbols, u32 count);
 void rust_bpf_helper_free_begins(struct rust_bpf_reclaim *reclaim);
 void rust_bpf_helper_free_ends(struct rust_bpf_reclaim *reclaim, bool is_chained);
@@ -71,6 +72,9 @@ bool rust_bpf_helper_member_begins(void);
 void rust_bpf_helper_member_ends(void);
 u32 rust_bpf_helper_member_offset(const struct btf_type *t, const struct btf_member *member);
 bool rust_bpf_helper_may_make(void);
+u32 rust_bpf_helper_netdev_flags(const void *dev);
+int rust_bpf_helper_netdev_ifindex(const void *dev);
+u32 rust_bpf_helper_netdev_mtu(const void *dev);
 void *rust_bpf_helper_object_get(void *object, size_t header);
 void rust_bpf_helper_object_put(struct rust_bpf_header *header);
 void rust_bpf_helper_put_table(void *ops);
@@ -79,9 +83,20 @@ u32 rust_bpf_helper_reg_struct(const struct bpf_reg_state *reg, const struct btf
 int rust_bpf_helper_res_spin_lock(rqspinlock_t *lock, unsigned long *flags);
 void rust_bpf_helper_res_spin_unlock(rqspinlock_t *lock, unsigned long flags);
 int rust_bpf_helper_skb_copy_bits(const void *skb, u32 offset, void *to, u32 len);
+u32 rust_bpf_helper_skb_hash(const void *skb);
+int rust_bpf_helper_skb_iif(const void *skb);
+u32 rust_bpf_helper_skb_mark(const void *skb);
+__be16 rust_bpf_helper_skb_protocol(const void *skb);
+u16 rust_bpf_helper_sock_family(const void *sk);
+bool rust_bpf_helper_sock_is_full(const void *sk);
+u32 rust_bpf_helper_sock_mark(const void *sk);
+u16 rust_bpf_helper_sock_protocol(const void *sk);
+u8 rust_bpf_helper_sock_state(const void *sk);
 bool rust_bpf_helper_task_inc_not_zero(void *task);
 u32 rust_bpf_helper_throw_id(void);
+int rust_bpf_helper_xdp_ifindex(const void *buff);
 void *rust_bpf_helper_xdp_linear(const void *buff, u32 *len);
+u32 rust_bpf_helper_xdp_queue(const void *buff);
 
 /* Functions in pro_epilogue_kunit.c, for the KUnit tests. */
 struct bpf_insn;

@@ -13,6 +13,7 @@
 
 mod bpf_helper;
 mod btf_type;
+mod kernel_type;
 mod kfunc;
 mod kfunc_iterator;
 mod kfunc_set;
@@ -159,6 +160,45 @@ pub fn btf_type(input: TokenStream) -> TokenStream {
 pub fn kfunc_set(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as kfunc_set::KfuncSet);
     kfunc_set::expand(input)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}
+
+/// Declares a struct of the kernel, so that kfuncs can take pointers to it.
+///
+/// The name after the colon is the name of the struct in C. The build fails if the kernel's BTF does
+/// not have the struct, or if a program could pass something else for it. Each field is the method
+/// that reads the field of the same name in C; a field in a nested struct has its path after `=`.
+/// A field has a type of any content: an integer, or an array of integers.
+///
+/// The offsets of fields come from `kernel::bindings`. A struct that the bindings do not have has
+/// no fields: a kfunc can take a pointer to it and compare or pass it on.
+///
+/// # Examples
+///
+/// ```
+/// # use bpf::{kernel_type, prelude::*};
+/// #
+/// kernel_type! {
+///     /// An inode.
+///     pub struct Inode: inode {
+///         /// The number of the inode.
+///         pub i_ino: u64,
+///         /// The user id of the owner, in the initial user namespace.
+///         pub i_uid: u32 = i_uid.val,
+///     }
+/// }
+///
+/// /// Returns whether @inode belongs to root.
+/// #[kfunc]
+/// fn bpf_inode_is_roots(inode: Trusted<'_, Inode>) -> bool {
+///     inode.i_uid() == 0
+/// }
+/// ```
+#[proc_macro]
+pub fn kernel_type(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as kernel_type::KernelType);
+    kernel_type::expand(input)
         .unwrap_or_else(syn::Error::into_compile_error)
         .into()
 }

@@ -109,6 +109,20 @@ pub(crate) fn type_name(name: &str, span: Span) -> Result<()> {
     Ok(())
 }
 
+/// Returns the name of a struct of the kernel. Unlike the name of an author's type, it can have any
+/// form that C allows.
+pub(crate) fn c_type(ident: &Ident) -> Result<String> {
+    let name = ident.unraw().to_string();
+    if name.is_ascii() {
+        Ok(name)
+    } else {
+        Err(Error::new(
+            ident.span(),
+            format!("{name}: the kernel has only names of ASCII letters, digits and `_`"),
+        ))
+    }
+}
+
 /// Returns a name in the style of C: `quota_left` for `QuotaLeft`.
 pub(crate) fn snake_case(name: &str) -> String {
     let mut snake = String::new();
