@@ -174,7 +174,10 @@ fn parse_param(function: &Ident, number: usize, arg: &FnArg) -> Result<Param> {
 fn refused(ty: &Type) -> Option<String> {
     let text = match ty {
         Type::Reference(reference) => return refused_reference(reference),
-        Type::Ptr(_) => "a raw pointer has no contract; take `&[u8]` or `&Mem` for memory",
+        Type::Ptr(_) => {
+            "a raw pointer has no contract; take `&[u8]` or `&Mem` for memory, or `Trusted<'_, T>` \
+             for a struct of the kernel (see `bpf::kernel_type`)"
+        }
         Type::Slice(_) | Type::Array(_) => "BPF passes memory by pointer; take `&[u8]`",
         Type::Tuple(_) => "BPF cannot pass a tuple; write one argument for each element",
         Type::BareFn(_) => "BPF programs have no pointers to functions of the kernel",
@@ -194,11 +197,36 @@ fn refused(ty: &Type) -> Option<String> {
                 "the verifier does not check that a number is a character; take u32 and call \
                  `char::from_u32`"
             }
-            _ => return None,
+            _ => return refused_owner(ty),
         },
         _ => return None,
     };
     Some(text.to_string())
+}
+
+/// Types of the kernel crate for which `Trusted<'_, T>` exists.
+const KERNEL_TYPES: &[&str] = &["Credential", "File", "LocalFile", "Task"];
+
+/// Returns why a reference to a struct of the kernel cannot be an argument: `ARef<Task>`.
+fn refused_owner(ty: &Type) -> Option<String> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last()?;
+    if last.ident != "ARef" {
+        return None;
+    }
+    let PathArguments::AngleBracketed(args) = &last.arguments else {
+        return None;
+    };
+    let GenericArgument::Type(target) = args.args.first()? else {
+        return None;
+    };
+    let target = last_ident(ungroup(target))?;
+    KERNEL_TYPES.iter().any(|name| target == name).then(|| {
+        format!(
+            "the verifier does not distinguish the references that Rust counts from those that \
+             other kfuncs count; take `RcuPtr<'_, {target}>` or `Trusted<'_, {target}>`"
+        )
+    })
 }
 
 /// The number of registers that a type takes, as far as its spelling says so.
@@ -251,6 +279,15 @@ fn refused_reference(reference: &TypeReference) -> Option<String> {
              write"
                 .into(),
         ),
+        Some(name) if KERNEL_TYPES.contains(&name) => Some(format!(
+            "the last reference to a trusted {name} may be released already, and safe code could \
+             make a new one of `&{name}`; take `Trusted<'_, {name}>`, or `RcuPtr<'_, {name}>`"
+        )),
+        _ if mutable && is_object(elem) => Some(format!(
+            "other CPUs and other arguments refer to the same {0}; take `&{0}`, and use an \
+             `Atomic` or a `ResSpinLock` for the fields that change",
+            spelling(elem)
+        )),
         _ if mutable => Some(format!(
             "another CPU or another argument can refer to the same {0}; take `&{0}`, or \
              `Out<'_, {0}>` to fill a struct",
@@ -374,6 +411,17 @@ fn last_ident(ty: &Type) -> Option<&Ident> {
             .filter(|segment| segment.arguments.is_none())
             .map(|segment| &segment.ident),
         _ => None,
+    }
+}
+
+/// Returns whether the type is spelled `Object<T>`.
+fn is_object(ty: &Type) -> bool {
+    match ty {
+        Type::Path(path) => {
+            let last = path.path.segments.last();
+            last.is_some_and(|segment| segment.ident == "Object")
+        }
+        _ => false,
     }
 }
 

@@ -11,7 +11,7 @@ struct Mine(u32);
 type Number = f32;
 
 #[kfunc]
-fn bpf_vector(bytes: KVec<u8>) {} //~ means nothing to the BPF verifier as an argument of a kfunc | take an integer, `bool`, memory (`&[u8]`, `&mut [u8]`, `&Mem`), a struct (`In<T>`, `Out<'_, T>`) or an object (`&Object<T>`, `ARef<Object<T>>`)
+fn bpf_vector(bytes: KVec<u8>) {} //~ means nothing to the BPF verifier as an argument of a kfunc | take an integer, `bool`, memory (`&[u8]`, `&mut [u8]`, `&Mem`), a struct (`In<T>`, `Out<'_, T>`), an object (`&Object<T>`, `ARef<Object<T>>`) or a struct of the kernel (`Trusted<'_, T>`)
 
 #[kfunc]
 fn bpf_struct(mine: Mine) {} //~ `Mine` means nothing to the BPF verifier as an argument of a kfunc

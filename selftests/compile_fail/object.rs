@@ -49,4 +49,4 @@ fn bpf_result_reference(id: u64) -> Result<ARef<Object<Thing>>> { //~ bpf_result
 }
 
 #[kfunc]
-fn bpf_reference_to_task(task: ARef<kernel::task::Task>) {} //~ `bpf::prelude::ARef<Task>` means nothing to the BPF verifier as an argument of a kfunc
+fn bpf_reference_to_task(task: ARef<kernel::task::Task>) {} //~ bpf_reference_to_task: argument 1 (task): the verifier does not distinguish the references that Rust counts from those that other kfuncs count; take `RcuPtr<'_, Task>` or `Trusted<'_, Task>`

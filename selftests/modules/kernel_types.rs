@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Kfuncs that take pointers to structs of the kernel. The tests are in `progs/kernel_types.c`.
+
+use bpf::{
+    cgroup::Cgroup,
+    fs::{
+        Dentry,
+        Inode, //
+    },
+    mm::Vma,
+    net::{
+        NetDevice,
+        SkBuff,
+        Sock,
+        XdpBuff, //
+    },
+    prelude::*, //
+};
+use kernel::{
+    cred::Credential,
+    fs::File,
+    prelude::*,
+    task::Task, //
+};
+
+module! {
+    type: KernelTypes,
+    name: "kernel_types",
+    description: "Kfuncs on structs of the kernel",
+    license: "GPL",
+}
+
+kernel_type! {
+    /// A super block: a type that only this module declares.
+    struct SuperBlock: super_block {
+        /// The magic number of the file system.
+        s_magic: usize,
+    }
+}
+
+kernel_type! {
+    /// A PID, of which the module reads nothing.
+    struct Pid: pid {}
+}
+
+/// Returns the pid of @task.
+#[kfunc]
+fn bpf_kt_pid(task: Trusted<'_, Task>) -> i32 {
+    task.pid()
+}
+
+/// Returns the pid of @task, or -1 without a task.
+#[kfunc]
+fn bpf_kt_pid_or(task: Option<Trusted<'_, Task>>) -> i32 {
+    task.map_or(-1, |task| task.tgid())
+}
+
+/// Returns the pid of @task.
+#[kfunc]
+fn bpf_kt_pid_rcu(task: RcuPtr<'_, Task>) -> i32 {
+    task.pid()
+}
+
+/// Returns the pid of @task, or -1 without a task.
+#[kfunc]
+fn bpf_kt_pid_rcu_or(task: Option<RcuPtr<'_, Task>>) -> i32 {
+    task.map_or(-1, |task| task.pid())
+}
+
+/// Returns the length of the name of @task.
+#[kfunc]
+fn bpf_kt_comm_len(task: Trusted<'_, Task>) -> u32 {
+    task.comm().iter().take_while(|&&byte| byte != 0).count() as u32
+}
+
+/// Returns the real user id of @task, in the initial user namespace.
+#[kfunc]
+fn bpf_kt_uid(task: Trusted<'_, Task>) -> u32 {
+    task.uid().into_uid_in_current_ns()
+}
+
+/// Returns the effective user id of @cred, in the initial user namespace.
+#[kfunc]
+fn bpf_kt_cred_euid(cred: RcuPtr<'_, Credential>) -> u32 {
+    cred.euid().into_uid_in_current_ns()
+}
+
+/// Returns the flags with which @file was opened.
+#[kfunc]
+fn bpf_kt_file_flags(file: Trusted<'_, File>) -> u32 {
+    file.flags()
+}
+
+/// Returns the effective user id of the task that opened @file.
+#[kfunc]
+fn bpf_kt_file_euid(file: Trusted<'_, File>) -> u32 {
+    file.euid().into_uid_in_current_ns()
+}
+
+/// Returns the position of @file.
+#[kfunc]
+fn bpf_kt_file_pos(file: Trusted<'_, File>) -> i64 {
+    file.f_pos()
+}
+
+/// Returns the number of @inode.
+#[kfunc]
+fn bpf_kt_ino(inode: Trusted<'_, Inode>) -> u64 {
+    inode.i_ino()
+}
+
+/// Returns the mode of @inode.
+#[kfunc]
+fn bpf_kt_mode(inode: Trusted<'_, Inode>) -> u16 {
+    inode.i_mode()
+}
+
+/// Returns the flags of @dentry.
+#[kfunc]
+fn bpf_kt_dentry_flags(dentry: Trusted<'_, Dentry>) -> u32 {
+    dentry.d_flags()
+}
+
+/// Returns the magic number of @sb.
+#[kfunc]
+fn bpf_kt_magic(sb: RcuPtr<'_, SuperBlock>) -> u64 {
+    sb.s_magic() as u64
+}
+
+/// Returns 1 for a pointer to a struct of which the module reads nothing.
+#[kfunc]
+fn bpf_kt_opaque(pid: Option<RcuPtr<'_, Pid>>) -> bool {
+    pid.is_some()
+}
+
+/// Returns the id of @cgroup.
+#[kfunc]
+fn bpf_kt_cgroup_id(cgroup: Trusted<'_, Cgroup>) -> u64 {
+    cgroup.id()
+}
+
+/// Returns the depth of @cgroup.
+#[kfunc]
+fn bpf_kt_cgroup_level(cgroup: Trusted<'_, Cgroup>) -> i32 {
+    cgroup.level()
+}
+
+/// Returns the number of bytes in @vma.
+#[kfunc]
+fn bpf_kt_vma_len(vma: Trusted<'_, Vma>) -> u64 {
+    vma.vm_end().saturating_sub(vma.vm_start()) as u64
+}
+
+/// Returns the length of @skb.
+#[kfunc]
+fn bpf_kt_skb_len(skb: Trusted<'_, SkBuff>) -> u32 {
+    skb.len()
+}
+
+/// Returns the protocol of the packet.
+#[kfunc]
+fn bpf_kt_ctx_protocol(packet: Ctx<'_, SkBuff>) -> u16 {
+    packet.protocol()
+}
+
+/// Returns the mark of the packet.
+#[kfunc]
+fn bpf_kt_ctx_mark(packet: Ctx<'_, SkBuff>) -> u32 {
+    packet.mark()
+}
+
+/// Returns the length of the packet.
+#[kfunc]
+fn bpf_kt_ctx_len(packet: Ctx<'_, SkBuff>) -> u32 {
+    packet.len()
+}
+
+/// Returns the length of the linear part of the packet.
+#[kfunc]
+fn bpf_kt_xdp_len(packet: Ctx<'_, XdpBuff>) -> u32 {
+    packet.len()
+}
+
+/// Returns the index of the device of the packet.
+#[kfunc]
+fn bpf_kt_xdp_ifindex(packet: Ctx<'_, XdpBuff>) -> i32 {
+    packet.ifindex()
+}
+
+/// Returns the index of @dev.
+#[kfunc]
+fn bpf_kt_ifindex(dev: Trusted<'_, NetDevice>) -> i32 {
+    dev.ifindex()
+}
+
+/// Returns the protocol of @sk, or -1 if @sk is no whole socket.
+#[kfunc]
+fn bpf_kt_sock_protocol(sk: Trusted<'_, Sock>) -> i32 {
+    sk.full().map_or(-1, |sk| sk.protocol().into())
+}
+
+/// Returns the address family of @sk.
+#[kfunc]
+fn bpf_kt_sock_family(sk: Trusted<'_, Sock>) -> u16 {
+    sk.family()
+}
+
+/// A pair of numbers.
+#[derive(BtfType, Clone, Copy, FromBytes, IntoBytes)]
+#[btf(name = "bpf_kt_pair")]
+#[repr(C)]
+struct Pair {
+    first: u64,
+    second: u64,
+}
+
+/// Swaps the numbers of @pair. Returns an error, after the change, if they are equal.
+#[kfunc]
+fn bpf_kt_swap(mut pair: InOut<'_, Pair>) -> Result {
+    let Pair { first, second } = *pair;
+    *pair = Pair {
+        first: second,
+        second: first,
+    };
+    if first == second {
+        return Err(EINVAL);
+    }
+    Ok(())
+}
+
+/// Returns the length of @data, or -1 without data.
+#[kfunc]
+fn bpf_kt_dynptr_len(data: Option<Dynptr<'_>>) -> i64 {
+    data.map_or(-1, |data| data.len().into())
+}
+
+kfunc_set! {
+    static KFUNCS = {
+        prog_types: [Tracing, Syscall, SchedCls],
+        kfuncs: [
+            bpf_kt_pid,
+            bpf_kt_pid_or,
+            bpf_kt_pid_rcu_or,
+            bpf_kt_pid_rcu,
+            bpf_kt_comm_len,
+            bpf_kt_uid,
+            bpf_kt_cred_euid,
+            bpf_kt_file_flags,
+            bpf_kt_file_euid,
+            bpf_kt_file_pos,
+            bpf_kt_ino,
+            bpf_kt_mode,
+            bpf_kt_dentry_flags,
+            bpf_kt_magic,
+            bpf_kt_opaque,
+            bpf_kt_cgroup_id,
+            bpf_kt_cgroup_level,
+            bpf_kt_vma_len,
+            bpf_kt_skb_len,
+            bpf_kt_ctx_protocol,
+            bpf_kt_ctx_mark,
+            bpf_kt_ctx_len,
+            bpf_kt_ifindex,
+            bpf_kt_sock_protocol,
+            bpf_kt_sock_family,
+            bpf_kt_swap,
+            bpf_kt_dynptr_len,
+        ],
+    };
+}
+
+kfunc_set! {
+    static XDP_KFUNCS = {
+        prog_types: [Xdp],
+        kfuncs: [bpf_kt_xdp_len, bpf_kt_xdp_ifindex],
+    };
+}
+
+struct KernelTypes;
+
+impl kernel::Module for KernelTypes {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        KFUNCS.register(module)?;
+        XDP_KFUNCS.register(module)?;
+        Ok(Self)
+    }
+}
