@@ -330,7 +330,7 @@ pub const fn broken_rule(
         "the verifier supports one constant argument; take one `Const`, and the other as a plain \
                 integer"
     } else if arg.lends && lenders > 1 {
-        "the verifier supports one `RdonlyBufSize` argument; remove the other"
+        "the verifier supports one `RdonlyBufSize` or `RdwrBufSize` argument; remove the other"
     } else if arg.lends && pointers > 1 {
         "the verifier can bind the lent memory to one pointer only; take at most one pointer \
                 argument"

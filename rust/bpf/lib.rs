@@ -109,7 +109,6 @@
 //! # Not supported
 //!
 //! - `__uninit` for memory: the verifier of 7.3 rejects the call; see [`Out`].
-//! - `rdwr_buf_size`: Rust code would share memory with the program for an unknown time.
 //! - `__szk`: a constant size tells the kfunc nothing more than a size; use [`Const`] and a slice.
 //! - `__irq_flag`, `struct bpf_res_spin_lock *`, lists, trees, `__alloc`, `__refcounted_kptr`,
 //!   `__nonown_allowed`, timers, work queues and task work: the verifier finds the kfuncs for these
@@ -165,6 +164,7 @@ pub mod net;
 pub mod object;
 pub mod pro_epilogue;
 pub mod rdonly_buf;
+pub mod rdwr_buf;
 pub mod register;
 pub mod registry;
 pub mod state;

@@ -34,9 +34,7 @@
 //! The borrow checker accepts these kinds, and rejects copies of arguments, which do not exist
 //! after the call.
 //!
-//! This module does not lend memory to which the program may write (`rdwr_buf_size`), because Rust
-//! code would share the memory with the program for an unknown time. Use [`&Mem`](crate::Mem),
-//! memory of the program, instead.
+//! For memory to which the program may write, see [`rdwr_buf`](crate::rdwr_buf).
 //!
 //! C: a parameter with the name `rdonly_buf_size`.
 
