@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Kfuncs that take pointers to structs of the kernel. The tests are in `progs/kernel_types.c`.
+//! Kfuncs that take pointers to structs of the kernel, and kfuncs that share memory with programs.
+//! The tests are in `progs/kernel_types.c` and `progs/rdwr_buf.c`.
 
 use bpf::{
     cgroup::Cgroup,
@@ -15,7 +16,18 @@ use bpf::{
         Sock,
         XdpBuff, //
     },
-    prelude::*, //
+    prelude::*,
+    rdwr_buf::{
+        RdwrBuf,
+        RdwrBufSize,
+        Shared, //
+    },
+    struct_ops,
+    struct_ops::{
+        Slot,
+        StructOps,
+        StructOpsType, //
+    }, //
 };
 use kernel::{
     cred::Credential,
@@ -235,9 +247,82 @@ fn bpf_kt_dynptr_len(data: Option<Dynptr<'_>>) -> i64 {
     data.map_or(-1, |data| data.len().into())
 }
 
+/// An object with bytes that programs write.
+#[derive(BtfType)]
+#[btf(object, name = "bpf_kt_scratch")]
+struct Scratch {
+    notes: Shared<16>,
+}
+
+/// Returns an object whose bytes are all 1.
+#[kfunc]
+fn bpf_kt_scratch_new() -> Option<ARef<Object<Scratch>>> {
+    let notes = Shared::new([1; 16]);
+    Object::new(Scratch { notes }).ok()
+}
+
+/// Releases a reference.
+#[kfunc]
+fn bpf_kt_scratch_release(scratch: ARef<Object<Scratch>>) {
+    drop(scratch);
+}
+
+/// Returns the first bytes of the notes of @scratch.
+#[kfunc]
+fn bpf_kt_scratch_notes<'a>(
+    scratch: &'a Object<Scratch>,
+    size: RdwrBufSize<'a>,
+) -> Option<RdwrBuf<'a>> {
+    size.lend(&scratch.notes)
+}
+
+/// Adds one to each byte of @scratch, and returns the sum.
+#[kfunc]
+fn bpf_kt_scratch_inc(scratch: &Object<Scratch>) -> Result<u32> {
+    let mut sum: u32 = 0;
+    for index in 0..scratch.notes.len() {
+        let byte = scratch.notes.get(index).ok_or(EINVAL)?.wrapping_add(1);
+        scratch.notes.set(index, byte)?;
+        sum = sum.saturating_add(byte.into());
+    }
+    Ok(sum)
+}
+
+/// A table whose functions get structs of the kernel.
+#[struct_ops(bpf_kt_ops)]
+trait KtOps {
+    fn seen(&self, task: Trusted<'_, Task>, other: Option<Trusted<'_, Task>>) -> u32;
+}
+
+static OPS_SLOT: Slot<KtOpsTable> = Slot::new();
+
+static OPS: StructOpsType<KtSubsystem> = StructOpsType::new();
+
+struct KtSubsystem;
+
+impl StructOps for KtSubsystem {
+    type Table = KtOpsTable;
+    type Slot = &'static Slot<Self::Table>;
+
+    fn slot(_table: &Self::Table, _module: &ModuleRef) -> Result<Self::Slot> {
+        Ok(&OPS_SLOT)
+    }
+}
+
+/// Calls the attached program with the current task, and with it a second time if @twice is true.
+/// Returns the result of the program.
+#[kfunc]
+fn bpf_kt_call(twice: bool) -> Result<u32> {
+    let task = current!();
+    let task = Trusted::from(&**task);
+    OPS_SLOT
+        .with(|ops| ops.seen(task, twice.then_some(task)))
+        .ok_or(ENOENT)
+}
+
 kfunc_set! {
     static KFUNCS = {
-        prog_types: [Tracing, Syscall, SchedCls],
+        prog_types: [Tracing, Syscall, SchedCls, StructOps],
         kfuncs: [
             bpf_kt_pid,
             bpf_kt_pid_or,
@@ -266,6 +351,11 @@ kfunc_set! {
             bpf_kt_sock_family,
             bpf_kt_swap,
             bpf_kt_dynptr_len,
+            bpf_kt_scratch_new,
+            bpf_kt_scratch_release,
+            bpf_kt_scratch_notes,
+            bpf_kt_scratch_inc,
+            bpf_kt_call,
         ],
     };
 }
@@ -283,6 +373,7 @@ impl kernel::Module for KernelTypes {
     fn init(module: &'static ThisModule) -> Result<Self> {
         KFUNCS.register(module)?;
         XDP_KFUNCS.register(module)?;
+        OPS.register(module)?;
         Ok(Self)
     }
 }

@@ -7,6 +7,8 @@
 #include <test_progs.h>
 #include "kernel_types.skel.h"
 #include "kernel_types_live.skel.h"
+#include "kernel_types_null.skel.h"
+#include "kernel_types_write.skel.h"
 
 #define FILE_NAME "/tmp/kernel_types"
 
@@ -75,11 +77,28 @@ static void subtest_packet(struct kernel_types_live *skel)
 	close(fd);
 }
 
+static int run(struct bpf_program *prog)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+
+	return bpf_prog_test_run_opts(bpf_program__fd(prog), &opts) ? -1 : opts.retval;
+}
+
+static void subtest_struct_ops(struct kernel_types_live *skel)
+{
+	ASSERT_EQ(run(skel->progs.call_once), 1, "without a second task");
+	ASSERT_EQ(run(skel->progs.call_with_both), 2, "with a second task");
+	ASSERT_EQ(skel->bss->calls, 2, "calls");
+	ASSERT_EQ(skel->bss->pid, sys_gettid(), "pid");
+}
+
 void test_kernel_types(void)
 {
 	struct kernel_types_live *skel;
 
 	RUN_TESTS(kernel_types);
+	RUN_TESTS(kernel_types_null);
+	RUN_TESTS(kernel_types_write);
 
 	skel = kernel_types_live__open_and_load();
 	if (!ASSERT_OK_PTR(skel, "open_and_load"))
@@ -95,6 +114,8 @@ void test_kernel_types(void)
 		subtest_area(skel);
 	if (test__start_subtest("packet"))
 		subtest_packet(skel);
+	if (test__start_subtest("struct_ops"))
+		subtest_struct_ops(skel);
 	kernel_types_live__detach(skel);
 	ASSERT_EQ(skel->bss->wrong, 0, "wrong values");
 out:

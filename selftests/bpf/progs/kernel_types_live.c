@@ -77,6 +77,35 @@ int BPF_PROG(mounted, struct super_block *sb)
 	return 0;
 }
 
+u32 calls, pid;
+
+SEC("struct_ops/seen")
+u32 BPF_PROG(seen_task, struct task_struct *task, struct task_struct *other)
+{
+	calls++;
+	pid = task->pid;
+	wrong += bpf_kt_pid(task) != pid;
+	if (!other)
+		return 1;
+	wrong += bpf_kt_pid(other) != pid;
+	return 2;
+}
+
+SEC(".struct_ops.link")
+struct bpf_kt_ops seen_ops = { .seen = (void *)seen_task };
+
+SEC("syscall")
+int call_once(void *ctx)
+{
+	return bpf_kt_call(false);
+}
+
+SEC("syscall")
+int call_with_both(void *ctx)
+{
+	return bpf_kt_call(true);
+}
+
 u64 packets, len;
 int ifindex;
 
