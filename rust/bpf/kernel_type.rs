@@ -17,7 +17,7 @@
 //! `Option<Trusted<'_, T>>`.
 //!
 //! `T` is a type of this crate, or a type that a module declares with
-//! [`kernel_type!`](crate::kernel_type):
+//! [`kernel_type!`](crate::kernel_type!):
 //!
 //! | `T` | in C | fields |
 //! | --- | --- | --- |

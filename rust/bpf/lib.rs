@@ -48,47 +48,56 @@
 //!
 //! # The signature is the contract
 //!
-//! Each row shows a part of a contract in C, the Rust type that says the same, and the value that
-//! the program must pass or gets:
+//! Each row shows a part of a contract in C, the Rust type that says the same, the value that the
+//! program must pass or gets, and the programs that can call such a kfunc, if their set names their
+//! type:
 //!
-//! | in C | in Rust | the program passes or gets |
-//! | --- | --- | --- |
-//! | `u32 n` | `n: u32`, and all integers to 64 bits | a scalar; the kfunc ignores the bits above the size |
-//! | `bool b` | `b: bool` | a scalar; true if its lowest byte is not zero |
-//! | `u32 n__k` | [`n: Const<u32>`](Const) | a scalar whose value the verifier knows |
-//! | `u64 n__ign` | [`n: Ignored<u64>`](Ignored) | any value |
-//! | `const void *p, u32 p__sz` | `p: &[u8]` | memory of that size; the kfunc works on [a private copy](mem) |
-//! | `void *p, u32 p__sz` | `p: &mut [u8]` | the same; the crate writes the copy back |
-//! | | [`p: &Mem`](Mem) | memory of that size; the kfunc works on the memory itself, which other CPUs can change |
-//! | `const char *s__str` | `s: &CStr` | a string constant |
-//! | `struct t *p`, all scalars | [`p: In<T>`](In) | memory of the size of `T`; the kfunc gets a copy |
-//! | `struct t *p`, written to | [`p: Out<'_, T>`](Out) | memory of the size of `T` |
-//! | `struct t *p` | [`p: &Object<T>`](object) | a trusted pointer |
-//! | `struct t *p__nullable` | `p: Option<&Object<T>>` | the same, or null |
-//! | `KF_RELEASE`, `struct t *p` | `p: ARef<Object<T>>`, first | a reference, which the call releases |
-//! | `KF_RCU`, `struct t *p` | [`p: RcuPtr<'_, Object<T>>`](RcuPtr) | a trusted pointer, or an RCU pointer |
-//! | `KF_RCU`, `struct task_struct *p` | `p: RcuPtr<'_, Task>` | [the same](task) |
-//! | `struct bpf_dynptr *p` | [`p: Dynptr<'_>`](Dynptr) | a dynptr; the crate checks each access |
-//! | `p__arena`, `p__arena__nullable` | [`p: Arena<'_>`](Arena), `Option<Arena<'_>>` | any address in the arena of the program |
-//! | `void *m__map` | [`m: &Map`](Map) | a map |
-//! | `KF_IMPLICIT_ARGS`, `struct bpf_prog_aux *` | [`prog: &ProgAux`](ProgAux), last | nothing: the kernel adds the argument |
-//! | `KF_RCU_PROTECTED` | `rcu: &rcu::Guard` | nothing; the program must be in an RCU read-side critical section |
-//! | a static | [`module: &ModuleRef`](ModuleRef) with [`ModuleState`] | nothing |
-//! | `rqspinlock_t`, in the static | [`ResSpinLock`](lock) | nothing |
-//! | a hash table under RCU | [`#[btf(object, registry = 64)]`](registry) | nothing |
-//! | returns `void`, `u32`, `bool` | returns `()`, an integer, `bool`, an enum | a scalar without known bounds |
-//! | returns `int`: 0 or errno | returns `Result<()>` | the same |
-//! | returns `s64`: a value or errno | returns `Result<u32>` | the same |
-//! | `KF_ACQUIRE` | returns `ARef<Object<T>>` | a reference that the program must release |
-//! | `KF_ACQUIRE \| KF_RET_NULL` | returns `Option<ARef<Object<T>>>` | the same; the program must test for null |
-//! | `KF_RCU_PROTECTED \| KF_RET_NULL` | returns `Option<RcuPtr<'_, Object<T>>>` | a pointer that is valid to the end of the RCU read-side critical section |
-//! | `u64 rdonly_buf_size` | [`RdonlyBufSize`], returns `Option<RdonlyBuf<'_>>` | read-only memory of that size |
-//! | `KF_ITER_NEW`, `_NEXT`, `_DESTROY` | [`#[kfunc_iterator(name)]`](iterator) | a loop |
-//! | `KF_SLEEPABLE`, `KF_DESTRUCTIVE`, `KF_PERFMON`, `KF_SPINLOCK_SAFE` | `#[kfunc(sleepable, destructive, perfmon, spinlock_safe)]` | flags that no type can express |
-//! | `BTF_KFUNCS_START`, `BTF_ID_FLAGS`, `register_btf_kfunc_id_set()` | [`kfunc_set!`] and [`KfuncSet::register`] | |
-//! | `.filter` | [`kfunc_set!`] with `filter: function` | |
-//! | `__kptr`, `register_btf_id_dtor_kfuncs()` | a kfunc returns `ARef<Object<T>>`, or [`kfunc_set!`] with `objects: [T]` | references in map values |
-//! | a struct in BTF | [`#[derive(BtfType)]`](types) | |
+//! | in C | in Rust | the program passes or gets | programs |
+//! | --- | --- | --- | --- |
+//! | `u32 n` | `n: u32`, and all integers to 64 bits | a scalar; the kfunc ignores the bits above the size | all |
+//! | `bool b` | `b: bool` | a scalar; true if its lowest byte is not zero | all |
+//! | `u32 n__k` | [`n: Const<u32>`](Const) | a scalar whose value the verifier knows | all |
+//! | `u64 n__ign` | [`n: Ignored<u64>`](Ignored) | any value | all |
+//! | `const void *p, u32 p__sz` | `p: &[u8]` | memory of that size; the kfunc works on [a private copy](mem) | all |
+//! | `void *p, u32 p__sz` | `p: &mut [u8]` | the same; the crate writes the copy back | all |
+//! | | [`p: &Mem`](Mem) | memory of that size; the kfunc works on the memory itself, which other CPUs can change | all |
+//! | `const char *s__str` | `s: &CStr` | a string constant | all |
+//! | `struct t *p`, all scalars | [`p: In<T>`](In) | memory of the size of `T`; the kfunc gets a copy | all |
+//! | `struct t *p`, written to | [`p: Out<'_, T>`](Out) | memory of the size of `T` | all |
+//! | `struct t *p`, read and written to | [`p: InOut<'_, T>`](InOut) | memory of the size of `T`; the kfunc gets a copy, which the crate writes back | all |
+//! | `struct t *p` | [`p: &Object<T>`](object) | a trusted pointer | all |
+//! | `struct t *p__nullable` | `p: Option<&Object<T>>` | the same, or null | all |
+//! | `KF_RELEASE`, `struct t *p` | `p: ARef<Object<T>>`, first | a reference, which the call releases | all |
+//! | `KF_RCU`, `struct t *p` | [`p: RcuPtr<'_, Object<T>>`](RcuPtr) | a trusted pointer, or an RCU pointer | all |
+//! | `struct file *p` | [`p: Trusted<'_, File>`](mod@kernel_type), and other structs of the kernel | a trusted pointer | all that have one; a `struct sk_buff` not with `Any` |
+//! | `struct file *p__nullable` | `p: Option<Trusted<'_, File>>` | the same, or null | the same |
+//! | `KF_RCU`, `struct task_struct *p` | [`p: RcuPtr<'_, Task>`](task), and other structs of the kernel | a trusted pointer, or an RCU pointer | the same |
+//! | `KF_RCU`, `struct t *p__nullable` | `p: Option<RcuPtr<'_, T>>` | the same, or null | the same |
+//! | `struct __sk_buff *p` | [`p: Ctx<'_, SkBuff>`](Ctx) | the context, or a trusted `struct sk_buff *` | all but `Any` |
+//! | `struct xdp_md *p` | [`p: Ctx<'_, XdpBuff>`](Ctx) | the context | `Xdp` |
+//! | `struct bpf_dynptr *p` | [`p: Dynptr<'_>`](Dynptr) | a dynptr; the crate checks each access | all |
+//! | `struct bpf_dynptr *p__nullable` | `p: Option<Dynptr<'_>>` | a dynptr, or null | all |
+//! | `p__arena`, `p__arena__nullable` | [`p: Arena<'_>`](Arena), `Option<Arena<'_>>` | any address in the arena of the program | all with an arena |
+//! | `void *m__map` | [`m: &Map`](Map) | a map | all |
+//! | `KF_IMPLICIT_ARGS`, `struct bpf_prog_aux *` | [`prog: &ProgAux`](ProgAux), last | nothing: the kernel adds the argument | all |
+//! | `KF_RCU_PROTECTED` | `rcu: &rcu::Guard` | nothing; the program must be in an RCU read-side critical section | all, under RCU |
+//! | a static | [`module: &ModuleRef`](ModuleRef) with [`ModuleState`] | nothing | all |
+//! | `rqspinlock_t`, in the static | [`ResSpinLock`](lock) | nothing | all |
+//! | a hash table under RCU | [`#[btf(object, registry = 64)]`](registry) | nothing | all |
+//! | returns `void`, `u32`, `bool` | returns `()`, an integer, `bool`, an enum | a scalar without known bounds | all |
+//! | returns `int`: 0 or errno | returns `Result<()>` | the same | all |
+//! | returns `s64`: a value or errno | returns `Result<u32>` | the same | all |
+//! | `KF_ACQUIRE` | returns `ARef<Object<T>>` | a reference that the program must release | all |
+//! | `KF_ACQUIRE \| KF_RET_NULL` | returns `Option<ARef<Object<T>>>` | the same; the program must test for null | all |
+//! | `KF_RCU_PROTECTED \| KF_RET_NULL` | returns `Option<RcuPtr<'_, Object<T>>>` | a pointer that is valid to the end of the RCU read-side critical section | all, under RCU |
+//! | `u64 rdonly_buf_size` | [`RdonlyBufSize`], returns `Option<RdonlyBuf<'_>>` | read-only memory of that size | all |
+//! | `u64 rdwr_buf_size` | [`RdwrBufSize`](rdwr_buf), returns `Option<RdwrBuf<'_>>` | memory of that size, which both sides may change | all |
+//! | `KF_ITER_NEW`, `_NEXT`, `_DESTROY` | [`#[kfunc_iterator(name)]`](iterator) | a loop | all |
+//! | `KF_SLEEPABLE`, `KF_DESTRUCTIVE`, `KF_PERFMON`, `KF_SPINLOCK_SAFE` | `#[kfunc(sleepable, destructive, perfmon, spinlock_safe)]` | flags that no type can express | `sleepable`: those that may sleep |
+//! | `BTF_KFUNCS_START`, `BTF_ID_FLAGS`, `register_btf_kfunc_id_set()` | [`kfunc_set!`] and [`KfuncSet::register`] | | `prog_types` |
+//! | `.filter` | [`kfunc_set!`] with `filter: function` | | those that the filter allows |
+//! | `__kptr`, `register_btf_id_dtor_kfuncs()` | a kfunc returns `ARef<Object<T>>`, or [`kfunc_set!`] with `objects: [T]` | references in map values | all |
+//! | a struct in BTF | [`#[derive(BtfType)]`](types) | | all |
 //!
 //! Programs can also implement a table of functions that a module calls: see
 //! [`struct_ops`](mod@struct_ops).
@@ -119,7 +128,8 @@
 //! - `KF_FASTCALL`: the verifier would have to know how to inline the kfunc.
 //! - `__const_map`: its additional promise is about maps in maps, which [`Map`] does not access.
 //! - References and structs by value as items of an iterator: see [`iterator`].
-//! - `&Task`, `ARef<Task>` and other pointers to structs of the kernel: see [`task`].
+//! - `&Task`, `ARef<Task>` and the like, and results that point to structs of the kernel: see
+//!   [`kernel_type`](mod@kernel_type).
 //! - Unregistering a set before the module is unloaded: the kernel has no function for it.
 //!
 //! `Documentation/contexts.rst` lists the contexts in which a kfunc can run, and the locks and

@@ -510,7 +510,7 @@ unsafe impl<T: BtfObject> Referenced for Object<T> {
 ///
 /// The last reference to the object may have been released already. [`try_get`](RcuPtr::try_get)
 /// acquires a reference if the object still has one. Code can read the value of an [`Object`], and
-/// the fields of a [struct of the kernel](crate::kernel_type), without a reference.
+/// the fields of a [struct of the kernel](mod@crate::kernel_type), without a reference.
 pub struct RcuPtr<'a, T> {
     ptr: NonNull<T>,
     _reader: PhantomData<&'a ()>,
