@@ -187,9 +187,8 @@ impl<'a, T: KernelType> Trusted<'a, T> {
     pub(crate) unsafe fn from_raw(ptr: *const T::Fields) -> Self {
         // SAFETY: By the safety requirements of `KernelType`, the reference is valid while the
         // memory of the struct is.
-        Self {
-            fields: unsafe { &*ptr },
-        }
+        let fields = unsafe { &*ptr };
+        Self { fields }
     }
 }
 

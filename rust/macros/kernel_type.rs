@@ -141,8 +141,8 @@ pub(crate) fn expand(item: KernelType) -> Result<TokenStream> {
         #[repr(transparent)]
         #vis struct #name(::bpf::kernel_type::Raw<#raw>);
 
-        // Only macros and `bpf` see the code below, and a type without fields uses nothing of it.
-        #[allow(dead_code)]
+        // A module need not read every field, and a field can have the name `len`.
+        #[allow(dead_code, clippy::len_without_is_empty)]
         impl #name {
             #(#methods)*
         }

@@ -3,7 +3,7 @@
 //! Names structs of the kernel to the tool, and compares its messages with the expected ones.
 
 // Helper functions without `#[test]` fail by a panic, too.
-#![allow(clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 // Each test crate uses only a part of `common`.
 #[allow(dead_code)]

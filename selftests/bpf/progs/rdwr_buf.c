@@ -33,28 +33,34 @@ int shared_with_rust(void *ctx)
 	return 0;
 }
 
-/* Each program has an object, and a pointer to its first 4 bytes. */
-#define PROGRAM(name, use)						\
-int name(void *ctx)							\
-{									\
-	struct bpf_kt_scratch *scratch = bpf_kt_scratch_new();		\
-	u8 *notes;							\
-									\
-	if (!scratch)							\
-		return 0;						\
-	notes = bpf_kt_scratch_notes(scratch, 4);			\
-	use;								\
-	bpf_kt_scratch_release(scratch);				\
-	return 0;							\
+SEC("syscall")
+__failure __msg("invalid access to memory, mem_size=4 off=4 size=1")
+int write_behind_the_memory(void *ctx)
+{
+	struct bpf_kt_scratch *scratch = bpf_kt_scratch_new();
+	u8 *notes;
+
+	if (!scratch)
+		return 0;
+	notes = bpf_kt_scratch_notes(scratch, 4);
+	if (notes)
+		notes[4] = 1;
+	bpf_kt_scratch_release(scratch);
+	return 0;
 }
 
 SEC("syscall")
-__failure __msg("invalid access to memory, mem_size=4 off=4 size=1")
-PROGRAM(write_behind_the_memory, if (notes) notes[4] = 1)
-
-SEC("syscall")
 __failure __msg("R0 invalid mem access 'mem_or_null'")
-PROGRAM(null_not_checked, notes[0] = 1)
+int null_not_checked(void *ctx)
+{
+	struct bpf_kt_scratch *scratch = bpf_kt_scratch_new();
+
+	if (!scratch)
+		return 0;
+	*bpf_kt_scratch_notes(scratch, 4) = 1;
+	bpf_kt_scratch_release(scratch);
+	return 0;
+}
 
 SEC("syscall")
 __failure __msg("invalid mem access 'scalar'")
