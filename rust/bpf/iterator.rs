@@ -260,6 +260,7 @@ impl<I: Send, S, K> State<I, S, K> {
 
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
 #[kernel::macros::kunit_tests(rust_bpf_iterator)]
+#[allow(dead_code)] // No set has the kfuncs of this suite.
 mod tests {
     use super::*;
     use crate::{kfunc_iterator, BtfType};

@@ -308,6 +308,7 @@ unsafe impl KfuncRet for Result<u32> {
 
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
 #[kernel::macros::kunit_tests(rust_bpf_kfunc)]
+#[allow(dead_code)] // No set has the kfuncs of this suite.
 mod tests {
     use super::*;
     use crate::{

@@ -400,6 +400,7 @@ unsafe impl KfuncArg for &mut [u8] {
 
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
 #[kernel::macros::kunit_tests(rust_bpf_mem)]
+#[allow(dead_code)] // No set has the kfuncs of this suite.
 mod tests {
     use super::*;
     use crate::kfunc;

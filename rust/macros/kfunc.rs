@@ -84,12 +84,16 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
         }
     };
 
+    let in_no_set = in_no_set(name);
+
     Ok(quote! {
         #item
 
         #[doc(hidden)]
         #[allow(missing_docs, non_camel_case_types)]
         #vis enum #name {}
+
+        #in_no_set
 
         const _: () = {
             #function
@@ -109,6 +113,16 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
             #rules
         };
     })
+}
+
+/// Generates a constant that `kfunc_set!` uses. For a kfunc in no set, which no program can call, the
+/// compiler warns that nobody uses the constant.
+pub(crate) fn in_no_set(name: &Ident) -> TokenStream {
+    quote_spanned! { name.span() =>
+        impl #name {
+            pub(crate) const NO_KFUNC_SET_NAMES_THIS_KFUNC: () = ();
+        }
+    }
 }
 
 /// The flags that no type can express, with the option for each.

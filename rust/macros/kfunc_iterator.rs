@@ -153,6 +153,7 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
         quote! { "]u64 }" },
     ]);
     let names = [&new_name, &next_name, &destroy_name];
+    let in_no_set = names.map(kfunc::in_no_set);
     let [new_symbol, next_symbol, destroy_symbol] =
         [&new_name, &next_name, &destroy_name].map(Ident::to_string);
     let markers = [
@@ -202,6 +203,8 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
             #[doc(hidden)]
             #[allow(missing_docs, non_camel_case_types)]
             pub enum #names {}
+
+            #in_no_set
         )*
 
         const _: () = {

@@ -211,6 +211,9 @@ pub(crate) fn expand(set: KfuncSet) -> Result<TokenStream> {
                 static HAS_DTORS: ::kernel::sync::atomic::Atomic<bool>;
             }
 
+            // Without a use, the compiler warns about the kfunc.
+            #(let () = <#kfuncs>::NO_KFUNC_SET_NAMES_THIS_KFUNC;)*
+
             // SAFETY: `SET` is the list above, in the format of `BTF_KFUNCS_START` and
             // `BTF_KFUNCS_END`. `#[kfunc]` generated the BTF prototype of each function in it. No
             // two program types share a hook. `HAS_DTORS` is a byte with the value 0.
