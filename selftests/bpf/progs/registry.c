@@ -175,6 +175,28 @@ int map_keeps_reference(void *ctx)
 	return 0;
 }
 
+/* The verifier does not trust the pointer in the map: a program takes it out to use it. */
+SEC("syscall")
+__failure __msg("R1 must be a rcu pointer")
+int pointer_in_map_is_not_trusted(void *ctx)
+{
+	struct bpf_counter *counter;
+	struct kept *kept;
+	int key = 0;
+
+	kept = bpf_map_lookup_elem(&map, &key);
+	if (!kept)
+		return 0;
+	bpf_rcu_read_lock();
+	counter = kept->counter;
+	if (counter)
+		counter = bpf_counter_acquire(counter);
+	bpf_rcu_read_unlock();
+	if (counter)
+		bpf_counter_release(counter);
+	return 0;
+}
+
 static int keep(int key)
 {
 	struct kept empty = {}, *kept;
