@@ -13,6 +13,10 @@ panic-lints := $(addprefix -Wclippy::,arithmetic_side_effects expect_used \
 # can panic.
 panic-with := $(wildcard $(addprefix $(objtree)/rust/,core.o compiler_builtins.o kernel.o))
 
+# The build of the kernel made them. Without a rule, a pattern rule of Kbuild makes them
+# again for a module in the top folder of an external build, where $(obj) is ".".
+$(panic-with): ;
+
 RUST_PANIC ?= rust-panic
 
 quiet_cmd_rust_panic = PANIC   $<

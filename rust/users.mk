@@ -1,11 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Include this file at the end of the Makefile of a directory whose Rust modules
-# use the bpf crate.
+# use the bpf crate. In this tree, bpf-rust is the relative path to this folder. The
+# Makefile of a module outside of this tree includes module.mk of the built crate, in the
+# folder BPF_RUST:
+#
+#   obj-m += name.o
+#   include $(BPF_RUST)/module.mk
+#
+# The Makefile in the folder that M= names must do so, also if all modules are in folders
+# below it.
 
+ifdef bpf-rust
 bpf-crate := $(obj)/$(bpf-rust)
+else
+KBUILD_EXTRA_SYMBOLS += $(bpf-crate)/Module.symvers
+endif
 
-include $(src)/$(bpf-rust)/panics.mk
+include $(dir $(lastword $(MAKEFILE_LIST)))panics.mk
 
 rustflags-y += --extern bpf -L$(bpf-crate) $(panic-lints)
 
