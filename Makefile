@@ -3,7 +3,7 @@
 # The commands for users of this tree; scripts/harness/ has a script for each. The
 # kernel's build system reads Kbuild and not this file.
 
-export T KERNEL
+export T KERNEL M
 
 help:
 	@echo 'BPF kfuncs in Rust'
@@ -20,6 +20,10 @@ help:
 	@echo '  make clean        remove what was built'
 	@echo '  make distclean    remove the tools and the kernel as well'
 	@echo
+	@echo 'A module of your own, in a folder outside of this tree:'
+	@echo
+	@echo '  make new M=~/bucket             write a small module to a new folder'
+	@echo
 	@echo 'demo, test, fuzz and shell take KERNEL=stock, test or debug: Debian'"'"'s own kernel, one'
 	@echo 'with this tree built in, or the same with all checks (scripts/harness/configs). test,'
 	@echo 'shell and kernel take KERNEL=arm64 as well: the test kernel for that machine, emulated.'
@@ -28,7 +32,7 @@ help:
 	@echo 'Everything goes to $${XDG_CACHE_HOME:-~/.cache}/bpf-rust (9 GB).'
 	@echo 'Needs a Debian-based system with make, mmdebstrap and bubblewrap.'
 
-demo test bench upstream shell doc clean distclean:
+demo test bench upstream shell doc clean distclean new:
 	@scripts/harness/$@
 
 # SECONDS is a special variable of Bash, so the script gets it as an argument.
@@ -38,4 +42,4 @@ fuzz:
 kernel:
 	@KERNEL=$(or $(KERNEL),test) bash scripts/harness/setup.sh
 
-.PHONY: help kernel fuzz demo test bench upstream shell doc clean distclean
+.PHONY: help kernel fuzz demo test bench upstream shell doc clean distclean new

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Sets MODULE to the absolute path of M, the folder of a module outside of this tree. To
+# be sourced after lib.sh.
+
+# The shell leaves "~" in a word like "M=~/bucket" to this script, if POSIX says so.
+# shellcheck disable=SC2088
+case ${M:-} in
+'') die "M= is missing." "Name the folder of your module: make ${0##*/} M=~/bucket" ;;
+'~/'*) M=$HOME/${M#??} ;;
+esac
+MODULE=$(realpath -m -- "$M")
+# Kbuild and make give these characters a meaning.
+special='[][[:space:]:%#$"`\*?{}()<>|&;!,='\'']'
+if [[ $MODULE =~ $special ]]; then
+	die "'$MODULE' contains '${BASH_REMATCH[0]}', which the kernel's build system cannot handle in a path." \
+		"Choose a folder whose path has letters, digits and the characters / _ - + . ~ @ only."
+fi
+case $TOP/ in
+"$MODULE"/*) die "$MODULE is this tree, or a folder around it." "M= names the folder of your own module." ;;
+esac
+export MODULE
+
+# need_module: exits if the folder has no module.
+need_module()
+{
+	[ -d "$MODULE" ] || die "there is no folder $MODULE." "To make a new module: make new M=$MODULE"
+	[ -e "$MODULE/Makefile" ] || [ -e "$MODULE/Kbuild" ] ||
+		die "$MODULE has neither Makefile nor Kbuild." "To make a new module: make new M=<a new folder>"
+	grep -qs 'module\.mk' "$MODULE/Makefile" "$MODULE/Kbuild" ||
+		die "$MODULE/Makefile does not include \$(BPF_RUST)/module.mk, so its modules cannot use the bpf crate." \
+			"scripts/template/Makefile is an example."
+	[ "$KERNEL" = stock ] ||
+		die "modules outside of this tree are built for the distribution's kernel only." "Remove KERNEL=$KERNEL."
+}
