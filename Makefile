@@ -15,6 +15,7 @@ help:
 	@echo '  make bench        count instructions of Rust kfuncs and of the same in C'
 	@echo '  make upstream     the kernel'"'"'s own BPF tests, with and without the patches'
 	@echo '  make shell        a shell in the virtual machine, everything loaded'
+	@echo '  make vm CMD=...   a command in the virtual machine, everything loaded'
 	@echo '  make kernel       build the test kernel, with this tree in it'
 	@echo '  make doc          the documentation of the crate'
 	@echo '  make clean        remove what was built'
@@ -23,8 +24,12 @@ help:
 	@echo 'A module of your own, in a folder outside of this tree:'
 	@echo
 	@echo '  make new M=~/bucket             write a small module to a new folder'
+	@echo '  make module M=~/bucket          build it, its BPF programs and its tests'
+	@echo '  make test M=~/bucket            run its tests in the virtual machine'
+	@echo '  make vm M=~/bucket CMD=bucket   run a command there, such as its loader'
+	@echo '  make shell M=~/bucket           a shell there, with the module loaded'
 	@echo
-	@echo 'demo, test, fuzz and shell take KERNEL=stock, test or debug: Debian'"'"'s own kernel, one'
+	@echo 'demo, test, fuzz, shell and vm take KERNEL=stock, test or debug: Debian'"'"'s own kernel, one'
 	@echo 'with this tree built in, or the same with all checks (scripts/harness/configs). test,'
 	@echo 'shell and kernel take KERNEL=arm64 as well: the test kernel for that machine, emulated.'
 	@echo 'bench takes KERNEL=inline: a kernel by clang, with C helpers inlined into Rust code.'
@@ -32,8 +37,19 @@ help:
 	@echo 'Everything goes to $${XDG_CACHE_HOME:-~/.cache}/bpf-rust (9 GB).'
 	@echo 'Needs a Debian-based system with make, mmdebstrap and bubblewrap.'
 
-demo test bench upstream shell doc clean distclean new:
+demo bench upstream doc clean distclean new module:
 	@scripts/harness/$@
+
+test:
+	@scripts/harness/$(if $(M),test-module,test)
+
+shell:
+	@scripts/harness/shell
+
+# The command reaches the shell as it is, also with "$".
+vm: override export CMD := $(value CMD)
+vm:
+	@scripts/harness/shell "$${CMD:?is the command to run: make vm CMD=...}"
 
 # SECONDS is a special variable of Bash, so the script gets it as an argument.
 fuzz:
@@ -42,4 +58,4 @@ fuzz:
 kernel:
 	@KERNEL=$(or $(KERNEL),test) bash scripts/harness/setup.sh
 
-.PHONY: help kernel fuzz demo test bench upstream shell doc clean distclean new
+.PHONY: help kernel fuzz demo test bench upstream shell vm doc clean distclean new module

@@ -65,7 +65,8 @@ die()
 # step WHAT COMMAND...: runs the command and shows WHAT and the time. A terminal also
 # shows the last line of the output and a percentage: LINES_EXPECTED is the number of
 # lines that the command usually prints. The whole output goes to a log; if the command
-# fails, step shows the end of the log.
+# fails, step shows the end of the log. With MESSAGES=yes, the command prints nothing but
+# the messages of compilers, and step shows all of them, without those of make.
 step()
 {
 	local what=$1 log start pid rc=0
@@ -90,11 +91,27 @@ step()
 	fi
 	wait "$pid" || rc=$?
 	trap - INT TERM
-	if [ "$rc" -ne 0 ]; then
+	if [ -n "${MESSAGES:-}" ]; then
+		messages "$log" >&2
+	elif [ "$rc" -ne 0 ]; then
 		tail -n 40 "$log" >&2
+	fi
+	if [ "$rc" -ne 0 ]; then
 		die "$what failed (exit code $rc)." "The whole output is in $log."
 	fi
 	printf '  %-44s %3d s\n' "$what" "$((SECONDS - start))"
+}
+
+# messages LOG: prints the messages of compilers in a log, without the lines of make. A
+# macro uses the type that its caller wrote more than once, and rustc reports an error in
+# this type for each use. Only the first one is printed.
+messages()
+{
+	sed -E '/^make(\[[0-9]+\])?: /d' "$1" | awk '
+		BEGIN { RS = ""; FS = "\n"; ORS = "\n\n" }
+		/^error: aborting due to [0-9]+ previous/ { next }
+		$1 ~ /^(error|warning)/ && $2 ~ /-->/ && seen[$1, $2]++ { next }
+		{ print }'
 }
 
 # progress WHAT SECONDS LOG: the line on the terminal while a step runs.
