@@ -28,6 +28,7 @@ help:
 	@echo '  make test M=~/bucket            run its tests in the virtual machine'
 	@echo '  make vm M=~/bucket CMD=bucket   run a command there, such as its loader'
 	@echo '  make shell M=~/bucket           a shell there, with the module loaded'
+	@echo '  make rust-analyzer M=~/bucket   write rust-project.json for editors'
 	@echo
 	@echo 'demo, test, fuzz, shell and vm take KERNEL=stock, test or debug: Debian'"'"'s own kernel, one'
 	@echo 'with this tree built in, or the same with all checks (scripts/harness/configs). test,'
@@ -37,7 +38,7 @@ help:
 	@echo 'Everything goes to $${XDG_CACHE_HOME:-~/.cache}/bpf-rust (9 GB).'
 	@echo 'Needs a Debian-based system with make, mmdebstrap and bubblewrap.'
 
-demo bench upstream doc clean distclean new module:
+demo bench upstream doc clean distclean new module rust-analyzer:
 	@scripts/harness/$@
 
 test:
@@ -58,4 +59,5 @@ fuzz:
 kernel:
 	@KERNEL=$(or $(KERNEL),test) bash scripts/harness/setup.sh
 
-.PHONY: help kernel fuzz demo test bench upstream shell vm doc clean distclean new module
+.PHONY: help kernel fuzz demo test bench upstream shell vm doc clean distclean new module \
+	rust-analyzer
