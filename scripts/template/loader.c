@@ -7,8 +7,8 @@
 
 int main(void)
 {
-	struct zeroes_bpf *skel = zeroes_bpf__open_and_load();
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	struct zeroes_bpf *skel = zeroes_bpf__open_and_load();
 
 	if (!skel || bpf_prog_test_run_opts(bpf_program__fd(skel->progs.count), &opts))
 		return 1;
