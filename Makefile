@@ -29,6 +29,10 @@ help:
 	@echo '  make vm M=~/bucket CMD=bucket   run a command there, such as its loader'
 	@echo '  make shell M=~/bucket           a shell there, with the module loaded'
 	@echo '  make rust-analyzer M=~/bucket   write rust-project.json for editors'
+	@echo '  make install M=~/bucket         build it for the kernel that runs here, and install it'
+	@echo
+	@echo 'install takes KVER=release or KDIR=tree for another kernel, and INSTALL_MOD_PATH=folder;'
+	@echo 'module takes KVER and KDIR as well. Without them, it builds for the virtual machine.'
 	@echo
 	@echo 'demo, test, fuzz, shell and vm take KERNEL=stock, test or debug: Debian'"'"'s own kernel, one'
 	@echo 'with this tree built in, or the same with all checks (scripts/harness/configs). test,'
@@ -38,7 +42,7 @@ help:
 	@echo 'Everything goes to $${XDG_CACHE_HOME:-~/.cache}/bpf-rust (9 GB).'
 	@echo 'Needs a Debian-based system with make, mmdebstrap and bubblewrap.'
 
-demo bench upstream doc clean distclean new module rust-analyzer:
+demo bench upstream doc clean distclean new module rust-analyzer install crate:
 	@scripts/harness/$@
 
 test:
@@ -60,4 +64,4 @@ kernel:
 	@KERNEL=$(or $(KERNEL),test) bash scripts/harness/setup.sh
 
 .PHONY: help kernel fuzz demo test bench upstream shell vm doc clean distclean new module \
-	rust-analyzer
+	rust-analyzer install crate
