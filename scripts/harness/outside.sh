@@ -22,6 +22,17 @@ case $TOP/ in
 esac
 export MODULE
 
+# need_visible: exits if the build root has another folder in the place of MODULE.
+need_visible()
+{
+	case $MODULE in
+	/usr/* | /etc/*)
+		[ -e "$CACHE/host-tools" ] || [ -n "${KDIR:-}" ] ||
+			die "$MODULE is in a folder of which the build root has its own." "Choose a folder outside of /usr and /etc."
+		;;
+	esac
+}
+
 # need_module: exits if the folder has no module.
 need_module()
 {
@@ -31,6 +42,7 @@ need_module()
 	grep -qs 'module\.mk' "$MODULE/Makefile" "$MODULE/Kbuild" ||
 		die "$MODULE/Makefile does not include \$(BPF_RUST)/module.mk, so its modules cannot use the bpf crate." \
 			"scripts/template/Makefile is an example."
+	need_visible
 	[ "$KERNEL" = stock ] ||
 		die "modules outside of this tree are built for the distribution's kernel only." "Remove KERNEL=$KERNEL."
 }

@@ -19,7 +19,7 @@ fn bpf_zeroes_count(data: &[u8]) -> Result<u32> {
 }
 
 kfunc_set! {
-    static ZEROES = {
+    static KFUNCS = {
         prog_types: [Tracing, Syscall],
         kfuncs: [bpf_zeroes_count],
     };
@@ -29,7 +29,7 @@ struct Zeroes;
 
 impl kernel::Module for Zeroes {
     fn init(module: &'static ThisModule) -> Result<Self> {
-        ZEROES.register(module)?;
+        KFUNCS.register(module)?;
         Ok(Self)
     }
 }
