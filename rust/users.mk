@@ -9,7 +9,10 @@
 #   include $(BPF_RUST)/module.mk
 #
 # The Makefile in the folder that M= names must do so, also if all modules are in folders
-# below it.
+# below it. Without "make module", the commands are, with rust-btf and rust-panic in PATH:
+#
+#   make -C <kernel tree> M=<this tree>/rust CONFIG_RUST_BPF=m PAHOLE=<this tree>/scripts/pahole
+#   make -C <kernel tree> M=$PWD BPF_RUST=<this tree>/rust PAHOLE=<this tree>/scripts/pahole
 
 ifdef bpf-rust
 bpf-crate := $(obj)/$(bpf-rust)
