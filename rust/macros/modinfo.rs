@@ -6,6 +6,7 @@
 //! no memory at run time. The kernel reads `.modinfo` when it loads a module, and does not keep the
 //! section. The build removes the section from a kernel image after the BTF step.
 
+use crate::names;
 use proc_macro2::TokenStream;
 use quote::quote;
 
@@ -14,9 +15,7 @@ use quote::quote;
 /// For built-in code, the key begins with the name of the module, as in `module!`, because all
 /// modules in an image share one `.modinfo`.
 pub(crate) fn entry(parts: &[TokenStream]) -> TokenStream {
-    let module = std::env::var("RUST_MODFILE").unwrap_or_default();
-    let module = module.rsplit('/').next().unwrap_or_default();
-    let built_in = format!("{}.rust_btf=", module.replace('-', "_"));
+    let built_in = format!("{}.rust_btf=", names::module_name());
 
     quote! {
         const _: () = {

@@ -154,6 +154,13 @@ pub(crate) fn module_and_hash() -> String {
     format!("{}_{}", module(), unique(&path))
 }
 
+/// Returns the name of the compiled module.
+pub(crate) fn module_name() -> String {
+    let module = std::env::var("RUST_MODFILE").unwrap_or_default();
+    let name = module.rsplit('/').next().unwrap_or_default();
+    name.replace('-', "_")
+}
+
 /// Returns the path of the compiled module as part of a symbol. Two modules with the same path in
 /// two trees also have the same name, so the kernel does not load both.
 pub(crate) fn module() -> String {
