@@ -101,6 +101,8 @@ pub enum ProgType {
 /// - `ids` points to a list (`BTF_KFUNCS_START` ... `BTF_KFUNCS_END`) in the module that declares
 ///   the set.
 /// - Each function in the list has the prototype that is in BTF.
+/// - `fmod_ret` points to such a list of functions that implement
+///   [`FmodRet`](crate::traceable::FmodRet), each with its `FLAGS`.
 /// - No two types in `prog_types` share a set in the kernel.
 /// - All sets of the module have the same `has_dtors`.
 pub struct KfuncSet {
@@ -111,6 +113,7 @@ pub struct KfuncSet {
     dtors: &'static [Option<Dtor>],
     /// Whether a set of the module has registered destructors.
     has_dtors: &'static Atomic<bool>,
+    fmod_ret: Option<*const bindings::btf_id_set8>,
     filter: bindings::btf_kfunc_filter_t,
     /// Whether [`register`](Self::register) was called.
     registered: Atomic<bool>,
@@ -176,6 +179,7 @@ impl KfuncSet {
         prog_types: &'static [ProgType],
         dtors: &'static [Option<Dtor>],
         has_dtors: &'static Atomic<bool>,
+        fmod_ret: Option<*const bindings::btf_id_set8>,
         filter: bindings::btf_kfunc_filter_t,
     ) -> Self {
         // INVARIANT: The caller promises that the arguments fulfil the invariants.
@@ -186,6 +190,7 @@ impl KfuncSet {
             prog_types,
             dtors,
             has_dtors,
+            fmod_ret,
             filter,
             registered: Atomic::new(false),
         }
@@ -214,7 +219,8 @@ impl KfuncSet {
     ///
     /// May sleep.
     ///
-    /// C: `register_btf_kfunc_id_set()` in [`include/linux/btf.h`](srctree/include/linux/btf.h).
+    /// C: `register_btf_kfunc_id_set()` and `register_btf_fmodret_id_set()` in
+    /// [`include/linux/btf.h`](srctree/include/linux/btf.h).
     pub fn register(&'static self, module: &'static ThisModule) -> Result {
         init::check_owner(self, module)?;
         // SAFETY: `Entry` has the layout of `struct rust_bpf_symbol`, and each name ends with a
@@ -244,7 +250,7 @@ impl KfuncSet {
     /// The caller must be in the `init` of `owner`, and `owner` must own the set; or the list of
     /// the set must have no functions.
     unsafe fn register_for(&self, owner: *mut bindings::module) -> Result {
-        let set = bindings::btf_kfunc_id_set {
+        let mut set = bindings::btf_kfunc_id_set {
             owner,
             set: self.ids.cast_mut(),
             filter: self.filter,
@@ -254,6 +260,13 @@ impl KfuncSet {
             // promises that the module is in its `init`, as the function requires. The function
             // copies the list and does not write to it.
             let ret = unsafe { bindings::register_btf_kfunc_id_set(prog_type as u32, &set) };
+            to_result(ret).inspect_err(|err| self.explain(*err))?;
+        }
+        if let Some(ids) = self.fmod_ret {
+            set.set = ids.cast_mut();
+            // SAFETY: As above. By the type invariants, programs can replace the results of the
+            // functions in the list, and may sleep in those with `KF_SLEEPABLE`.
+            let ret = unsafe { bindings::register_btf_fmodret_id_set(&set) };
             to_result(ret).inspect_err(|err| self.explain(*err))?;
         }
         self.register_dtors(owner)
@@ -635,7 +648,7 @@ mod tests {
         let ids = list.0.as_ptr().cast();
         // SAFETY: `list` has the layout of `struct btf_id_set8`, and names no functions. For a list
         // without functions, types in `prog_types` may share a set.
-        unsafe { KfuncSet::from_raw("SET", ids, &[], prog_types, &[], &HAS_DTORS, None) }
+        unsafe { KfuncSet::from_raw("SET", ids, &[], prog_types, &[], &HAS_DTORS, None, None) }
     }
 
     #[test]

@@ -98,6 +98,8 @@
 //! | `.filter` | [`kfunc_set!`] with `filter: function` | | those that the filter allows |
 //! | `__kptr`, `register_btf_id_dtor_kfuncs()` | a kfunc returns `ARef<Object<T>>`, or [`kfunc_set!`] with `objects: [T]` | references in map values | all |
 //! | a struct in BTF | [`#[derive(BtfType)]`](types) | | all |
+//! | `__fentry__` | [`#[traceable]`](mod@traceable), on functions and kfuncs | nothing; `fentry` programs and kprobes can attach | tracing programs |
+//! | `register_btf_fmodret_id_set()` | `#[traceable(fmod_ret)]`, and [`kfunc_set!`] with `fmod_ret: [function]` | nothing; `fmod_ret` programs can attach | tracing programs |
 //!
 //! Programs can also implement a table of functions that a module calls: see
 //! [`struct_ops`](mod@struct_ops).
@@ -180,6 +182,7 @@ pub mod registry;
 pub mod state;
 pub mod struct_ops;
 pub mod task;
+pub mod traceable;
 pub mod types;
 pub mod value;
 
@@ -192,6 +195,7 @@ pub use bpf_macros::{
     kfunc_set,
     may_panic,
     struct_ops,
+    traceable,
     BtfType, //
 };
 pub use dynptr::Dynptr;
@@ -241,6 +245,7 @@ pub mod prelude {
         kfunc,
         kfunc_iterator,
         kfunc_set,
+        traceable,
         BtfType,
         Const,
         Ctx,

@@ -14,6 +14,7 @@ use crate::{
         open_lifetimes,
         Signature, //
     },
+    traceable, //
 };
 use proc_macro2::{
     Literal,
@@ -43,6 +44,7 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
     // The function is inlined into the symbol that BPF programs call, so the symbol needs the
     // attribute.
     let may_panic = may_panic::take(&mut item.attrs)?;
+    let traceable = traceable::take(&item.sig.ident, &mut item.attrs)?;
     item.attrs.push(syn::parse_quote!(#[inline(always)]));
 
     let vis = &item.vis;
@@ -72,12 +74,32 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
         },
     );
     let c_name = c_string(&symbol);
+    let mut export = symbol.clone();
+    let mut entry = Ident::new("__bpf_entry", signature.ret.span());
+    let (mut stub, mut proof) = (TokenStream::new(), TokenStream::new());
+    if let Some(options) = &traceable {
+        // The symbol is a stub, which jumps to the function.
+        export = traceable::entry_symbol(&symbol);
+        entry = format_ident!("__bpf_stub");
+        stub = traceable::stub(&symbol, true, &TokenStream::new());
+        let flags = quote! { <#name as ::bpf::kfunc::Kfunc>::FLAGS };
+        let fmod_ret = traceable::fmod_ret(name, &symbol, &signature.ret, &flags, options);
+        let releases_nothing = releases_nothing(&symbol, name, options);
+        proof = quote! {
+            extern "C" {
+                #[link_name = #symbol]
+                fn #entry();
+            }
+            #fmod_ret
+            #releases_nothing
+        };
+    }
     let entry_address =
-        quote_spanned! { signature.ret.span() => __bpf_entry as *const ::core::ffi::c_void };
+        quote_spanned! { signature.ret.span() => #entry as *const ::core::ffi::c_void };
     let function = quote_spanned! { signature.ret.span() =>
         // Only BPF programs that the verifier accepted call the function. It is not `unsafe`, because
         // in an `unsafe` function the author's function could be `unsafe` as well.
-        #[export_name = #symbol]
+        #[export_name = #export]
         #(#may_panic)*
         extern "C" fn __bpf_entry(#(#registers: u64),*) -> #ret::Abi {
             #call
@@ -95,11 +117,14 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
 
         #in_no_set
 
+        #stub
+
         const _: () = {
             #function
+            #proof
 
-            // SAFETY: The symbol of this name is the function above. The description and the flags
-            // come from the signature of that function.
+            // SAFETY: The symbol of this name is the function above, or a stub that jumps to it. The
+            // description and the flags come from the signature of that function.
             unsafe impl ::bpf::kfunc::Kfunc for #name {
                 const NAME: &'static ::core::ffi::CStr = #c_name;
                 const ENTRY: *const ::core::ffi::c_void = #entry_address;
@@ -122,6 +147,24 @@ pub(crate) fn in_no_set(name: &Ident) -> TokenStream {
         impl #name {
             pub(crate) const NO_KFUNC_SET_NAMES_THIS_KFUNC: () = ();
         }
+    }
+}
+
+/// Generates the assertion that a kfunc with `fmod_ret` releases no reference: if a program
+/// replaces the result, nothing releases the reference.
+fn releases_nothing(symbol: &str, name: &Ident, options: &traceable::Options) -> TokenStream {
+    let Some(span) = options.fmod_ret else {
+        return TokenStream::new();
+    };
+    let why = format!(
+        "{symbol}: if a `fmod_ret` program replaces the result, the reference in the first argument \
+         is never released; remove `fmod_ret`, or take `RcuPtr<'_, ...>`"
+    );
+    quote_spanned! { span =>
+        const _: () = ::core::assert!(
+            <#name as ::bpf::kfunc::Kfunc>::FLAGS & ::kernel::bindings::KF_RELEASE == 0,
+            #why
+        );
     }
 }
 

@@ -67,7 +67,7 @@ const PROG_TYPES: &[(&str, &str)] = &[
     ("Xdp", "xdp"),
 ];
 
-/// `static NAME = { prog_types: [...], kfuncs: [...], objects: [...], filter: function };`
+/// `static NAME = { prog_types: [...], kfuncs: [...], objects: [...], fmod_ret: [...], filter: ... };`
 pub(crate) struct KfuncSet {
     attrs: Vec<Attribute>,
     vis: Visibility,
@@ -75,6 +75,7 @@ pub(crate) struct KfuncSet {
     prog_types: Punctuated<Ident, Token![,]>,
     kfuncs: Punctuated<Path, Token![,]>,
     objects: Punctuated<Path, Token![,]>,
+    fmod_ret: Punctuated<Path, Token![,]>,
     filter: Option<Path>,
 }
 
@@ -84,6 +85,7 @@ struct Fields {
     prog_types: Option<Punctuated<Ident, Token![,]>>,
     kfuncs: Option<Punctuated<Path, Token![,]>>,
     objects: Option<Punctuated<Path, Token![,]>>,
+    fmod_ret: Option<Punctuated<Path, Token![,]>>,
     filter: Option<Path>,
 }
 
@@ -111,6 +113,7 @@ impl Parse for Fields {
                 "prog_types" => fields.prog_types.replace(names(input)?).is_some(),
                 "kfuncs" => fields.kfuncs.replace(paths(input)?).is_some(),
                 "objects" => fields.objects.replace(paths(input)?).is_some(),
+                "fmod_ret" => fields.fmod_ret.replace(paths(input)?).is_some(),
                 "filter" => {
                     let filter = Path::parse_mod_style(input)?;
                     fields.filter.replace(filter).is_some()
@@ -120,7 +123,7 @@ impl Parse for Fields {
                         field.span(),
                         format!(
                             "a kfunc set has no field `{field}`; the fields are prog_types, \
-                             kfuncs, objects, filter"
+                             kfuncs, objects, fmod_ret, filter"
                         ),
                     ));
                 }
@@ -157,6 +160,7 @@ impl Parse for KfuncSet {
             prog_types: fields.prog_types.unwrap_or_default(),
             kfuncs: fields.kfuncs.unwrap_or_default(),
             objects: fields.objects.unwrap_or_default(),
+            fmod_ret: fields.fmod_ret.unwrap_or_default(),
             filter: fields.filter,
         })
     }
@@ -164,13 +168,15 @@ impl Parse for KfuncSet {
 
 pub(crate) fn expand(set: KfuncSet) -> Result<TokenStream> {
     let name = &set.name;
-    if set.prog_types.is_empty() {
+    let has_kfuncs =
+        !(set.prog_types.is_empty() && set.kfuncs.is_empty() && set.objects.is_empty());
+    if set.prog_types.is_empty() && (has_kfuncs || set.fmod_ret.is_empty()) {
         return Err(Error::new(
             name.span(),
             format!("{name}: `prog_types` must name the program types that may call the kfuncs"),
         ));
     }
-    if set.kfuncs.is_empty() {
+    if set.kfuncs.is_empty() && (has_kfuncs || set.fmod_ret.is_empty()) {
         return Err(Error::new(
             name.span(),
             format!("{name}: the set has no kfuncs; name them in `kfuncs`"),
@@ -179,26 +185,57 @@ pub(crate) fn expand(set: KfuncSet) -> Result<TokenStream> {
 
     let hooks = hooks(&set)?;
     let prog_types = hooks.iter().map(|(ident, _)| ident);
-    let once: Vec<_> = hooks
+    let mut once: Vec<_> = hooks
         .iter()
         .map(|(ident, hook)| once_per_module(ident.span(), &format!("for_{hook}_programs")))
         .collect();
+    if !set.fmod_ret.is_empty() {
+        once.push(once_per_module(name.span(), "with_fmod_ret"));
+    }
     let objects = set.objects.iter();
     let filter = filter(&set);
     let kfuncs: Vec<_> = set.kfuncs.iter().collect();
-    let same_names = same_names(&set);
     let programs = programs(&set, &hooks);
     let has_dtors = format!("rust_bpf_has_dtors_{}", module());
     let has_dtors_asm = has_dtors_asm(&has_dtors);
-    let ids = btf_ids(&set)?;
     let (attrs, vis) = (&set.attrs, &set.vis);
-    let label = label(name);
+    let label = format!("rust_kfunc_set_{name}");
+    let kfunc = List {
+        set: name,
+        label: &label,
+        paths: &set.kfuncs,
+        what: "kfunc",
+        of: quote! { ::bpf::kfunc::Kfunc },
+        flags: quote! { ::kernel::bindings::BTF_SET8_KFUNCS },
+    };
+    let mut ids = kfunc.ids()?;
+    let mut fmod_ret = quote! { ::core::option::Option::None };
+    if !set.fmod_ret.is_empty() {
+        let label = format!("rust_fmod_ret_set_{name}");
+        let list = List {
+            set: name,
+            label: &label,
+            paths: &set.fmod_ret,
+            what: "function",
+            of: quote! { ::bpf::traceable::FmodRet },
+            flags: quote! { 0 },
+        };
+        ids.extend(list.ids()?);
+        fmod_ret = quote! {
+            {
+                extern "C" {
+                    #[link_name = #label]
+                    static FMOD_RET: ::kernel::bindings::btf_id_set8;
+                }
+                ::core::option::Option::Some(::core::ptr::addr_of!(FMOD_RET))
+            }
+        };
+    }
     let text = name.to_string();
 
     Ok(quote! {
         #ids
         #(#once)*
-        #(#same_names)*
         #(#programs)*
         #has_dtors_asm
 
@@ -216,7 +253,8 @@ pub(crate) fn expand(set: KfuncSet) -> Result<TokenStream> {
 
             // SAFETY: `SET` is the list above, in the format of `BTF_KFUNCS_START` and
             // `BTF_KFUNCS_END`. `#[kfunc]` generated the BTF prototype of each function in it. No
-            // two program types share a hook. `HAS_DTORS` is a byte with the value 0.
+            // two program types share a hook. `HAS_DTORS` is a byte with the value 0. `FMOD_RET` is a
+            // list of functions that implement `FmodRet`.
             unsafe {
                 ::bpf::KfuncSet::from_raw(
                     #text,
@@ -231,6 +269,7 @@ pub(crate) fn expand(set: KfuncSet) -> Result<TokenStream> {
                         #(<#kfuncs as ::bpf::kfunc::Kfunc>::DTOR,)*
                     ],
                     &HAS_DTORS,
+                    #fmod_ret,
                     #filter,
                 )
             }
@@ -302,28 +341,6 @@ fn filter(set: &KfuncSet) -> TokenStream {
     }
 }
 
-/// Generates assertions that the last segment of each path is the name of the kfunc.
-///
-/// The list of ids has the symbol by this name, beside the flags of the type. The name could also
-/// be an alias of another kfunc's type.
-fn same_names(set: &KfuncSet) -> Vec<TokenStream> {
-    let assertions = set.kfuncs.iter().filter_map(|kfunc| {
-        let name = &kfunc.segments.last()?.ident;
-        let symbol = crate::kfunc::c_string(&name.to_string());
-        let why = format!(
-            "{}: `{name}` is an alias of a kfunc; write the name of the kfunc",
-            set.name
-        );
-        Some(quote_spanned! { name.span() =>
-            const _: () = ::core::assert!(
-                ::bpf::kfunc_set::are_equal(<#kfunc as ::bpf::kfunc::Kfunc>::NAME, #symbol),
-                #why
-            );
-        })
-    });
-    assertions.collect()
-}
-
 /// Generates assertions that the contracts of the kfuncs are true for the programs of the set.
 fn programs(set: &KfuncSet, hooks: &[(&Ident, &'static str)]) -> Vec<TokenStream> {
     let pairs = set
@@ -362,55 +379,87 @@ fn has_dtors_asm(symbol: &str) -> TokenStream {
     quote! { ::core::arch::global_asm!(#asm); }
 }
 
-fn label(set: &Ident) -> String {
-    format!("rust_kfunc_set_{set}")
+/// A list of functions whose ids and flags the kernel gets.
+struct List<'a> {
+    set: &'a Ident,
+    /// The symbol of the list.
+    label: &'a str,
+    paths: &'a Punctuated<Path, Token![,]>,
+    /// The functions, in messages.
+    what: &'a str,
+    /// The trait that the functions implement.
+    of: TokenStream,
+    /// The flags of the list.
+    flags: TokenStream,
 }
 
-/// Generates the list that `resolve_btfids` fills with the ids of the functions, in the format of
-/// `BTF_KFUNCS_START`, `BTF_ID_FLAGS` and `BTF_KFUNCS_END` in `include/linux/btf_ids.h`.
-fn btf_ids(set: &KfuncSet) -> Result<TokenStream> {
-    let name = &set.name;
-    let label = label(name);
-    let list = format!("__BTF_ID__set8__{label}");
-    let mut asm = String::new();
-    let mut constants = Vec::new();
+impl List<'_> {
+    /// Generates the list that `resolve_btfids` fills with the ids of the functions, in the format
+    /// of `BTF_KFUNCS_START`, `BTF_ID_FLAGS` and `BTF_KFUNCS_END` in `include/linux/btf_ids.h`.
+    fn ids(&self) -> Result<TokenStream> {
+        let Self { set, label, of, .. } = self;
+        let list = format!("__BTF_ID__set8__{label}");
+        let mut asm = String::new();
+        let mut constants = Vec::new();
+        let mut same_names = Vec::new();
 
-    // A write to a `String` cannot fail.
-    let _ = writeln!(asm, ".pushsection .BTF_ids,\"a\"\n.balign 4");
-    let _ = writeln!(asm, ".local {label}\n{label}:");
-    let _ = writeln!(asm, ".local {list}\n{list}:\n.zero 4\n.long {{set_flags}}");
-    for (index, kfunc) in set.kfuncs.iter().enumerate() {
-        let Some(function) = kfunc.segments.last().map(|segment| &segment.ident) else {
-            continue;
-        };
-        let earlier = set.kfuncs.iter().take(index);
-        if earlier
-            .into_iter()
-            .any(|path| path.segments.last().map(|s| &s.ident) == Some(function))
-        {
-            return Err(Error::new(
-                function.span(),
-                format!("{name}: `{function}` is in the set twice; remove one"),
-            ));
+        // A write to a `String` cannot fail.
+        let _ = writeln!(asm, ".pushsection .BTF_ids,\"a\"\n.balign 4");
+        let _ = writeln!(asm, ".local {label}\n{label}:");
+        let _ = writeln!(asm, ".local {list}\n{list}:\n.zero 4\n.long {{set_flags}}");
+        for (index, path) in self.paths.iter().enumerate() {
+            let Some(function) = path.segments.last().map(|segment| &segment.ident) else {
+                continue;
+            };
+            let earlier = self.paths.iter().take(index);
+            if earlier
+                .into_iter()
+                .any(|path| path.segments.last().map(|s| &s.ident) == Some(function))
+            {
+                return Err(Error::new(
+                    function.span(),
+                    format!("{set}: `{function}` is in the set twice; remove one"),
+                ));
+            }
+            // `resolve_btfids` cuts off the part after the last two underscores. This part makes
+            // the symbol unique in the object file, because several sets can have the same
+            // function.
+            let symbol = format!("__BTF_ID__func__{function}__{}{index}", unique(label));
+            let flags = format_ident!("flags{index}");
+            let _ = writeln!(asm, ".local {symbol}\n.type {symbol}, STT_OBJECT");
+            let _ = writeln!(
+                asm,
+                ".size {symbol}, 4\n{symbol}:\n.zero 4\n.long {{{flags}}}"
+            );
+            constants.push(quote! { #flags = const <#path as #of>::FLAGS });
+            same_names.push(self.same_name(path, function));
         }
-        // `resolve_btfids` cuts off the part after the last two underscores. This part makes the
-        // symbol unique in the object file, because several sets can have the same function.
-        let symbol = format!("__BTF_ID__func__{function}__{}{index}", unique(&label));
-        let flags = format_ident!("flags{index}");
-        let _ = writeln!(asm, ".local {symbol}\n.type {symbol}, STT_OBJECT");
-        let _ = writeln!(
-            asm,
-            ".size {symbol}, 4\n{symbol}:\n.zero 4\n.long {{{flags}}}"
-        );
-        constants.push(quote! { #flags = const <#kfunc as ::bpf::kfunc::Kfunc>::FLAGS });
-    }
-    let _ = writeln!(asm, ".size {list}, .-{list}\n.popsection");
+        let _ = writeln!(asm, ".size {list}, .-{list}\n.popsection");
+        let set_flags = &self.flags;
 
-    Ok(quote! {
-        ::core::arch::global_asm!(
-            #asm,
-            set_flags = const ::kernel::bindings::BTF_SET8_KFUNCS,
-            #(#constants),*
-        );
-    })
+        Ok(quote! {
+            ::core::arch::global_asm!(
+                #asm,
+                set_flags = const #set_flags,
+                #(#constants),*
+            );
+            #(#same_names)*
+        })
+    }
+
+    /// Generates the assertion that the last segment of a path is the name of the function.
+    ///
+    /// The list of ids has the symbol by this name, beside the flags of the type. The name could
+    /// also be an alias of the type of another function.
+    fn same_name(&self, path: &Path, name: &Ident) -> TokenStream {
+        let Self { set, what, of, .. } = self;
+        let symbol = crate::kfunc::c_string(&name.to_string());
+        let why = format!("{set}: `{name}` is an alias of a {what}; write the name of the {what}");
+        quote_spanned! { name.span() =>
+            const _: () = ::core::assert!(
+                ::bpf::kfunc_set::are_equal(<#path as #of>::NAME, #symbol),
+                #why
+            );
+        }
+    }
 }

@@ -22,6 +22,7 @@ mod modinfo;
 mod names;
 mod signature;
 mod struct_ops;
+mod traceable;
 
 use proc_macro::TokenStream;
 use syn::parse_macro_input;
@@ -123,10 +124,14 @@ pub fn btf_type(input: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
+/// With `fmod_ret`, programs can replace the results of these functions; see [`macro@traceable`]. A
+/// set can have `fmod_ret` without kfuncs.
+///
 /// Programs can keep references to objects in map values, if a kfunc of the set returns references
 /// to objects of the type, or if `objects` names the type. A module with several sets names all its
 /// types in `objects` of the set that it registers first. With `filter`, only the programs for which
-/// this function returns `true` can call the kfuncs:
+/// this function returns `true` can call the kfuncs, and can replace the results of the functions in
+/// `fmod_ret`:
 ///
 /// ```
 /// # use bpf::prelude::*;
@@ -271,6 +276,31 @@ pub fn bpf_helper(input: TokenStream) -> TokenStream {
 pub fn may_panic(attr: TokenStream, item: TokenStream) -> TokenStream {
     let item = parse_macro_input!(item as syn::ItemFn);
     may_panic::expand(attr.into(), item)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}
+
+/// Lets tracers attach to a function.
+///
+/// The attribute can be on a [`macro@kfunc`], above or below `#[kfunc]`, and on another function
+/// whose name begins with the name of the module and `_`. The name of the function is the name that
+/// tracers use. The options of `#[traceable(...)]` are `fmod_ret` and, for a function that is no
+/// kfunc, `sleepable`. For details, see the module `traceable` of the `bpf` crate.
+///
+/// # Examples
+///
+/// ```
+/// # use bpf::prelude::*;
+/// #
+/// #[traceable]
+/// fn example_weight(bytes: u64, urgent: bool) -> u64 {
+///     if urgent { 0 } else { bytes }
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn traceable(attr: TokenStream, item: TokenStream) -> TokenStream {
+    let item = parse_macro_input!(item as syn::ItemFn);
+    traceable::expand(attr.into(), item)
         .unwrap_or_else(syn::Error::into_compile_error)
         .into()
 }

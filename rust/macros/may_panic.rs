@@ -22,15 +22,17 @@ use syn::{
 
 const NAME: &str = "may_panic";
 
-fn is(attr: &Attribute, name: &str) -> bool {
+/// Returns whether the attribute is the macro `name`.
+pub(crate) fn is(attr: &Attribute, name: &str) -> bool {
     let last = attr.path().segments.last();
     last.is_some_and(|segment| segment.ident == name)
 }
 
 pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream> {
     check_reason(attr.clone(), item.sig.ident.span())?;
-    // `#[kfunc]` inlines this function into another one, which needs the attribute.
-    if item.attrs.iter().any(|attr| is(attr, "kfunc")) {
+    // These macros inline this function into another one, which needs the attribute.
+    let inlines = |attr: &Attribute| is(attr, "kfunc") || is(attr, "traceable");
+    if item.attrs.iter().any(inlines) {
         item.attrs.push(parse_quote!(#[::bpf::may_panic(#attr)]));
         return Ok(item.into_token_stream());
     }

@@ -78,6 +78,36 @@ pub(crate) fn kfunc(ident: &Ident) -> Result<String> {
     Ok(name)
 }
 
+/// Returns the name of a traceable function, which is the name of a symbol and of a function in BTF.
+///
+/// # Errors
+///
+/// A traceable function cannot have the name.
+pub(crate) fn traceable(ident: &Ident) -> Result<String> {
+    let name = plain(ident)?;
+    let refuse = |why: &str| Err(Error::new(ident.span(), format!("{name}: {why}")));
+    let prefix = format!("{}_", module_name());
+    if !name.starts_with(&prefix) {
+        return refuse(&format!(
+            "the name becomes a symbol, which must not be a symbol of the kernel or one that the \
+             compiler calls; begin the name with that of the module, `{prefix}`"
+        ));
+    }
+    if name.starts_with("security_") {
+        return refuse(
+            "the kernel lets `fmod_ret` programs replace the result of each function whose name \
+             begins with `security_`; choose another name for the module",
+        );
+    }
+    if name.ends_with("_impl") {
+        return refuse(
+            "the verifier takes a function with this ending for the prototype of a kfunc with \
+             implicit arguments (`KF_IMPLICIT_ARGS`); choose another ending",
+        );
+    }
+    Ok(name)
+}
+
 /// Checks the name of a type in BTF.
 ///
 /// # Errors

@@ -376,7 +376,7 @@ impl VisitMut for Rename {
 }
 
 /// Removes parentheses and the invisible group that `macro_rules!` adds around a `$ty`.
-fn ungroup(mut ty: &Type) -> &Type {
+pub(crate) fn ungroup(mut ty: &Type) -> &Type {
     loop {
         ty = match ty {
             Type::Group(group) => &group.elem,
