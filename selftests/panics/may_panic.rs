@@ -101,3 +101,28 @@ fn without(number: u32) -> u32 {
 fn bpf_calls(number: u32) -> u32 {
     without(number)
 }
+
+#[may_panic("this attribute comes before #[traceable]")]
+#[traceable]
+fn example_before(a: u32, b: u32) -> u32 {
+    a + b
+}
+
+#[traceable]
+#[may_panic("this attribute comes after #[traceable]")]
+fn example_after(a: u32) -> u32 {
+    // Closures are part of the function.
+    #[inline(never)]
+    fn call(function: impl Fn() -> u32) -> u32 {
+        function()
+    }
+    call(core::hint::black_box(|| a + 1))
+}
+
+#[traceable]
+#[kfunc]
+#[may_panic("a kfunc behind a stub")]
+fn bpf_traced(data: &[u8]) -> Result<u32> {
+    let byte = data.iter().map(|byte| byte + 1).max().unwrap();
+    Ok(u32::from(byte) + example_before(1, 2) + example_after(3))
+}

@@ -166,3 +166,21 @@ fn bpf_table(index: u8, number: u32) -> u32 {
         None => 0,
     }
 }
+
+/// A function behind a stub.
+#[traceable]
+fn example_traced(number: u32) -> u32 {
+    number + 4 //~ an addition can overflow | reached from: `example_traced`, kfunc `bpf_traced`
+}
+
+#[traceable]
+#[kfunc]
+fn bpf_traced(number: u32) -> u32 {
+    example_traced(number) + 5 //~ an addition can overflow | reached from: kfunc `bpf_traced`
+}
+
+/// Nothing calls the function.
+#[traceable]
+fn example_alone(number: u32) -> u32 {
+    number + 6 //~ an addition can overflow
+}

@@ -467,7 +467,8 @@ impl<'a> Check<'a> {
                 continue;
             }
             let callers = self.callers.get(index).map_or(&[][..], Vec::as_slice);
-            let is_named = !function.name.starts_with("_R");
+            let is_named =
+                !function.name.starts_with("_R") && !names::is_behind_stub(&function.name);
             if callers.is_empty() || is_named || self.taken.contains(&index) {
                 entries.extend(function.names().map(|name| names::entry(name)));
             }

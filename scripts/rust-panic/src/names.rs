@@ -231,9 +231,19 @@ pub(crate) fn is_called_by_bpf(symbol: &str) -> bool {
         || path.starts_with("<bpf::object::Object<") && path.ends_with(">>::drop_value")
 }
 
-/// The demangled path of a symbol, without hashes.
+/// What precedes the name of a traceable function in the symbol of the function behind its stub.
+const BEHIND_STUB: &str = "__bpf_entry_";
+
+/// Whether this is the symbol of a function that only a stub calls (`#[traceable]`).
+pub(crate) fn is_behind_stub(symbol: &str) -> bool {
+    symbol.starts_with(BEHIND_STUB)
+}
+
+/// The demangled path of a symbol, without hashes. `#[traceable]` gives the author's function
+/// another name; the path has the name in the source.
 pub(crate) fn path(symbol: &str) -> String {
-    format!("{:#}", rustc_demangle::demangle(symbol))
+    let symbol = symbol.strip_prefix(BEHIND_STUB).unwrap_or(symbol);
+    format!("{:#}", rustc_demangle::demangle(symbol)).replacen("::__bpf_traced_", "::", 1)
 }
 
 /// A path without the generic arguments of functions.
@@ -441,6 +451,20 @@ mod tests {
             ("_RC", None),
         ] {
             assert_eq!(crate_name(symbol).as_deref(), name, "{symbol}");
+        }
+    }
+
+    #[test]
+    fn path_of_a_traceable_function_is_the_path_in_the_source() {
+        for (symbol, expected) in [
+            // The function behind the stub, and the author's body.
+            ("__bpf_entry_hello_all", "hello_all"),
+            (
+                "_RNvCs1_5hello22___bpf_traced_hello_all",
+                "hello::hello_all",
+            ),
+        ] {
+            assert_eq!(path(symbol), expected);
         }
     }
 
