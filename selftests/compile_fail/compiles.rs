@@ -64,3 +64,62 @@ kfunc_set! {
         kfuncs: [bpf_nothing],
     };
 }
+
+#[derive(BtfType)]
+#[btf(object, name = "bpf_example_object")]
+struct Thing {
+    #[btf]
+    id: u64,
+}
+
+type MaybeThing<'a> = Option<&'a Object<Thing>>;
+
+/// A traceable function with an argument of each kind.
+#[traceable]
+#[must_use]
+#[allow(unused_mut, clippy::too_many_arguments)]
+pub(crate) fn example_traced<'a>(mut a: i8, b: bool, c: &'a Object<Thing>, d: MaybeThing<'a>) -> u64 {
+    a = a.wrapping_add(b.into());
+    c.id ^ d.map_or(0, |d| d.id) ^ a as u64
+}
+
+#[traceable]
+fn example_nothing() {}
+
+macro_rules! define_traced {
+    ($name:ident, $ty:ty, $ret:ty) => {
+        #[traceable]
+        fn $name(first: $ty, second: &Object<Thing>) -> $ret {
+            first.into() && second.id > 0
+        }
+    };
+}
+
+define_traced!(example_by_macro, bool, bool);
+
+#[traceable]
+#[cfg(NOWHERE)]
+fn example_no_where() -> NoSuchType {}
+
+#[traceable(fmod_ret)]
+fn example_hook(r#type: u32) -> Result {
+    let _ = r#type;
+    Ok(())
+}
+
+#[bpf::traceable(fmod_ret)]
+#[bpf::kfunc(sleepable)]
+#[bpf::may_panic("a test")]
+fn bpf_traced() -> Result {
+    let _: fn(u32) -> Result = example_hook;
+    example_nothing();
+    example_hook(1)
+}
+
+kfunc_set! {
+    static TRACED = {
+        prog_types: [Syscall],
+        kfuncs: [bpf_traced],
+        fmod_ret: [example_hook, bpf_traced],
+    };
+}

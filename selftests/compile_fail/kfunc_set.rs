@@ -45,7 +45,7 @@ kfunc_set! {
 kfunc_set! {
     static FIELD = {
         prog_types: [Tracing],
-        kfunc: [bpf_real], //~ a kfunc set has no field `kfunc`; the fields are prog_types, kfuncs, objects, filter
+        kfunc: [bpf_real], //~ a kfunc set has no field `kfunc`; the fields are prog_types, kfuncs, objects, fmod_ret, filter
     };
 }
 
