@@ -88,6 +88,8 @@ PROGRAM(name##_c, before, LOOP(arguments, "call %[kfunc];"),		\
 
 PATH(args0, , "")
 PATH(args2, , "r1 = 1; r2 = 2;")
+PATH(traced, , "r1 = 1; r2 = 2;")
+PATH(function, , "r1 = 1; r2 = 2;")
 PATH(args5, , FIVE)
 /* A program that writes stack arguments needs a call that takes them, args10_none too. */
 PATH(args10, CALL_TEN(c), TEN)
@@ -231,6 +233,8 @@ int same(void *ctx)
 
 	SAME(bpf_bench_rust_args0(), bpf_bench_c_args0());
 	SAME(bpf_bench_rust_args2(1, 2), bpf_bench_c_args2(1, 2));
+	SAME(bpf_bench_rust_traced(1, 2), bpf_bench_c_traced(1, 2));
+	SAME(bpf_bench_rust_function(1, 2), bpf_bench_c_function(1, 2));
 	SAME(bpf_bench_rust_args5(1, 2, 3, 4, 5), bpf_bench_c_args5(1, 2, 3, 4, 5));
 	SAME(CALL_TEN(rust), CALL_TEN(c));
 	SAME(bpf_bench_rust_slice(data, 64), bpf_bench_c_slice(data, 64));

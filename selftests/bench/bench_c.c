@@ -87,6 +87,21 @@ __bpf_kfunc u64 bpf_bench_c_args2(u64 a, u64 b)
 	return a + b;
 }
 
+__bpf_kfunc u64 bpf_bench_c_traced(u64 a, u64 b)
+{
+	return a + b;
+}
+
+static noinline u64 bench_c_add(u64 a, u64 b)
+{
+	return a + b;
+}
+
+__bpf_kfunc u64 bpf_bench_c_function(u64 a, u64 b)
+{
+	return bench_c_add(a, b) ^ 1;
+}
+
 __bpf_kfunc u64 bpf_bench_c_args5(u64 a, u64 b, u64 c, u64 d, u64 e)
 {
 	return a + b + c + d + e;
@@ -202,6 +217,8 @@ __bpf_kfunc_end_defs();
 BTF_KFUNCS_START(kfuncs)
 BTF_ID_FLAGS(func, bpf_bench_c_args0)
 BTF_ID_FLAGS(func, bpf_bench_c_args2)
+BTF_ID_FLAGS(func, bpf_bench_c_traced)
+BTF_ID_FLAGS(func, bpf_bench_c_function)
 BTF_ID_FLAGS(func, bpf_bench_c_args5)
 BTF_ID_FLAGS(func, bpf_bench_c_args10)
 BTF_ID_FLAGS(func, bpf_bench_c_slice)

@@ -24,6 +24,25 @@ fn bpf_bench_rust_args2(a: u64, b: u64) -> u64 {
     a.wrapping_add(b)
 }
 
+/// Returns the sum. Tracers can attach, as they can to each function in C.
+#[kfunc]
+#[traceable]
+fn bpf_bench_rust_traced(a: u64, b: u64) -> u64 {
+    a.wrapping_add(b)
+}
+
+/// Returns the sum.
+#[traceable]
+fn bench_rust_add(a: u64, b: u64) -> u64 {
+    a.wrapping_add(b)
+}
+
+/// Calls a function to which tracers can attach.
+#[kfunc]
+fn bpf_bench_rust_function(a: u64, b: u64) -> u64 {
+    bench_rust_add(a, b) ^ 1
+}
+
 /// Returns the sum.
 #[kfunc]
 fn bpf_bench_rust_args5(a: u64, b: u64, c: u64, d: u64, e: u64) -> u64 {
@@ -161,6 +180,8 @@ kfunc_set! {
         kfuncs: [
             bpf_bench_rust_args0,
             bpf_bench_rust_args2,
+            bpf_bench_rust_traced,
+            bpf_bench_rust_function,
             bpf_bench_rust_args5,
             bpf_bench_rust_args10,
             bpf_bench_rust_slice,

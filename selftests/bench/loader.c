@@ -25,6 +25,8 @@ static const struct path {
 } paths[] = {
 	{ "args0", "0 arguments", CALLS },
 	{ "args2", "2 arguments", CALLS },
+	{ "traced", "2 arguments, traceable", CALLS },
+	{ "function", "call of a traceable function", CALLS },
 	{ "args5", "5 arguments", CALLS },
 	{ "args10", "10 arguments", CALLS },
 	{ "slice", "slice of 64 bytes, copied", CALLS },
