@@ -4,14 +4,14 @@
 # Runs in the virtual machine, with the clients beside it, and prints KTAP.
 
 cd "$(dirname "$0")" || exit 1
-for module in rust_bpf exec_names kfunc_test; do
+for module in rust_bpf exec_names kfunc_test trace_test; do
 	insmod $module.ko || exit 1
 done
 export BPFTRACE_COLOR=never
 
 number=0
 echo "KTAP version 1"
-echo "1..5"
+echo "1..9"
 
 # result STATUS NAME: the result line of one test.
 result()
@@ -58,7 +58,7 @@ client aya execve.bpf.o /sys/fs/bpf/clients
 # new version of bpftrace has them.
 says "bpftrace: cannot call a kfunc" "Unknown function: bpf_exec_name_hash" \
 	bpftrace -e 'BEGIN { print(bpf_exec_name_hash("abc", 3, 7)); exit() }'
-says "bpftrace: cannot attach fentry" \
+says "bpftrace: cannot attach fentry without #[traceable]" \
 	"Error attaching probe: fentry:exec_names:bpf_exec_name_hash" \
 	bpftrace -e 'fentry:exec_names:bpf_exec_name_hash { exit() }'
 
@@ -69,3 +69,16 @@ print='printf("%r %llx\n", buf(reg("di"), reg("si")), reg("dx"))'
 address=$(awk '$3 == "bpf_exec_name_hash" { print $1 }' /proc/kallsyms)
 says "bpftrace: watches a kfunc" "Gr\\xc3\\xbc\\xc3\\x9fe 123456789abcdef" \
 	bpftrace -c './client-libbpf-rs .' -e "watchpoint:0x$address:8:x { $print }"
+
+# With #[traceable], bpftrace needs no address and no registers.
+traces()
+{
+	says "bpftrace: $1" "$2" bpftrace -c './client-libbpf-rs .' -e "$3"
+}
+
+traces "fentry of a function" "1 -2 3 -4 1 6" 'fentry:trace_test:trace_test_args {
+	printf("%d %d %d %d %d %d\n", args.a, args.b, args.c, args.d, args.e, args.f) }'
+traces "fexit of a kfunc" "100 3 103" 'fexit:trace_test:bpf_trace_test_traced {
+	printf("%d %d %d\n", args.value, args.data__sz, retval) }'
+traces "kprobe with its stack" "bpf_trace_test_args" 'kprobe:trace_test_args { print(kstack(2)) }'
+traces "kretprobe" "returned 7" 'kretprobe:trace_test_args { printf("returned %d\n", retval) }'

@@ -30,4 +30,15 @@ int scalars(__s64 ctx[9])
 	return 0;
 }
 
+/* Calls functions to which bpftrace attaches. */
+SEC("syscall")
+int traced(__s64 ctx[2])
+{
+	char data[3] = {};
+
+	ctx[0] = bpf_trace_test_args(1, -2, 3, -4, true);
+	ctx[1] = bpf_trace_test_traced(100, data, sizeof(data));
+	return 0;
+}
+
 char LICENSE[] SEC("license") = "GPL";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! `client-libbpf-rs FOLDER`: libbpf-rs loads the objects in FOLDER, whose programs call kfuncs of
-//! `exec_names.ko` and `kfunc_test.ko`. The client needs no special code for modules in Rust.
+//! `exec_names.ko`, `kfunc_test.ko` and `trace_test.ko`. The client needs no special code for modules in Rust.
 
 #[path = "../../checks.rs"]
 mod checks;
@@ -64,6 +64,15 @@ fn calls(checks: &mut Checks) -> Result {
         .collect();
     let want = vec![0xff, 0xffff, 0xffff_ffff, -1, -1, -1, -1, -1, 1];
     checks.equal("scalars of each type", got, want);
+
+    // bpftrace traces these calls.
+    let mut context = [0; 2 * 8];
+    run(&object, "traced", &mut context)?;
+    let got: Vec<_> = context
+        .chunks_exact(8)
+        .map(|long| i64::from_ne_bytes(long.try_into().unwrap()))
+        .collect();
+    checks.equal("traceable functions", got, vec![8, 103]);
 
     for (name, path, want) in [
         ("a name", "/bin/true".as_bytes(), expected("true")),
