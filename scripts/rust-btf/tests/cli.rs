@@ -643,24 +643,29 @@ fn failing_write_leaves_no_file() {
 }
 
 #[test]
-fn kfunc_with_the_name_of_a_symbol_of_the_kernel_is_an_error() {
+fn function_with_the_name_of_a_symbol_of_the_kernel_is_an_error() {
     let map = b"ffffffff81000000 T _text\nffffffff81000010 d bpf_jit_limit\n";
-    let module = module(&["kfunc bpf_jit_limit() u32"]);
-    let own = own().data();
-    let bench = Bench::new(&module, &own, Some(&kernel().data()));
-    let outcome = bench.run();
-    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    for (role, why) in [
+        ("kfunc", "programs would call that symbol"),
+        ("func", "kprobes would attach to that symbol"),
+    ] {
+        let module = module(&[&format!("{role} bpf_jit_limit() u32")]);
+        let own = own().data();
+        let bench = Bench::new(&module, &own, Some(&kernel().data()));
+        let outcome = bench.run();
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
 
-    let bench = Bench::new(&module, &own, Some(&kernel().data()));
-    bench.write("System.map", map);
-    let outcome = bench.run();
-    assert_eq!(outcome.code, 1);
-    assert!(
-        outcome.stderr.contains(
-            "kfunc bpf_jit_limit: vmlinux has a symbol of that name that is not in its BTF, and \
-             programs would call that symbol; rename your function"
-        ),
-        "{}",
-        outcome.stderr
-    );
+        let bench = Bench::new(&module, &own, Some(&kernel().data()));
+        bench.write("System.map", map);
+        let outcome = bench.run();
+        assert_eq!(outcome.code, 1);
+        assert!(
+            outcome.stderr.contains(&format!(
+                "{role} bpf_jit_limit: vmlinux has a symbol of that name that is not in its BTF, \
+                 and {why}; rename your function"
+            )),
+            "{}",
+            outcome.stderr
+        );
+    }
 }

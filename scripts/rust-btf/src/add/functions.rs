@@ -2,9 +2,9 @@
 
 //! Plans functions: a `FUNC` with its `FUNC_PROTO` for each.
 //!
-//! A kfunc and the stub of a struct_ops member get the same types. This module does not mark
-//! kfuncs: `resolve_btfids` adds a tag to each function in a set of kfuncs. Here the two differ
-//! only in the reason why neither may have the name of a function of the kernel.
+//! A kfunc, the stub of a struct_ops member and a traceable function get the same types. This module does not mark
+//! kfuncs: `resolve_btfids` adds a tag to each function in a set of kfuncs. Here they differ only in
+//! the reason why none may have the name of a function of the kernel.
 
 use crate::{
     btf::{
@@ -76,9 +76,13 @@ fn is_missing(btf: &Btf, function: &Function, origin: &Origin) -> Result<bool> {
     }
     if origin.taken.contains(name) {
         let base = origin.base_name();
+        let why = match role {
+            Role::Kfunc => "programs would call that symbol",
+            Role::Func => "kprobes would attach to that symbol",
+        };
         return Err(format!(
-            "{role} {name}: {base} has a symbol of that name that is not in its BTF, and programs \
-             would call that symbol; rename your function"
+            "{role} {name}: {base} has a symbol of that name that is not in its BTF, and {why}; \
+             rename your function"
         ));
     }
     let Some(id) = btf.find(Scope::Own, name, Kind::Func) else {

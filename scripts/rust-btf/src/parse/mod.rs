@@ -46,10 +46,10 @@
 //!
 //! A `kfunc` and a `func` add the same types to the BTF; the sets in `.BTF_ids` say which functions
 //! are kfuncs. A `func` is a function that the kernel looks up in the BTF but that no program
-//! calls: the stub of a struct_ops member. The names of its parameters tell the verifier their
-//! properties (`__nullable`, `__ref`). Neither may have the name of a function of the kernel: the
-//! kernel does not load a module with such a kfunc, and would find its own function in place of
-//! such a stub.
+//! calls: the stub of a struct_ops member, or a function that tracers attach to. The names of its
+//! parameters tell the verifier their properties (`__nullable`, `__ref`). Neither may have the name
+//! of a function of the kernel: the kernel does not load a module with such a kfunc, and the kernel
+//! and libbpf would find the kernel's function in place of such a `func`.
 //!
 //! A type reads from left to right: `*const struct file` is a pointer to a constant `struct file`,
 //! `[4]*u8` is an array of four pointers. A `NAME` alone is a typedef, or an integer type of C.
@@ -121,7 +121,7 @@ pub(crate) struct Function {
 pub(crate) enum Role {
     /// BPF programs call it.
     Kfunc,
-    /// The kernel looks it up in the BTF; no program calls it.
+    /// The kernel or a tracer looks it up in the BTF; no program calls it.
     Func,
 }
 
