@@ -34,6 +34,9 @@
 //! }
 //! ```
 //!
+//! A tracer of a kfunc sees the calls of programs. Rust code that calls the kfunc calls the function
+//! behind the stub, because the arguments need no registers then.
+//!
 //! A function without the attribute has no stub. A call of a function with the attribute takes two
 //! or three instructions more, and the compiler cannot inline the function into its callers.
 //!
@@ -255,4 +258,126 @@ pub mod stub {
 
     /// The number of bytes before the function that the kernel may overwrite at boot.
     pub const PADDING: i32 = if cfg!(CONFIG_CALL_PADDING) { ALIGN } else { 0 };
+}
+
+#[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(rust_bpf_traceable)]
+mod tests {
+    use super::*;
+    use crate::{
+        kfunc,
+        traceable,
+        BtfType, //
+    };
+
+    #[derive(BtfType)]
+    #[btf(object, name = "bpf_kunit_traced")]
+    struct Traced {
+        #[btf]
+        id: u32,
+    }
+
+    /// Returns the arguments as digits of a number.
+    #[traceable]
+    fn rust_bpf_kunit_order(a: u8, b: i16, c: u32, d: i64, e: bool, f: u64) -> i64 {
+        let digits = [a.into(), b.into(), c.into(), d, e.into(), f as i64];
+        digits.iter().fold(0, |number, digit| number * 10 + digit)
+    }
+
+    /// Returns its argument.
+    #[traceable]
+    fn rust_bpf_kunit_s8(value: i8) -> i8 {
+        value
+    }
+
+    /// Returns its argument.
+    #[traceable]
+    fn rust_bpf_kunit_bool(value: bool) -> bool {
+        value
+    }
+
+    /// Returns the number of the object.
+    #[traceable]
+    fn rust_bpf_kunit_object(object: &Object<Traced>, other: Option<&Object<Traced>>) -> u32 {
+        object.id ^ other.map_or(0, |other| other.id)
+    }
+
+    /// Returns an error with this number.
+    #[traceable(fmod_ret)]
+    fn rust_bpf_kunit_result(errno: i32) -> Result {
+        if errno == 0 {
+            return Ok(());
+        }
+        Err(Error::from_errno(errno))
+    }
+
+    /// Returns its argument.
+    #[kfunc]
+    #[traceable]
+    fn bpf_kunit_traced_kfunc(value: u16) -> u16 {
+        value
+    }
+
+    #[test]
+    fn arguments_and_results_pass_through_the_stub() {
+        assert_eq!(rust_bpf_kunit_order(1, 2, 3, 4, true, 6), 123_416);
+        for value in [i8::MIN, -1, 0, i8::MAX] {
+            assert_eq!(rust_bpf_kunit_s8(value), value);
+        }
+        assert!(rust_bpf_kunit_bool(true));
+        assert!(!rust_bpf_kunit_bool(false));
+    }
+
+    #[test]
+    fn objects_pass_through_the_stub() -> Result {
+        let object = Object::new(Traced { id: 6 })?;
+        let other = Object::new(Traced { id: 3 })?;
+        assert_eq!(rust_bpf_kunit_object(&object, None), 6);
+        assert_eq!(rust_bpf_kunit_object(&object, Some(&other)), 5);
+        Ok(())
+    }
+
+    #[test]
+    fn errors_pass_through_the_stub() {
+        assert_eq!(rust_bpf_kunit_result(0), Ok(()));
+        assert_eq!(rust_bpf_kunit_result(-1), Err(EPERM));
+        assert_eq!(rust_bpf_kunit_result(-4095), Err(Error::from_errno(-4095)));
+    }
+
+    #[test]
+    fn each_register_is_a_valid_replaced_result() {
+        let returned = |register: i64| {
+            // SAFETY: Programs can replace a `Result<()>` with any register.
+            unsafe { <Result<()> as TraceRet>::returned(register as u64) }
+        };
+        assert_eq!(returned(-13), Err(EACCES));
+        // The upper half is not part of an `int`.
+        assert_eq!(returned(0x1234_5678_ffff_fff3), Err(EACCES));
+        assert_eq!(returned(0x1234_5678_0000_0000), Ok(()));
+        assert_eq!(returned(-4096), Err(EINVAL));
+        assert_eq!(returned(i64::MIN), Ok(()));
+        assert_eq!(returned(i64::MAX), Err(EPERM));
+        assert_eq!(returned(i32::MIN.into()), Err(EINVAL));
+        assert_eq!(returned(i32::MAX.into()), Ok(()));
+    }
+
+    #[test]
+    fn the_stub_of_a_kfunc_takes_registers() {
+        let stub = <bpf_kunit_traced_kfunc as crate::kfunc::Kfunc>::ENTRY;
+        // SAFETY: The kfunc takes one register and returns a `u16`.
+        let stub: extern "C" fn(u64) -> u16 = unsafe { core::mem::transmute(stub) };
+        assert_eq!(stub(0xdead_beef_dead_8001), 0x8001);
+        assert_eq!(bpf_kunit_traced_kfunc(7), 7);
+    }
+
+    #[test]
+    fn only_an_option_is_nullable() {
+        assert_eq!(<u32 as TraceArg>::SUFFIX, "");
+        assert_eq!(<&Object<Traced> as TraceArg>::SUFFIX, "");
+        assert_eq!(<Option<&Object<Traced>> as TraceArg>::SUFFIX, "__nullable");
+        assert_eq!(
+            <&Object<Traced> as TraceArg>::BTF,
+            "*struct bpf_kunit_traced"
+        );
+    }
 }
