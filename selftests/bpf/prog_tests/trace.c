@@ -11,6 +11,7 @@
 #include "testing_helpers.h"
 #include "trace.skel.h"
 #include "trace_bad.skel.h"
+#include "trace_deep.skel.h"
 
 /* The error for a function without a place for ftrace. */
 #if defined(__aarch64__)
@@ -24,6 +25,8 @@
 
 #define LEAST_CALLS 1000
 #define ROUNDS 20
+/* BPF_MAX_TRAMP_LINKS of include/linux/bpf.h */
+#define MOST_TRACERS 38
 
 static void call(struct bpf_program *prog)
 {
@@ -199,6 +202,29 @@ out:
 	trace__destroy(skel);
 }
 
+/* As many tracers as the kernel attaches to one function, each inside of the one before. */
+static void subtest_deep(void)
+{
+	struct trace_deep *skels[MOST_TRACERS + 1] = {};
+	int count, err = 0, i;
+
+	/* The programs of a trampoline must also fit into a page. */
+	for (count = 0; !err && count <= MOST_TRACERS; count++) {
+		skels[count] = trace_deep__open_and_load();
+		if (!ASSERT_OK_PTR(skels[count], "open_and_load"))
+			goto out;
+		err = trace_deep__attach(skels[count]);
+	}
+	ASSERT_EQ(err, -E2BIG, "attach one too many");
+	ASSERT_GT(count, MOST_TRACERS / 2, "tracers");
+	call(skels[0]->progs.call);
+	for (i = 0; i < count - 1; i++)
+		ASSERT_GT(skels[i]->bss->runs, 0, "runs");
+out:
+	for (i = 0; i <= MOST_TRACERS; i++)
+		trace_deep__destroy(skels[i]);
+}
+
 /* A kfunc without the attribute is in BTF, but ftrace does not know it. */
 static void subtest_not_traceable(void)
 {
@@ -348,6 +374,8 @@ void serial_test_trace(void)
 		subtest_kprobes();
 	if (test__start_subtest("fmod_ret"))
 		subtest_fmod_ret();
+	if (test__start_subtest("deep"))
+		subtest_deep();
 	if (test__start_subtest("not_traceable"))
 		subtest_not_traceable();
 	if (test__start_subtest("storm"))
