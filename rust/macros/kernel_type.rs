@@ -24,6 +24,7 @@ use syn::{
     punctuated::Punctuated,
     spanned::Spanned,
     Attribute,
+    Error,
     Ident,
     Result,
     Token,
@@ -92,6 +93,23 @@ impl Parse for KernelType {
     }
 }
 
+/// Rejects attributes other than doc comments.
+///
+/// The generated code is `unsafe` and relies on the struct and the methods that it declares. With
+/// `#[cfg]`, an author's struct of the same name would take the place of the generated one.
+fn only_docs(attrs: &[Attribute], name: &Ident) -> Result<()> {
+    match attrs.iter().find(|attr| !attr.path().is_ident("doc")) {
+        Some(attr) => Err(Error::new(
+            attr.span(),
+            format!(
+                "{name}: a struct of the kernel and its fields have doc comments only; put `#[cfg]` \
+                 on the whole `kernel_type!`"
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
 pub(crate) fn expand(item: KernelType) -> Result<TokenStream> {
     let KernelType {
         attrs,
@@ -100,6 +118,10 @@ pub(crate) fn expand(item: KernelType) -> Result<TokenStream> {
         c_name,
         fields,
     } = &item;
+    only_docs(attrs, name)?;
+    for field in fields {
+        only_docs(&field.attrs, &field.name)?;
+    }
     let btf = format!("struct {}", names::c_type(c_name)?);
     // Some structs are in the BTF and not in the bindings. Such a struct has no fields here, and
     // the size of the Rust type does not matter.

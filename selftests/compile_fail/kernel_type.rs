@@ -39,6 +39,23 @@ kernel_type! {
     }
 }
 
+kernel_type! {
+    #[cfg(any())] //~ Replaced: a struct of the kernel and its fields have doc comments only; put `#[cfg]` on the whole `kernel_type!`
+    struct Replaced: task_struct {
+        prio: i32,
+    }
+}
+
+/// A struct of the author in the place of the struct above, with content of any type.
+struct Replaced(&'static str);
+
+kernel_type! {
+    struct Exported: task_struct {
+        #[export_name = "bpf_prio"] //~ prio: a struct of the kernel and its fields have doc comments only; put `#[cfg]` on the whole `kernel_type!`
+        prio: i32,
+    }
+}
+
 /// A type of the module, which programs can make.
 struct Own;
 
