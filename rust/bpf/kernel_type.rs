@@ -11,7 +11,7 @@
 //! | `Option<Trusted<'_, T>>` | a trusted pointer or `NULL` | `__nullable` |
 //! | [`RcuPtr<'_, T>`](RcuPtr) | an RCU pointer or a trusted pointer | `KF_RCU` |
 //! | `Option<RcuPtr<'_, T>>` | the same or `NULL` | `KF_RCU`, `__nullable` |
-//! | [`Ctx<'_, T>`](crate::Ctx) | the context of a network program | `struct __sk_buff *`, `struct xdp_md *` |
+//! | [`Ctx<'_, T>`](crate::Ctx) | the context of a network program | `struct sk_buff *`, `struct xdp_md *` |
 //!
 //! A member of a [`struct_ops`](mod@crate::struct_ops) table takes `Trusted<'_, T>` and
 //! `Option<Trusted<'_, T>>`.

@@ -73,7 +73,7 @@
 //! | `struct file *p__nullable` | `p: Option<Trusted<'_, File>>` | the same, or null | the same |
 //! | `KF_RCU`, `struct task_struct *p` | [`p: RcuPtr<'_, Task>`](task), and other structs of the kernel | a trusted pointer, or an RCU pointer | the same |
 //! | `KF_RCU`, `struct t *p__nullable` | `p: Option<RcuPtr<'_, T>>` | the same, or null | the same |
-//! | `struct __sk_buff *p` | [`p: Ctx<'_, SkBuff>`](Ctx) | the context, or a trusted `struct sk_buff *` | all but `Any` |
+//! | `struct sk_buff *p` | [`p: Ctx<'_, SkBuff>`](Ctx) | the context, or a trusted `struct sk_buff *` | all but `Any` |
 //! | `struct xdp_md *p` | [`p: Ctx<'_, XdpBuff>`](Ctx) | the context | `Xdp` |
 //! | `struct bpf_dynptr *p` | [`p: Dynptr<'_>`](Dynptr) | a dynptr; the crate checks each access | all |
 //! | `struct bpf_dynptr *p__nullable` | `p: Option<Dynptr<'_>>` | a dynptr, or null | all |

@@ -232,19 +232,21 @@ impl NetDevice {
 /// For the programs in `CTX_PROGRAMS`, an argument that the verifier accepts for a pointer to the
 /// struct `CTX` must be a pointer to a `Self`.
 pub unsafe trait Context: KernelType {
-    /// The type of the pointer to the context in BTF, as programs see the context.
+    /// The type of the pointer to the context in BTF.
     const CTX: &'static str;
 
     /// The programs that may pass the context.
     const CTX_PROGRAMS: Programs;
 }
 
-// SAFETY: `struct __sk_buff` is the context of several types of programs. For each of them that a
-// kfunc set can name, the kernel passes a `struct sk_buff` (`BPF_PROG_TYPE()` in
-// `include/linux/bpf_types.h`). Other programs can pass a trusted pointer to a `struct sk_buff`
-// (`btf_is_projection_of()`). The struct has pointers, so the verifier does not accept memory for it.
+// SAFETY: A pointer to `struct sk_buff` is the context of several types of programs
+// (`btf_is_projection_of()` in `btf_is_prog_ctx_type()`). For each of them that a kfunc set can name,
+// the kernel passes a `struct sk_buff` (`BPF_PROG_TYPE()` in `include/linux/bpf_types.h`). Other
+// programs can pass a trusted pointer to a `struct sk_buff`, which the verifier compares by its id
+// in BTF. For `struct __sk_buff`, the verifier would compare names: a program can allocate a struct
+// of its own with the name `sk_buff` (`taking_projection` in `process_kf_arg_ptr_to_btf_id()`).
 unsafe impl Context for SkBuff {
-    const CTX: &'static str = "*const struct __sk_buff";
+    const CTX: &'static str = "*const struct sk_buff";
     const CTX_PROGRAMS: Programs = Programs::Named;
 }
 
@@ -261,7 +263,7 @@ unsafe impl Context for XdpBuff {
 /// lightweight tunnels. A set for [`ProgType::Any`](crate::ProgType::Any) cannot have such a kfunc.
 /// `Ctx<'_, XdpBuff>` is the context of XDP programs; the set must be for them only.
 ///
-/// C: `struct __sk_buff *`, `struct xdp_md *`.
+/// C: `struct sk_buff *`, for which a program writes `(void *)ctx`; `struct xdp_md *`.
 pub struct Ctx<'a, T: Context>(Trusted<'a, T>);
 
 impl<T: Context> Deref for Ctx<'_, T> {

@@ -11,7 +11,7 @@ __u64 ipv4, ipv6, others, bytes, files, files_to_write, tasks, tasks_short;
 SEC("cgroup_skb/egress")
 int packet_leaves(struct __sk_buff *ctx)
 {
-	bpf_census_packet(ctx);
+	bpf_census_packet((void *)ctx);
 	return 1;
 }
 

@@ -8,6 +8,7 @@
 #include "kernel_types.skel.h"
 #include "kernel_types_live.skel.h"
 #include "kernel_types_null.skel.h"
+#include "kernel_types_own.skel.h"
 #include "kernel_types_write.skel.h"
 
 #define FILE_NAME "/tmp/kernel_types"
@@ -98,6 +99,7 @@ void test_kernel_types(void)
 
 	RUN_TESTS(kernel_types);
 	RUN_TESTS(kernel_types_null);
+	RUN_TESTS(kernel_types_own);
 	RUN_TESTS(kernel_types_write);
 
 	skel = kernel_types_live__open_and_load();

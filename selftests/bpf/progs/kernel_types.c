@@ -77,9 +77,9 @@ int context_of_tc(struct __sk_buff *ctx)
 	struct bpf_sock *sk = ctx->sk;
 
 	ctx->mark = 7;
-	EXPECT(bpf_kt_ctx_mark(ctx) == 7);
-	EXPECT(bpf_kt_ctx_len(ctx) == ctx->len);
-	EXPECT(bpf_kt_ctx_protocol(ctx) == bpf_ntohs(ctx->protocol));
+	EXPECT(bpf_kt_ctx_mark((void *)ctx) == 7);
+	EXPECT(bpf_kt_ctx_len((void *)ctx) == ctx->len);
+	EXPECT(bpf_kt_ctx_protocol((void *)ctx) == bpf_ntohs(ctx->protocol));
 	/* For tc programs, the context is also the type of a trusted packet. */
 	EXPECT(bpf_kt_skb_len((void *)ctx) == ctx->len);
 	if (!sk)
@@ -200,14 +200,14 @@ int memory_for_the_context(struct __sk_buff *ctx)
 {
 	struct __sk_buff other = {};
 
-	return bpf_kt_ctx_len(&other);
+	return bpf_kt_ctx_len((void *)&other);
 }
 
 SEC("syscall")
-__failure __msg("R1 is ctx expected STRUCT __sk_buff")
+__failure __msg("R1 is ctx expected STRUCT sk_buff")
 int another_context(void *ctx)
 {
-	return bpf_kt_ctx_len(ctx);
+	return bpf_kt_ctx_len((void *)ctx);
 }
 
 SEC("tc")
