@@ -199,7 +199,11 @@ impl<T: BtfType> Pointer<T> {
     };
 }
 
-/// Returns why the verifier does not accept memory for a `T`; empty if it does.
+/// The largest size in bytes of a value that a kfunc gets or writes: as large as the stack of a
+/// program. The stack of the kernel, which has the value, is 16 KiB for all functions together.
+const LARGEST: usize = 512;
+
+/// Returns why an argument cannot point to a `T`; empty if it can.
 const fn refused<T: BtfType>() -> &'static str {
     if matches!(T::BTF.as_bytes(), [b'[', ..]) {
         "the verifier does not accept memory for an array; put it into a struct, or take `&[u8]` or \
@@ -207,6 +211,9 @@ const fn refused<T: BtfType>() -> &'static str {
     } else if T::SCALARS.is_none() {
         "the verifier accepts memory only for a type of scalars, with at most four levels of \
          structs and without unions"
+    } else if size_of::<T>() > LARGEST {
+        "a value of over 512 bytes takes too much of the kernel's stack; take `&[u8]`, `&mut [u8]` or \
+         `&Mem`"
     } else {
         ""
     }
