@@ -21,6 +21,8 @@ case $TOP/ in
 "$MODULE"/*) die "$MODULE is this tree, or a folder around it." "M= names the folder of your own module." ;;
 esac
 export MODULE
+# "run" needs a working directory that the build root has.
+cd "$TOP" || exit
 
 # need_visible: exits if the build root has another folder in the place of MODULE.
 need_visible()
