@@ -24,6 +24,7 @@ use std::{
     },
     io,
     mem,
+    ops::Range,
     ptr::{
         self,
         NonNull, //
@@ -291,6 +292,16 @@ impl Btf {
             }
             (Scope::Base, Some(base)) => base.find(Scope::Own, name.to_str().ok()?, kind),
             (Scope::Base, None) => None,
+        }
+    }
+
+    /// The ids of all types in a scope, without `void`.
+    pub(crate) fn ids(&self, scope: Scope) -> Range<u32> {
+        match (scope, &self.base) {
+            (Scope::Own, Some(base)) => base.len()..self.len(),
+            (Scope::Own, None) => 1..self.len(),
+            (Scope::Base, Some(base)) => base.ids(Scope::Own),
+            (Scope::Base, None) => 0..0,
         }
     }
 

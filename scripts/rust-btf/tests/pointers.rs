@@ -50,6 +50,17 @@ fn kernel() -> Btf {
     btf.member("rest", nothing, 64, 0);
     btf.declared_struct("secret");
 
+    // A struct in an element of a flexible array.
+    let inner = btf.structure("inner", 8);
+    btf.member("next", pointer, 0, 0);
+    let element = btf.structure("element", 16);
+    btf.member("number", u64, 0, 0);
+    btf.member("inner", inner, 64, 0);
+    let elements = btf.array(element, 0, int);
+    btf.structure("table", 8);
+    btf.member("number", u64, 0, 0);
+    btf.member("elements", elements, 64, 0);
+
     // The contexts of programs, and the same in the kernel.
     let seen = btf.structure("seen_ctx", 8);
     btf.member("data", pointer, 0, 0);
@@ -93,7 +104,7 @@ fn rejected(description: &str, message: &str) {
 
 #[test]
 fn a_struct_with_a_member_that_is_no_scalar_is_accepted() {
-    for name in ["inode", "file", "list", "flexible", "real_ctx"] {
+    for name in ["inode", "file", "list", "flexible", "real_ctx", "table"] {
         accepted(&format!("pointer struct {name}"));
     }
 }
@@ -113,6 +124,16 @@ fn a_struct_of_scalars_is_rejected() {
         rejected(
             &format!("pointer struct {name}"),
             "all members are scalars, so the verifier accepts memory",
+        );
+    }
+}
+
+#[test]
+fn an_element_of_a_flexible_array_is_rejected() {
+    for name in ["element", "inner"] {
+        rejected(
+            &format!("pointer struct {name}"),
+            "a struct of the kernel ends in an array of this struct without a length",
         );
     }
 }

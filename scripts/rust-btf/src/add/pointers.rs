@@ -2,13 +2,15 @@
 
 //! Checks structs of the kernel to which programs pass pointers.
 //!
-//! The verifier must accept only a pointer to the struct itself for such a parameter. There are two
-//! traps, and neither is visible in Rust code:
+//! The verifier must accept only a pointer to the struct itself for such a parameter. There are three
+//! traps, and none is visible in Rust code:
 //!
 //! - For a struct of scalars, the verifier also accepts memory of the program
 //!   (`__btf_type_is_scalar_struct()`).
 //! - For a struct that is the context of a type of programs, the verifier accepts the context of
 //!   these programs (`btf_is_prog_ctx_type()`), which is another struct in the kernel.
+//! - For a struct in an element of a flexible array, the verifier accepts a pointer at any distance
+//!   behind the struct that ends in the array (`btf_struct_walk()`, called with `walk_flex_arrays`).
 //!
 //! This module does not check the fields that Rust code reads: the bindings do.
 
@@ -21,6 +23,7 @@ use crate::{
     parse::Pointer,
     Result,
 };
+use std::collections::HashSet;
 
 use super::names::Names;
 
@@ -41,6 +44,10 @@ pub(super) fn check(pointers: &[Pointer], names: &Names<'_>) -> Result<()> {
         true => Scope::Base,
         false => Scope::Own,
     };
+    if pointers.is_empty() {
+        return Ok(());
+    }
+    let elements = elements(btf, scope);
     for pointer @ Pointer { named, size } in pointers {
         let Some(id) = btf.find(scope, &named.name, Kind::Struct) else {
             return Err(format!(
@@ -65,7 +72,14 @@ pub(super) fn check(pointers: &[Pointer], names: &Names<'_>) -> Result<()> {
         if let Some(context) = contexts(btf, scope).find(|name| *name == named.name) {
             return Err(format!(
                 "{pointer}: programs have a '{context}' as their context, which is another struct in \
-                 the kernel; take `Ctx<'_, SkBuff>` or `Ctx<'_, XdpBuff>`"
+                 the kernel; take `Trusted<'_, SkBuff>` or `Trusted<'_, XdpBuff>`"
+            ));
+        }
+        if elements.contains(&id) {
+            return Err(format!(
+                "{pointer}: a struct of the kernel ends in an array of this struct without a length, \
+                 and the verifier accepts pointers behind the end of the array; take a pointer to \
+                 another struct"
             ));
         }
     }
@@ -110,6 +124,36 @@ fn is_scalar_struct(btf: &Btf, id: u32, depth: usize) -> bool {
             None => is_scalar(btf, id),
         }
     })
+}
+
+/// The structs in the elements of flexible arrays.
+fn elements(btf: &Btf, scope: Scope) -> HashSet<u32> {
+    let mut elements = HashSet::new();
+    for id in btf.ids(scope) {
+        let last = btf.members(id).and_then(|members| members.last().cloned());
+        let array = last.and_then(|last| btf.array(resolve(btf, last.ty)));
+        if let Some(array) = array.filter(|array| array.len == 0) {
+            add_nested(btf, resolve(btf, array.element), &mut elements);
+        }
+    }
+    elements
+}
+
+/// Adds a struct or union, and those in it.
+fn add_nested(btf: &Btf, id: u32, structs: &mut HashSet<u32>) {
+    let Some(members) = btf.members(id) else {
+        return;
+    };
+    if !structs.insert(id) {
+        return;
+    }
+    for member in members {
+        let mut id = resolve(btf, member.ty);
+        while let Some(array) = btf.array(id) {
+            id = resolve(btf, array.element);
+        }
+        add_nested(btf, id, structs);
+    }
 }
 
 /// The names of the structs that are the contexts of programs.
