@@ -11,7 +11,8 @@
 
 use crate::{
     helpers::rust_bpf_helper_cgroup_id,
-    kernel_type, //
+    kernel_type,
+    kernel_type::RcuType, //
 };
 
 kernel_type! {
@@ -23,6 +24,12 @@ kernel_type! {
         pub level: i32,
     }
 }
+
+// SAFETY: The RCU pointers of the verifier are `dfl_cgrp` of `struct css_set`, `cgroup` of `struct
+// cgroup_subsys_state`, and references in maps. The kernel frees a control group and the sets after
+// a grace period (`css_free_rwork_fn()`, `put_css_set_locked()`), and a task keeps its set until the
+// task is freed.
+unsafe impl RcuType for Cgroup {}
 
 impl Cgroup {
     /// Returns the id of the group, which is the number of its directory's inode.

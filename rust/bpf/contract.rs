@@ -35,15 +35,13 @@ pub enum Programs {
     /// All types that a set can name. [`ProgType::Any`] contains flow dissectors, whose context is
     /// `struct __sk_buff` to the verifier and no skb in the kernel.
     Named,
-    /// XDP programs. For other programs, `struct xdp_md` is a struct of scalars, for which the
-    /// verifier accepts any memory.
-    Xdp,
 }
 
 /// Returns the programs that can pass a pointer to a struct of the kernel.
 ///
-/// `struct sk_buff` and `struct xdp_buff` are the contexts of programs (`btf_is_projection_of()`).
-/// `scripts/rust-btf` does not accept other structs that are contexts.
+/// `struct sk_buff` and `struct xdp_buff` are the contexts of programs (`btf_is_projection_of()`),
+/// the second only of XDP programs. `scripts/rust-btf` does not accept other structs that are
+/// contexts.
 pub const fn programs_of(btf: &str) -> Programs {
     match btf.as_bytes() {
         b"struct sk_buff" => Programs::Named,
@@ -275,12 +273,6 @@ pub const fn refused_for(args: &[Contract], prog_type: ProgType) -> Option<&'sta
                      skb; name the types of programs",
                 );
             }
-            Programs::Xdp if !matches!(prog_type, ProgType::Xdp) => {
-                return Some(
-                    "only in an XDP program is a `struct xdp_md` the context; put the kfunc into a \
-                     set with `prog_types: [Xdp]`",
-                );
-            }
             _ => {}
         }
         rest = others;
@@ -336,7 +328,7 @@ pub const fn broken_rule(
                 argument"
     } else if arg.is_trusted && flags & bindings::KF_RCU != 0 {
         "if the kfunc has an `RcuPtr` argument, the verifier also accepts RCU pointers for this \
-                argument; take `RcuPtr<'_, ...>`"
+                argument; take `RcuPtr<'_, ...>` for both or for none"
     } else {
         return None;
     })
@@ -391,15 +383,11 @@ mod tests {
     #[test]
     fn refused_for_reports_a_set_for_which_the_contract_is_not_true() {
         let skb = [VALUE, POINTER.only_for(Programs::Named)];
-        let xdp = [POINTER.only_for(Programs::Xdp), VALUE];
         let refused = |args: &[Contract], prog_type| refused_for(args, prog_type).is_some();
         assert!(!refused(&[VALUE, POINTER], ProgType::Any));
         assert!(refused(&skb, ProgType::Any));
         assert!(!refused(&skb, ProgType::Tracing));
         assert!(!refused(&skb, ProgType::Xdp));
-        assert!(refused(&xdp, ProgType::Any));
-        assert!(refused(&xdp, ProgType::SchedCls));
-        assert!(!refused(&xdp, ProgType::Xdp));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::{
     kernel_type,
     kernel_type::{
         KernelType,
+        RcuType,
         Trusted, //
     }, //
 };
@@ -66,6 +67,11 @@ unsafe impl KernelType for File {
     const BTF: &'static str = <FileFields as KernelType>::BTF;
     type Fields = FileFields;
 }
+
+// SAFETY: The one RCU pointer of the verifier is `exe_file` of `struct mm_struct`. The kernel's cache
+// of files keeps the memory of a file a `struct file` until a grace period has passed
+// (`SLAB_TYPESAFE_BY_RCU`), and frees the credentials of the file after a grace period.
+unsafe impl RcuType for File {}
 
 impl<'a> From<&'a File> for Trusted<'a, File> {
     fn from(file: &'a File) -> Self {

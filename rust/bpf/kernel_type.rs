@@ -7,11 +7,10 @@
 //!
 //! | parameter of the kfunc | argument that the program passes | in C |
 //! | --- | --- | --- |
-//! | [`Trusted<'_, T>`](Trusted) | a trusted pointer: from a tracepoint, an LSM hook, a member of a table, or an acquired reference | |
+//! | [`Trusted<'_, T>`](Trusted) | a trusted pointer: from a tracepoint, an LSM hook, a member of a table, or an acquired reference; the context of a network program | |
 //! | `Option<Trusted<'_, T>>` | a trusted pointer or `NULL` | `__nullable` |
-//! | [`RcuPtr<'_, T>`](RcuPtr) | an RCU pointer or a trusted pointer | `KF_RCU` |
-//! | `Option<RcuPtr<'_, T>>` | the same or `NULL` | `KF_RCU`, `__nullable` |
-//! | [`Ctx<'_, T>`](crate::Ctx) | the context of a network program | `struct sk_buff *`, `struct xdp_md *` |
+//! | [`RcuPtr<'_, T>`](RcuPtr), for some types | an RCU pointer or a trusted pointer | `KF_RCU` |
+//! | `Option<RcuPtr<'_, T>>`, for some types | the same or `NULL` | `KF_RCU`, `__nullable` |
 //!
 //! A member of a [`struct_ops`](mod@crate::struct_ops) table takes `Trusted<'_, T>` and
 //! `Option<Trusted<'_, T>>`.
@@ -34,13 +33,29 @@
 //! | [`net::Sock`](crate::net::Sock) | `struct sock` | its methods |
 //! | [`net::NetDevice`](crate::net::NetDevice) | `struct net_device` | its methods |
 //!
+//! The verifier trusts some arguments of hooks and tracepoints that can be null. A kfunc with such
+//! an argument does not run: its result is [`EFAULT`], `None` or 0.
+//!
+//! # RCU pointers
+//!
+//! A module cannot take RCU pointers to every type: the verifier has lists of fields that hold them,
+//! and the lists promise too much.
+//!
+//! | `T` | RCU pointers | `RcuPtr<'_, T>` |
+//! | --- | --- | --- |
+//! | `Cgroup` | from the sets of a task; the kernel frees it after a grace period | yes |
+//! | `File` | the executable of an address space; the memory stays a `struct file` | yes |
+//! | `Task` | `real_parent` and `group_leader`: a task that is reaped keeps them, and the parent is freed before it | no |
+//! | `Sock` | the socket of a packet: not every socket waits for a grace period | no |
+//! | others | the verifier has none in a kernel that GCC compiled | no |
+//!
 //! # Trusted is not counted
 //!
 //! The struct stays allocated until the call returns, but its last reference may be gone: a
 //! tracepoint can pass a task that is being freed. So [`Trusted`] gives no `&Task` and no `&File`,
 //! from which safe code could make an [`ARef`](kernel::sync::aref::ARef) of a struct that nobody
-//! holds. It gives the fields, by value. [`RcuPtr::try_get`] acquires a reference if there still is
-//! one, for the types that have a reference which code can release in every context.
+//! holds. It gives the fields, by value. [`Trusted::try_get`] acquires a reference to a task that
+//! still has one.
 //!
 //! A kfunc takes and returns `ARef` only for [`Object`](crate::Object)s. For a type of the kernel,
 //! the verifier does not distinguish the references of this module from those of the kernel's
@@ -73,7 +88,13 @@ use crate::{
         Programs, //
     },
     describe::Composed,
-    kfunc::kfunc_arg,
+    kfunc::{
+        is_pointer,
+        kfunc_arg,
+        KfuncArg,
+        NoPointer,
+        Passed, //
+    },
     mem::fetch,
     object::{
         ObjectType,
@@ -90,7 +111,8 @@ use crate::{
 use core::{
     marker::PhantomData,
     mem::MaybeUninit,
-    ops::Deref, //
+    ops::Deref,
+    ptr::NonNull, //
 };
 use kernel::{
     prelude::*,
@@ -192,7 +214,7 @@ impl<'a, T: KernelType> Trusted<'a, T> {
     }
 }
 
-impl<T: KernelType> Deref for RcuPtr<'_, T> {
+impl<T: RcuType> Deref for RcuPtr<'_, T> {
     type Target = T::Fields;
 
     fn deref(&self) -> &T::Fields {
@@ -213,11 +235,33 @@ impl<T: KernelType> Pointer<T> {
     };
 }
 
-// SAFETY: The verifier keeps a pointer to a struct of the kernel in an RCU read-side critical
-// section if the kernel frees the struct after a grace period (`BTF_TYPE_SAFE_RCU`, `MEM_RCU`).
-unsafe impl<T: KernelType> Pointee for T {
+/// A struct of the kernel of which the verifier's RCU pointers are valid.
+///
+/// # Safety
+///
+/// Every RCU pointer to the struct that the verifier gives to a program (`BTF_TYPE_SAFE_RCU` and
+/// `BTF_TYPE_SAFE_RCU_OR_NULL` in `kernel/bpf/verifier.c`, `rcu_protected_types` in
+/// `kernel/bpf/btf.c`) must point to memory that stays a struct of this type until the RCU
+/// read-side critical section ends.
+#[diagnostic::on_unimplemented(
+    message = "the verifier has no RCU pointers to a `{Self}` that are always valid",
+    label = "take `Trusted<'_, T>`; `bpf::kernel_type` lists the types with RCU pointers"
+)]
+pub unsafe trait RcuType: KernelType {}
+
+// SAFETY: The safety requirements of `KernelType` and `RcuType` are those of `Pointee`.
+unsafe impl<T: RcuType> Pointee for T {
     const POINTER: &'static str = Pointer::<T>::TEXT;
     const PROGRAMS: Programs = T::PROGRAMS;
+    type Error = NoPointer;
+
+    #[inline(always)]
+    unsafe fn pointer(register: u64) -> Result<NonNull<T>, NoPointer> {
+        match NonNull::new(register as *mut T) {
+            Some(ptr) if is_pointer(register) => Ok(ptr),
+            _ => Err(NoPointer),
+        }
+    }
 }
 
 // SAFETY: The caller keeps the memory of the struct until the call ends.
@@ -248,10 +292,11 @@ unsafe impl<T: KernelType> Register for Option<Trusted<'_, T>> {
 
     #[inline(always)]
     unsafe fn from_register<'a>(register: u64, _: &'a Call) -> Option<Trusted<'a, T>> {
-        // SAFETY: The caller passes null, or a pointer to a struct that is allocated until the call
-        // ends.
-        let fields = unsafe { (register as *const T::Fields).as_ref() }?;
-        Some(Trusted { fields })
+        is_pointer(register).then(|| {
+            // SAFETY: The caller passes null, or a pointer to a struct that is allocated until the
+            // call ends. The register is not null.
+            unsafe { Trusted::from_raw(register as *const T::Fields) }
+        })
     }
 
     #[inline(always)]
@@ -262,12 +307,32 @@ unsafe impl<T: KernelType> Register for Option<Trusted<'_, T>> {
 
 // SAFETY: The verifier accepts a trusted pointer to the struct, or to a struct that begins with it
 // (`process_kf_arg_ptr_to_btf_id()`). A trusted pointer is valid until the program ends, or until
-// the program releases the reference that it came from. `scripts/rust-btf` checks that the struct
-// has a member that is no scalar, so the pointer cannot point to memory of the program, and that
-// the struct is no program's context. For the two structs that are, `PROGRAMS` excludes the
-// programs with another context.
-kfunc_arg!({T: KernelType} Trusted<'_, T> =>
-    Contract::pointer(<Self as Register>::BTF).trusted().only_for(T::PROGRAMS));
+// the program releases the reference that it came from, or it is null or an error number, which the
+// code below rejects. `scripts/rust-btf` checks that the struct has a member that is no scalar, so
+// the pointer cannot point to memory of the program, and that the struct is no program's context.
+// For the two structs that are, `PROGRAMS` excludes the programs with another context.
+unsafe impl<T: KernelType> KfuncArg for Trusted<'_, T> {
+    const CONTRACT: Contract = Contract::pointer(<Self as Register>::BTF)
+        .trusted()
+        .only_for(T::PROGRAMS);
+    type Value<'a> = Trusted<'a, T>;
+    type Error = NoPointer;
+
+    #[inline(always)]
+    fn receive<R>(
+        passed: Passed<Self>,
+        call: &Call,
+        function: impl FnOnce(Trusted<'_, T>) -> R,
+        fail: impl FnOnce(NoPointer) -> R,
+    ) -> R {
+        let register = passed.register();
+        if !is_pointer(register) {
+            return fail(NoPointer);
+        }
+        // SAFETY: The verifier accepted the register, and it is a pointer.
+        function(unsafe { <Self as Register>::from_register(register, call) })
+    }
+}
 
 // SAFETY: The verifier accepts a trusted pointer to the struct, as for `Trusted`, and null
 // (`is_kfunc_arg_nullable()`).

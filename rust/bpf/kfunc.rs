@@ -31,7 +31,10 @@ use core::{
     marker::PhantomData,
     ptr::NonNull, //
 };
-use kernel::prelude::*;
+use kernel::{
+    bindings,
+    prelude::*, //
+};
 
 /// A function that `#[kfunc]` made callable from BPF.
 ///
@@ -196,10 +199,25 @@ pub unsafe trait KfuncRet: Sized {
     fn into_abi(self) -> Self::Abi;
 }
 
+/// The error of a pointer to a struct of the kernel that is no pointer.
+///
+/// The verifier trusts some pointers that can be null: it has lists of the hooks and tracepoints
+/// that pass null, and the lists are not complete. The kfunc does not run then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoPointer;
+
+/// Returns whether a register can be a pointer: it is not in the first page, where a field of a null
+/// pointer is, and it is no error number.
+#[inline(always)]
+pub(crate) fn is_pointer(register: u64) -> bool {
+    const LARGEST: u64 = bindings::MAX_ERRNO as u64;
+    register.wrapping_add(LARGEST) > LARGEST.wrapping_mul(2)
+}
+
 /// A result type that can report that an argument has no value, with an error `E`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot report that the copy of a `&[u8]` or `&mut [u8]` argument failed",
-    label = "return `Result<()>` or `Result<u32>`, or take `&Mem`, which is not copied"
+    message = "`{Self}` cannot report that an argument has no value",
+    label = "a copy of `&[u8]` can fail, and the verifier can trust a null for `Trusted<'_, T>`: return `Result<()>` or `Result<u32>`, or take `&Mem` or `Option<Trusted<'_, T>>`"
 )]
 pub trait FromArgError<E> {
     /// Returns the result that reports `err`.
@@ -219,6 +237,34 @@ impl<T> FromArgError<Error> for Result<T> {
         Err(err)
     }
 }
+
+impl<T> FromArgError<NoPointer> for Result<T> {
+    #[inline(always)]
+    fn from_error(_: NoPointer) -> Self {
+        Err(EFAULT)
+    }
+}
+
+impl<T> FromArgError<NoPointer> for Option<T> {
+    #[inline(always)]
+    fn from_error(_: NoPointer) -> Self {
+        None
+    }
+}
+
+// As a program that reads a field of such a pointer: the load gives 0.
+macro_rules! zero {
+    ($($ty:ty),*) => {$(
+        impl FromArgError<NoPointer> for $ty {
+            #[inline(always)]
+            fn from_error(_: NoPointer) -> Self {
+                Default::default()
+            }
+        }
+    )*};
+}
+
+zero!(u8, u16, u32, u64, i8, i16, i32, i64, bool, ());
 
 /// Implements [`KfuncArg`] for a type that is a [`Register`].
 macro_rules! kfunc_arg {
@@ -422,6 +468,20 @@ mod tests {
         assert_eq!(number(Err(last)), -4095);
         assert_eq!(unit(FromArgError::from_error(E2BIG)), -7);
         assert_eq!(number(FromArgError::from_error(E2BIG)), -7);
+    }
+
+    #[test]
+    fn a_small_number_or_an_error_number_is_no_pointer() {
+        for register in [0, 1, 8, 4095, u64::MAX, -4095_i64 as u64] {
+            assert!(!is_pointer(register));
+        }
+        for register in [4096, 1 << 47, -4096_i64 as u64, 1 << 63] {
+            assert!(is_pointer(register));
+        }
+        assert_eq!(<Result<u32>>::from_error(NoPointer), Err(EFAULT));
+        assert_eq!(<Option<u8>>::from_error(NoPointer), None);
+        assert!(!bool::from_error(NoPointer));
+        assert_eq!(i64::from_error(NoPointer), 0);
     }
 
     #[test]

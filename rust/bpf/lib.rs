@@ -69,12 +69,11 @@
 //! | `struct t *p__nullable` | `p: Option<&Object<T>>` | the same, or null | all |
 //! | `KF_RELEASE`, `struct t *p` | `p: ARef<Object<T>>`, first | a reference, which the call releases | all |
 //! | `KF_RCU`, `struct t *p` | [`p: RcuPtr<'_, Object<T>>`](RcuPtr) | a trusted pointer, or an RCU pointer | all |
-//! | `struct file *p` | [`p: Trusted<'_, File>`](mod@kernel_type), and other structs of the kernel | a trusted pointer | all that have one; a `struct sk_buff` not with `Any` |
+//! | `struct file *p` | [`p: Trusted<'_, File>`](mod@kernel_type), and other structs of the kernel | a trusted pointer | all that have one |
 //! | `struct file *p__nullable` | `p: Option<Trusted<'_, File>>` | the same, or null | the same |
-//! | `KF_RCU`, `struct task_struct *p` | [`p: RcuPtr<'_, Task>`](task), and other structs of the kernel | a trusted pointer, or an RCU pointer | the same |
+//! | `KF_RCU`, `struct cgroup *p` | [`p: RcuPtr<'_, Cgroup>`](cgroup), `p: RcuPtr<'_, File>` | a trusted pointer, or an RCU pointer | the same |
 //! | `KF_RCU`, `struct t *p__nullable` | `p: Option<RcuPtr<'_, T>>` | the same, or null | the same |
-//! | `struct sk_buff *p` | [`p: Ctx<'_, SkBuff>`](Ctx) | the context, or a trusted `struct sk_buff *` | all but `Any` |
-//! | `struct xdp_md *p` | [`p: Ctx<'_, XdpBuff>`](Ctx) | the context | `Xdp` |
+//! | `struct sk_buff *p`, `struct xdp_buff *p` | [`p: Trusted<'_, SkBuff>`, `p: Trusted<'_, XdpBuff>`](net) | the context of a network program, or a trusted pointer | all; the first not with `Any` |
 //! | `struct bpf_dynptr *p` | [`p: Dynptr<'_>`](Dynptr) | a dynptr; the crate checks each access | all |
 //! | `struct bpf_dynptr *p__nullable` | `p: Option<Dynptr<'_>>` | a dynptr, or null | all |
 //! | `p__arena`, `p__arena__nullable` | [`p: Arena<'_>`](Arena), `Option<Arena<'_>>` | any address in the arena of the program | all with an arena |
@@ -210,7 +209,6 @@ pub use kfunc_set::{
 };
 pub use lock::ResSpinLock;
 pub use mem::Mem;
-pub use net::Ctx;
 pub use object::{
     Object,
     RcuPtr,
@@ -248,7 +246,6 @@ pub mod prelude {
         traceable,
         BtfType,
         Const,
-        Ctx,
         Dynptr,
         In,
         InOut,

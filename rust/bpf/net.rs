@@ -3,8 +3,13 @@
 //! Packets, sockets and network devices as arguments of kfuncs.
 //!
 //! `T` in [`Trusted<'_, T>`](crate::Trusted) is [`SkBuff`], [`XdpBuff`], [`Sock`] or
-//! [`NetDevice`]. A network program passes its context as [`Ctx<'_, SkBuff>`](Ctx) or
-//! `Ctx<'_, XdpBuff>`.
+//! [`NetDevice`]. A network program passes its context as the first or the second: for the verifier,
+//! a pointer to `struct sk_buff` is the `struct __sk_buff` of the program, and `struct xdp_buff` its
+//! `struct xdp_md` (`btf_is_projection_of()`). The program writes `(void *)ctx`.
+//!
+//! The prototypes do not have the names that programs use. For a parameter with these names, the
+//! verifier compares the names of structs, not the structs, and a program can allocate a struct of
+//! its own with the name `sk_buff` (`taking_projection` in `process_kf_arg_ptr_to_btf_id()`).
 //!
 //! This module does not read or write the bytes of packets: see [`dynptr`](crate::dynptr), which a
 //! program makes of its context.
@@ -15,10 +20,6 @@
 //! [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
 
 use crate::{
-    contract::{
-        Contract,
-        Programs, //
-    },
     helpers::{
         rust_bpf_helper_netdev_flags,
         rust_bpf_helper_netdev_ifindex,
@@ -36,23 +37,9 @@ use crate::{
         rust_bpf_helper_xdp_linear,
         rust_bpf_helper_xdp_queue, //
     },
-    kernel_type,
-    kernel_type::{
-        KernelType,
-        Trusted, //
-    },
-    kfunc::{
-        Call,
-        KfuncArg,
-        Passed, //
-    },
-    register::Register, //
+    kernel_type, //
 };
-use core::{
-    convert::Infallible,
-    ffi::c_void,
-    ops::Deref, //
-};
+use core::ffi::c_void;
 
 kernel_type! {
     /// A packet with its metadata.
@@ -222,77 +209,5 @@ impl NetDevice {
     pub fn flags(&self) -> u32 {
         // SAFETY: The device is allocated.
         unsafe { rust_bpf_helper_netdev_flags(self.as_ptr()) }
-    }
-}
-
-/// A type of the kernel that is the context of network programs.
-///
-/// # Safety
-///
-/// For the programs in `CTX_PROGRAMS`, an argument that the verifier accepts for a pointer to the
-/// struct `CTX` must be a pointer to a `Self`.
-pub unsafe trait Context: KernelType {
-    /// The type of the pointer to the context in BTF.
-    const CTX: &'static str;
-
-    /// The programs that may pass the context.
-    const CTX_PROGRAMS: Programs;
-}
-
-// SAFETY: A pointer to `struct sk_buff` is the context of several types of programs
-// (`btf_is_projection_of()` in `btf_is_prog_ctx_type()`). For each of them that a kfunc set can name,
-// the kernel passes a `struct sk_buff` (`BPF_PROG_TYPE()` in `include/linux/bpf_types.h`). Other
-// programs can pass a trusted pointer to a `struct sk_buff`, which the verifier compares by its id
-// in BTF. For `struct __sk_buff`, the verifier would compare names: a program can allocate a struct
-// of its own with the name `sk_buff` (`taking_projection` in `process_kf_arg_ptr_to_btf_id()`).
-unsafe impl Context for SkBuff {
-    const CTX: &'static str = "*const struct sk_buff";
-    const CTX_PROGRAMS: Programs = Programs::Named;
-}
-
-// SAFETY: `struct xdp_md` is the context of XDP programs, for which the kernel passes a
-// `struct xdp_buff`. The verifier accepts nothing else from an XDP program (`KF_ARG_PTR_TO_CTX`).
-unsafe impl Context for XdpBuff {
-    const CTX: &'static str = "*const struct xdp_md";
-    const CTX_PROGRAMS: Programs = Programs::Xdp;
-}
-
-/// The context of a network program: its packet.
-///
-/// `Ctx<'_, SkBuff>` is the context of programs of traffic control, sockets, control groups and
-/// lightweight tunnels. A set for [`ProgType::Any`](crate::ProgType::Any) cannot have such a kfunc.
-/// `Ctx<'_, XdpBuff>` is the context of XDP programs; the set must be for them only.
-///
-/// C: `struct sk_buff *`, for which a program writes `(void *)ctx`; `struct xdp_md *`.
-pub struct Ctx<'a, T: Context>(Trusted<'a, T>);
-
-impl<T: Context> Deref for Ctx<'_, T> {
-    type Target = T::Fields;
-
-    fn deref(&self) -> &T::Fields {
-        &self.0
-    }
-}
-
-// SAFETY: The safety requirements of `Context` say that the argument is a pointer to a `T`. The
-// packet stays until the program returns.
-unsafe impl<T: Context> KfuncArg for Ctx<'_, T> {
-    const CONTRACT: Contract = Contract::pointer(T::CTX)
-        .trusted()
-        .only_for(T::CTX_PROGRAMS);
-    type Value<'a> = Ctx<'a, T>;
-    type Error = Infallible;
-
-    #[inline(always)]
-    fn receive<R>(
-        passed: Passed<Self>,
-        call: &Call,
-        function: impl FnOnce(Ctx<'_, T>) -> R,
-        _fail: impl FnOnce(Infallible) -> R,
-    ) -> R {
-        // SAFETY: The verifier accepted the argument for the contract, so it is a pointer to a `T`.
-        function(Ctx(unsafe {
-            Trusted::<T>::from_register(passed.register(), call)
-        }))
     }
 }

@@ -465,18 +465,37 @@ pub(crate) unsafe fn rcu_guard(_: &Call) -> &rcu::Guard {
 /// no context of the programs in `PROGRAMS` other than this struct. The memory of a value must stay
 /// valid until all RCU readers to which the verifier gave an RCU pointer have left their critical
 /// sections.
-pub unsafe trait Pointee {
+pub unsafe trait Pointee: Sized {
     /// The pointer to the type in BTF, in the language of `scripts/rust-btf`.
     const POINTER: &'static str;
 
     /// The programs that can pass such a pointer.
     const PROGRAMS: Programs = Programs::All;
+
+    /// The error if the register is no pointer: [`Infallible`], or
+    /// [`NoPointer`](crate::kfunc::NoPointer).
+    type Error;
+
+    /// Returns the pointer in a register.
+    ///
+    /// # Safety
+    ///
+    /// The verifier must have accepted the register for a pointer of this type that is not null.
+    unsafe fn pointer(register: u64) -> Result<NonNull<Self>, Self::Error>;
 }
 
 // SAFETY: The last member of the struct, `__opaque`, is no scalar. The struct is the module's, and
 // no context. The crate frees the memory of an object after a grace period.
 unsafe impl<T: BtfObject> Pointee for Object<T> {
     const POINTER: &'static str = Pointer::<Object<T>>::TEXT;
+    type Error = Infallible;
+
+    #[inline(always)]
+    unsafe fn pointer(register: u64) -> Result<NonNull<Self>, Infallible> {
+        // SAFETY: All pointers to the struct come from kfuncs of this crate, and the verifier makes
+        // the program test them for null.
+        Ok(unsafe { NonNull::new_unchecked(register as *mut Self) })
+    }
 }
 
 /// A type to which BPF programs hold references.
@@ -680,20 +699,23 @@ unsafe impl<T: Pointee> KfuncArg for RcuPtr<'_, T> {
         .with_flags(bindings::KF_RCU)
         .only_for(T::PROGRAMS);
     type Value<'a> = RcuPtr<'a, T>;
-    type Error = Infallible;
+    type Error = T::Error;
 
     #[inline(always)]
     fn receive<R>(
         passed: Passed<Self>,
         _call: &Call,
         function: impl FnOnce(RcuPtr<'_, T>) -> R,
-        _fail: impl FnOnce(Infallible) -> R,
+        fail: impl FnOnce(T::Error) -> R,
     ) -> R {
-        function(RcuPtr {
-            // SAFETY: The verifier does not accept null.
-            ptr: unsafe { NonNull::new_unchecked(passed.register() as *mut T) },
-            _reader: PhantomData,
-        })
+        // SAFETY: The verifier accepted the register for a pointer that is not null.
+        match unsafe { T::pointer(passed.register()) } {
+            Ok(ptr) => function(RcuPtr {
+                ptr,
+                _reader: PhantomData,
+            }),
+            Err(err) => fail(err),
+        }
     }
 }
 
@@ -714,7 +736,13 @@ unsafe impl<T: Pointee> KfuncArg for Option<RcuPtr<'_, T>> {
         function: impl FnOnce(Option<RcuPtr<'_, T>>) -> R,
         _fail: impl FnOnce(Infallible) -> R,
     ) -> R {
-        let ptr = NonNull::new(passed.register() as *mut T);
+        let register = passed.register();
+        let ptr = if register == 0 {
+            None
+        } else {
+            // SAFETY: The verifier accepted the register, which is not null.
+            unsafe { T::pointer(register) }.ok()
+        };
         function(ptr.map(|ptr| RcuPtr {
             ptr,
             _reader: PhantomData,

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tasks as arguments of kfuncs: `Trusted<'_, Task>` and `RcuPtr<'_, Task>`.
+//! Tasks as arguments of kfuncs: `Trusted<'_, Task>`.
 //!
-//! Both read the [`Fields`] of the task. A kfunc that needs a reference takes an
-//! [`RcuPtr`](crate::RcuPtr) and calls [`try_get`](crate::RcuPtr::try_get), which returns a
-//! [`TaskRef`] if the task still has a reference.
+//! The pointer gives the [`Fields`] of the task. A kfunc that needs a reference calls
+//! [`try_get`](Trusted::try_get), which returns a [`TaskRef`] if the task still has a reference.
 //!
 //! # What this module does not do
 //!
+//! - A kfunc cannot take `RcuPtr<'_, Task>`. The verifier takes `real_parent` and `group_leader` of a
+//!   task as RCU pointers, but a task that is reaped keeps both, and the kernel frees their target
+//!   as soon as it is reaped, too.
 //! - A kfunc cannot take `&Task`. The verifier would accept any trusted pointer for it, also the
 //!   argument of a tracepoint. The last reference to that task may be released already, but safe
 //!   code could acquire a new one from `&Task`.
@@ -30,8 +32,7 @@ use crate::{
     kernel_type::{
         KernelType,
         Trusted, //
-    },
-    object::Referenced, //
+    }, //
 };
 use core::ptr::NonNull;
 use kernel::task::{
@@ -125,13 +126,15 @@ impl Drop for TaskRef {
     }
 }
 
-// SAFETY: `try_get` returns a reference only if the helper has added a count.
-unsafe impl Referenced for Task {
-    type Held = TaskRef;
-
-    unsafe fn try_get(task: NonNull<Self>) -> Option<TaskRef> {
-        // SAFETY: The caller says that RCU keeps the memory of the task; the helper uses only the
-        // count.
+impl Trusted<'_, Task> {
+    /// Acquires a reference to the task. Returns [`None`] if the last reference was released.
+    ///
+    /// # Context
+    ///
+    /// Any, NMI included.
+    pub fn try_get(&self) -> Option<TaskRef> {
+        let task: NonNull<Task> = NonNull::from(&**self).cast();
+        // SAFETY: The memory of the task is allocated; the helper uses only the count.
         let has_count = unsafe { rust_bpf_helper_task_inc_not_zero(task.as_ptr().cast()) };
         // INVARIANT: The helper has added the count.
         has_count.then(|| TaskRef(task))
@@ -142,14 +145,9 @@ unsafe impl Referenced for Task {
 #[kernel::macros::kunit_tests(rust_bpf_task)]
 mod tests {
     use super::*;
-    use crate::{
-        kunit::receive,
-        RcuPtr, //
-    };
     use kernel::{
         bindings,
-        prelude::*,
-        sync::rcu, //
+        prelude::*, //
     };
 
     fn usage(task: &bindings::task_struct) -> i32 {
@@ -169,29 +167,26 @@ mod tests {
         assert!(trusted.flags() & 0x0020_0000 != 0);
     }
 
+    /// Returns a reference to a task, of which the code under test uses only the count.
+    fn try_get(task: *const bindings::task_struct) -> Option<TaskRef> {
+        // SAFETY: The callers keep the task allocated.
+        unsafe { Trusted::<Task>::from_raw(task.cast()) }.try_get()
+    }
+
     #[test]
     fn try_get_returns_a_reference_to_the_current_task() {
-        let register = &raw const **current!() as u64;
-        let reader = rcu::read_lock();
-        // SAFETY: The current task is valid while it runs.
-        let task = unsafe { receive::<RcuPtr<'_, Task>, _>(register, |task| task.try_get()) };
-        drop(reader);
+        let task = try_get(current!().as_ptr());
         assert_eq!(task.map(|task| task.pid()), Some(current!().pid()));
     }
 
     #[test]
     fn try_get_fails_for_a_task_without_references() -> Result {
-        // A fake task: the code under test uses only its count.
         let mut raw = KBox::init(pin_init::init_zeroed::<bindings::task_struct>(), GFP_KERNEL)?;
-        let register = &raw mut *raw as u64;
-        // SAFETY: `raw` stays allocated until the end of the test.
-        let held = unsafe { receive::<RcuPtr<'_, Task>, _>(register, |task| task.try_get()) };
-        assert!(held.is_none());
+        assert!(try_get(&raw const *raw).is_none());
         assert_eq!(usage(&raw), 0);
 
         raw.usage.refs.counter = 1;
-        // SAFETY: `raw` stays allocated until the end of the test.
-        let held = unsafe { receive::<RcuPtr<'_, Task>, _>(register, |task| task.try_get()) };
+        let held = try_get(&raw const *raw);
         assert_eq!(usage(&raw), 2);
         drop(held);
         assert_eq!(usage(&raw), 1);

@@ -224,7 +224,7 @@ fn refused_owner(ty: &Type) -> Option<String> {
     KERNEL_TYPES.iter().any(|name| target == name).then(|| {
         format!(
             "the verifier does not distinguish the references that Rust counts from those that \
-             other kfuncs count; take `RcuPtr<'_, {target}>` or `Trusted<'_, {target}>`"
+             other kfuncs count; take `Trusted<'_, {target}>`"
         )
     })
 }
@@ -281,7 +281,7 @@ fn refused_reference(reference: &TypeReference) -> Option<String> {
         ),
         Some(name) if KERNEL_TYPES.contains(&name) => Some(format!(
             "the last reference to a trusted {name} may be released already, and safe code could \
-             make a new one of `&{name}`; take `Trusted<'_, {name}>`, or `RcuPtr<'_, {name}>`"
+             make a new one of `&{name}`; take `Trusted<'_, {name}>`"
         )),
         _ if mutable && is_object(elem) => Some(format!(
             "other CPUs and other arguments refer to the same {0}; take `&{0}`, and use an \

@@ -58,7 +58,7 @@ static TASKS_SHORT: Atomic<u64> = Atomic::new(0);
 
 /// Counts a packet, the context of the program.
 #[kfunc]
-fn bpf_census_packet(packet: Ctx<'_, SkBuff>) {
+fn bpf_census_packet(packet: Trusted<'_, SkBuff>) {
     let [ip, ipv6, other] = &PACKETS;
     let count = match packet.protocol() {
         ETH_P_IP => ip,

@@ -36,6 +36,6 @@ fn bpf_return_option() -> Option<u32> { //~ `Option<u32>` means nothing to the B
 }
 
 #[kfunc]
-fn bpf_copy_cannot_fail(data: &[u8]) -> u64 { //~ `u64` cannot report that the copy of a `&[u8]` or `&mut [u8]` argument failed | return `Result<()>` or `Result<u32>`, or take `&Mem`, which is not copied
+fn bpf_copy_cannot_fail(data: &[u8]) -> u64 { //~ `u64` cannot report that an argument has no value | a copy of `&[u8]` can fail, and the verifier can trust a null for `Trusted<'_, T>`: return `Result<()>` or `Result<u32>`
     data.len() as u64
 }

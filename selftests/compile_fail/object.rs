@@ -33,7 +33,7 @@ struct Readable {
 fn bpf_release_second(id: u64, thing: ARef<Object<Thing>>) {} //~ evaluation of constant value failed | bpf_release_second: argument 2 (thing): the verifier releases only a reference in the first argument; put it first
 
 #[kfunc]
-fn bpf_rcu_and_trusted(one: RcuPtr<'_, Object<Thing>>, other: &Object<Thing>) {} //~ evaluation of constant value failed | bpf_rcu_and_trusted: argument 2 (other): if the kfunc has an `RcuPtr` argument, the verifier also accepts RCU pointers for this argument; take `RcuPtr<'_, ...>`
+fn bpf_rcu_and_trusted(one: RcuPtr<'_, Object<Thing>>, other: &Object<Thing>) {} //~ evaluation of constant value failed | bpf_rcu_and_trusted: argument 2 (other): if the kfunc has an `RcuPtr` argument, the verifier also accepts RCU pointers for this argument; take `RcuPtr<'_, ...>` for both or for none
 
 #[kfunc]
 fn bpf_prog_first(prog: &ProgAux, id: u64) {} //~ evaluation of constant value failed | bpf_prog_first: argument 1 (prog): the kernel adds this argument after those of the program; put it last
@@ -49,4 +49,4 @@ fn bpf_result_reference(id: u64) -> Result<ARef<Object<Thing>>> { //~ bpf_result
 }
 
 #[kfunc]
-fn bpf_reference_to_task(task: ARef<kernel::task::Task>) {} //~ bpf_reference_to_task: argument 1 (task): the verifier does not distinguish the references that Rust counts from those that other kfuncs count; take `RcuPtr<'_, Task>` or `Trusted<'_, Task>`
+fn bpf_reference_to_task(task: ARef<kernel::task::Task>) {} //~ bpf_reference_to_task: argument 1 (task): the verifier does not distinguish the references that Rust counts from those that other kfuncs count; take `Trusted<'_, Task>`

@@ -9,6 +9,6 @@ use bpf::{
 };
 
 #[kfunc]
-fn bpf_lend_copy<'a>(data: &'a [u8], size: RdonlyBufSize<'a>) -> Option<RdonlyBuf<'a>> { //~ `Option<RdonlyBuf<'static>>` cannot report that the copy of a `&[u8]` or `&mut [u8]` argument failed
+fn bpf_lend_copy<'a>(data: &'a [u8], size: RdonlyBufSize<'a>) -> Option<RdonlyBuf<'a>> { //~ `Option<RdonlyBuf<'static>>` cannot report that an argument has no value
     size.lend(data)
 }

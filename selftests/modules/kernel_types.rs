@@ -68,16 +68,16 @@ fn bpf_kt_pid_or(task: Option<Trusted<'_, Task>>) -> i32 {
     task.map_or(-1, |task| task.tgid())
 }
 
-/// Returns the pid of @task.
+/// Returns the id of @cgroup.
 #[kfunc]
-fn bpf_kt_pid_rcu(task: RcuPtr<'_, Task>) -> i32 {
-    task.pid()
+fn bpf_kt_cgroup_rcu(cgroup: RcuPtr<'_, Cgroup>) -> u64 {
+    cgroup.id()
 }
 
-/// Returns the pid of @task, or -1 without a task.
+/// Returns the id of @cgroup, or 0 without one.
 #[kfunc]
-fn bpf_kt_pid_rcu_or(task: Option<RcuPtr<'_, Task>>) -> i32 {
-    task.map_or(-1, |task| task.pid())
+fn bpf_kt_cgroup_rcu_or(cgroup: Option<RcuPtr<'_, Cgroup>>) -> u64 {
+    cgroup.map_or(0, |cgroup| cgroup.id())
 }
 
 /// Returns the length of the name of @task.
@@ -94,8 +94,14 @@ fn bpf_kt_uid(task: Trusted<'_, Task>) -> u32 {
 
 /// Returns the effective user id of @cred, in the initial user namespace.
 #[kfunc]
-fn bpf_kt_cred_euid(cred: RcuPtr<'_, Credential>) -> u32 {
+fn bpf_kt_cred_euid(cred: Trusted<'_, Credential>) -> u32 {
     cred.euid().into_uid_in_current_ns()
+}
+
+/// Returns the effective user id of @cred, or EFAULT if there is none.
+#[kfunc]
+fn bpf_kt_cred_or_efault(cred: Trusted<'_, Credential>) -> Result<u32> {
+    Ok(cred.euid().into_uid_in_current_ns())
 }
 
 /// Returns the flags with which @file was opened.
@@ -136,13 +142,13 @@ fn bpf_kt_dentry_flags(dentry: Trusted<'_, Dentry>) -> u32 {
 
 /// Returns the magic number of @sb.
 #[kfunc]
-fn bpf_kt_magic(sb: RcuPtr<'_, SuperBlock>) -> u64 {
+fn bpf_kt_magic(sb: Trusted<'_, SuperBlock>) -> u64 {
     sb.s_magic() as u64
 }
 
 /// Returns 1 for a pointer to a struct of which the module reads nothing.
 #[kfunc]
-fn bpf_kt_opaque(pid: Option<RcuPtr<'_, Pid>>) -> bool {
+fn bpf_kt_opaque(pid: Option<Trusted<'_, Pid>>) -> bool {
     pid.is_some()
 }
 
@@ -172,31 +178,31 @@ fn bpf_kt_skb_len(skb: Trusted<'_, SkBuff>) -> u32 {
 
 /// Returns the protocol of the packet.
 #[kfunc]
-fn bpf_kt_ctx_protocol(packet: Ctx<'_, SkBuff>) -> u16 {
+fn bpf_kt_ctx_protocol(packet: Trusted<'_, SkBuff>) -> u16 {
     packet.protocol()
 }
 
 /// Returns the mark of the packet.
 #[kfunc]
-fn bpf_kt_ctx_mark(packet: Ctx<'_, SkBuff>) -> u32 {
+fn bpf_kt_ctx_mark(packet: Trusted<'_, SkBuff>) -> u32 {
     packet.mark()
 }
 
 /// Returns the length of the packet.
 #[kfunc]
-fn bpf_kt_ctx_len(packet: Ctx<'_, SkBuff>) -> u32 {
+fn bpf_kt_ctx_len(packet: Trusted<'_, SkBuff>) -> u32 {
     packet.len()
 }
 
 /// Returns the length of the linear part of the packet.
 #[kfunc]
-fn bpf_kt_xdp_len(packet: Ctx<'_, XdpBuff>) -> u32 {
+fn bpf_kt_xdp_len(packet: Trusted<'_, XdpBuff>) -> u32 {
     packet.len()
 }
 
 /// Returns the index of the device of the packet.
 #[kfunc]
-fn bpf_kt_xdp_ifindex(packet: Ctx<'_, XdpBuff>) -> i32 {
+fn bpf_kt_xdp_ifindex(packet: Trusted<'_, XdpBuff>) -> i32 {
     packet.ifindex()
 }
 
@@ -326,11 +332,12 @@ kfunc_set! {
         kfuncs: [
             bpf_kt_pid,
             bpf_kt_pid_or,
-            bpf_kt_pid_rcu_or,
-            bpf_kt_pid_rcu,
+            bpf_kt_cgroup_rcu_or,
+            bpf_kt_cgroup_rcu,
             bpf_kt_comm_len,
             bpf_kt_uid,
             bpf_kt_cred_euid,
+            bpf_kt_cred_or_efault,
             bpf_kt_file_flags,
             bpf_kt_file_euid,
             bpf_kt_file_pos,

@@ -216,7 +216,7 @@ fn bpf_kfunc_types_perfmon() -> u32 {
 
 /// Returns the PID of @task, or -1 if no reference to the task can be taken.
 #[kfunc]
-fn bpf_kfunc_types_task_pid(task: RcuPtr<'_, Task>) -> i32 {
+fn bpf_kfunc_types_task_pid(task: Trusted<'_, Task>) -> i32 {
     task.try_get().map_or(-1, |task| task.pid())
 }
 

@@ -62,7 +62,7 @@ fn bpf_last_hold_table() -> bool {
 
 /// Takes a reference to @task, which the module keeps; returns whether that succeeded.
 #[kfunc]
-fn bpf_last_hold_task(task: RcuPtr<'_, Task>) -> bool {
+fn bpf_last_hold_task(task: Trusted<'_, Task>) -> bool {
     let task = task.try_get();
     let is_there = task.is_some();
     TASK.with(|held| *held = task).is_ok() && is_there

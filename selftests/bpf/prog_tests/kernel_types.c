@@ -44,6 +44,12 @@ static void subtest_cred(struct kernel_types_live *skel)
 	ASSERT_GE(skel->bss->creds, 1, "creds");
 }
 
+static void subtest_null(struct kernel_types_live *skel)
+{
+	ASSERT_OK(kill(getpid(), 0), "kill");
+	ASSERT_EQ(skel->bss->nulls, 1, "nulls");
+}
+
 static void subtest_area(struct kernel_types_live *skel)
 {
 	const size_t size = 1 << 20;
@@ -112,6 +118,8 @@ void test_kernel_types(void)
 		subtest_file(skel);
 	if (test__start_subtest("cred"))
 		subtest_cred(skel);
+	if (test__start_subtest("null_that_the_verifier_trusts"))
+		subtest_null(skel);
 	if (test__start_subtest("area"))
 		subtest_area(skel);
 	if (test__start_subtest("packet"))

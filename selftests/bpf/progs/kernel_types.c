@@ -30,19 +30,19 @@ int current_task(void *ctx)
 
 SEC("syscall")
 __success __retval(0)
-int task_under_rcu(void *ctx)
+int cgroup_under_rcu(void *ctx)
 {
-	struct task_struct *task = bpf_get_current_task_btf(), *parent;
-	int found, expected, or_null;
+	struct task_struct *task = bpf_get_current_task_btf();
+	u64 id = bpf_get_current_cgroup_id(), found, or_null;
+	struct cgroup *cgroup;
 
 	bpf_rcu_read_lock();
-	parent = task->real_parent;
-	expected = parent->pid;
-	found = bpf_kt_pid_rcu(parent);
-	or_null = bpf_kt_pid_rcu_or(parent);
+	cgroup = task->cgroups->dfl_cgrp;
+	found = bpf_kt_cgroup_rcu(cgroup);
+	or_null = bpf_kt_cgroup_rcu_or(cgroup);
 	bpf_rcu_read_unlock();
-	EXPECT(found == expected && or_null == expected);
-	EXPECT(bpf_kt_pid_rcu_or(NULL) == -1);
+	EXPECT(found == id && or_null == id);
+	EXPECT(bpf_kt_cgroup_rcu_or(NULL) == 0);
 	EXPECT(bpf_kt_opaque(NULL) == 0);
 	return 0;
 }
@@ -96,9 +96,9 @@ SEC("xdp")
 __success __retval(2)
 int context_of_xdp(struct xdp_md *ctx)
 {
-	if (bpf_kt_xdp_len(ctx) != ctx->data_end - ctx->data)
+	if (bpf_kt_xdp_len((void *)ctx) != ctx->data_end - ctx->data)
 		return XDP_DROP;
-	return bpf_kt_xdp_ifindex(ctx) == ctx->ingress_ifindex ? XDP_PASS : XDP_TX;
+	return bpf_kt_xdp_ifindex((void *)ctx) == ctx->ingress_ifindex ? XDP_PASS : XDP_TX;
 }
 
 SEC("syscall")
@@ -160,12 +160,13 @@ SEC("syscall")
 __failure __msg("R1 must be a rcu pointer")
 int rcu_pointer_after_rcu(void *ctx)
 {
-	struct task_struct *task = bpf_get_current_task_btf(), *parent;
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct cgroup *cgroup;
 
 	bpf_rcu_read_lock();
-	parent = task->real_parent;
+	cgroup = task->cgroups->dfl_cgrp;
 	bpf_rcu_read_unlock();
-	return bpf_kt_pid_rcu(parent);
+	return bpf_kt_cgroup_rcu(cgroup);
 }
 
 /* No pointer that the program follows outside of the rules is trusted. */

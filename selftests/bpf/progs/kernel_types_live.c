@@ -55,6 +55,24 @@ int BPF_PROG(creds_of_the_process, struct cred *new, const struct cred *old, int
 	return 0;
 }
 
+u64 nulls;
+
+/*
+ * The last argument is null whenever a task sends a signal to another one, and the
+ * verifier trusts it.
+ */
+SEC("lsm/task_kill")
+int BPF_PROG(signals_of_the_process, struct task_struct *task, struct kernel_siginfo *info,
+	     int sig, const struct cred *cred)
+{
+	if (!is_mine())
+		return 0;
+	nulls++;
+	wrong += bpf_kt_cred_or_efault(cred) != -14 /* EFAULT */;
+	wrong += bpf_kt_cred_euid(cred) != 0;
+	return 0;
+}
+
 u64 areas, bytes;
 
 SEC("lsm/file_mprotect")

@@ -196,7 +196,7 @@ int task_is_current(void *ctx)
 }
 
 SEC("syscall")
-__failure __msg("R1 must be a rcu pointer")
+__failure __msg("R1 must be referenced or trusted")
 int task_from_field(void *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
