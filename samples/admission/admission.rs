@@ -125,14 +125,17 @@ impl StructOps for Policy {
     type Table = AdmissionOpsTable;
     type Slot = &'static Slot<Self::Table>;
 
+    // by hand: all functions that the prologue and the epilogue call.
     const HELPERS: &'static [&'static Helper] = &[&FACTS, &GRANT];
 
     fn prologue(_prog: &MemberProg<'_>, code: &mut Prologue<'_>) {
+        // by hand: the arguments have the types of the parameters.
         code.call(&FACTS, [Input::Arg(0)]);
     }
 
     fn epilogue(_prog: &MemberProg<'_>, code: &mut Epilogue<'_>) {
         let wanted = code.result();
+        // by hand: the arguments have the types of the parameters.
         let granted = code.call(&GRANT, [Input::Arg(0), wanted.into()]);
         code.set_result(granted);
     }
