@@ -105,7 +105,6 @@ fn bpf_census_read(mut census: Out<'_, Census>) {
 kfunc_set! {
     static CENSUS = {
         prog_types: [Tracing, CgroupSkb, Syscall],
-        // by hand: this list has all kfuncs.
         kfuncs: [bpf_census_packet, bpf_census_file, bpf_census_task, bpf_census_read],
     };
 }

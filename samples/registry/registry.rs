@@ -155,7 +155,6 @@ kfunc_set! {
     /// For tracing programs of all types, and for programs that user space runs.
     static REGISTRY = {
         prog_types: [Tracing, Syscall],
-        // by hand: this list has all kfuncs.
         kfuncs: [
             bpf_counter_open,
             bpf_counter_find,

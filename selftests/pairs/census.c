@@ -42,11 +42,9 @@ __bpf_kfunc_start_defs();
  * bpf_census_packet() - Count a packet.
  * @packet: the context of the program
  */
-__bpf_kfunc void bpf_census_packet(const struct __sk_buff *packet)
+__bpf_kfunc void bpf_census_packet(const struct sk_buff *packet)
 {
-	const struct sk_buff *skb = (const struct sk_buff *)packet; /* by hand: the context */
-
-	switch (ntohs(skb->protocol)) {
+	switch (ntohs(packet->protocol)) {
 	case ETH_P_IP:
 		atomic64_inc(&packets[0]);
 		break;
@@ -56,7 +54,7 @@ __bpf_kfunc void bpf_census_packet(const struct __sk_buff *packet)
 	default:
 		atomic64_inc(&packets[2]);
 	}
-	atomic64_add(skb->len, &bytes);
+	atomic64_add(packet->len, &bytes);
 }
 
 /**
