@@ -6,7 +6,6 @@
 # certificates come from the machine's own configuration; lists and downloads lie
 # in the cache. To be sourced.
 
-DEBIAN_RELEASE=trixie
 APT=$CACHE/apt
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
@@ -45,7 +44,7 @@ private()
 # Chooses the mirror and fetches its lists.
 apt_prepare()
 {
-	local mirror signed=
+	local mirror suite signed=
 
 	command -v apt-get > /dev/null ||
 		die "this machine has no apt." "A Debian-based system is needed."
@@ -55,16 +54,16 @@ apt_prepare()
 	mkdir -p "$APT/lists/partial" "$APT/cache/archives/partial"
 	while read -r mirror; do
 		echo "trying $mirror"
-		printf 'deb %s %s %s main\n' \
-			"$signed" "$mirror" "$DEBIAN_RELEASE" \
-			"$signed" "$mirror" "$DEBIAN_RELEASE-backports" > "$APT/sources.list"
+		for suite in "${SUITES[@]}"; do
+			printf 'deb %s %s %s main\n' "$signed" "$mirror" "$suite"
+		done > "$APT/sources.list"
 		# mirrors() and this loop share stdin: apt must not read it.
 		if private apt-get update < /dev/null; then
 			return 0
 		fi
 	done < <(mirrors)
 	rm -f "$APT/sources.list"
-	die "no mirror of Debian $DEBIAN_RELEASE and $DEBIAN_RELEASE-backports could be reached." \
+	die "no mirror of Debian ${SUITES[*]} could be reached." \
 		"Is there a network? Does 'apt-get update' work here?" \
 		"Or name one: DEBIAN_MIRROR=<address> make ..."
 }

@@ -6,10 +6,6 @@
 
 set -euo pipefail
 
-# This tree is written for this series of kernels. "fetch-kernel" chooses the newest
-# version of the series that the mirror has.
-KERNEL_SERIES=${KERNEL_SERIES:-7.3}
-
 HARNESS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 TOP=${HARNESS%/scripts/harness}
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/bpf-rust
@@ -18,15 +14,38 @@ case $CACHE in
 *) CACHE=$PWD/$CACHE ;;
 esac
 
+# KERNEL is the kernel to boot: a distribution's own (stock, forky), with the modules
+# of an external build, or a kernel that "build-kernel" built with this tree in it.
+KERNEL=${KERNEL:-stock}
+
+# The Debian release that the kernel and the tools come from, and where the release has
+# the kernel. This tree is written for these series of kernels; "fetch-kernel" chooses
+# the newest version of the series that the mirror has. GCC is the compiler of the
+# kernel, and LIBCLANG the folder of bindgen's libclang.
+case $KERNEL in
+forky)
+	DEBIAN_RELEASE=forky
+	SUITES=(forky)
+	KERNEL_SERIES=${KERNEL_SERIES:-7.2}
+	GCC=x86_64-linux-gnu-gcc-16
+	LIBCLANG=/usr/lib/llvm-22/lib
+	CACHE=$CACHE/forky
+	;;
+*)
+	DEBIAN_RELEASE=trixie
+	SUITES=(trixie trixie-backports)
+	KERNEL_SERIES=${KERNEL_SERIES:-7.3}
+	GCC=x86_64-linux-gnu-gcc-14
+	LIBCLANG=/usr/lib/llvm-19/lib
+	;;
+esac
+
 ROOT=$CACHE/root
 KERNELS=$CACHE/kernel
 TREE=$KERNELS/unpacked/tree
 # Checkouts share the cache, but each has a folder for its build products.
 BUILD=$CACHE/build/$(printf %s "$TOP" | cksum | cut -d' ' -f1)
 
-# KERNEL is the kernel to boot: the distribution's own (stock), with the modules of
-# an external build, or a kernel that "build-kernel" built with this tree in it.
-KERNEL=${KERNEL:-stock}
 ARCH=x86
 BOOT=arch/x86/boot/bzImage
 PROGRAMS=$BUILD
@@ -39,7 +58,12 @@ if [ "$KERNEL" = arm64 ]; then
 	SYSROOT=$CACHE/sysroot-$ARCH
 	TRIPLE=aarch64-linux-gnu
 fi
-if [ "$KERNEL" = stock ]; then
+# "build-kernel" builds this one; empty for a distribution's own.
+BUILT=$KERNEL
+case $KERNEL in
+stock | forky) BUILT= ;;
+esac
+if [ -z "$BUILT" ]; then
 	IMAGE=$KERNELS/unpacked/vmlinuz
 	CONFIG=$KERNELS/unpacked/.config
 	MODULES=$BUILD/modules

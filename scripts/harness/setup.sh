@@ -22,4 +22,4 @@ fi
 "$HARNESS/fetch-kernel"
 [ -z "$SYSROOT" ] || "$HARNESS/sysroot"
 
-[ "$KERNEL" = stock ] || "$HARNESS/build-kernel"
+[ -z "$BUILT" ] || "$HARNESS/build-kernel"
