@@ -535,6 +535,15 @@ impl Btf {
         })
     }
 
+    /// Adds a `DECL_TAG` for a type as a whole, not for a member or a parameter.
+    pub(crate) fn add_decl_tag(&mut self, name: &str, of: u32) -> Result<u32> {
+        const WHOLE: c_int = -1;
+
+        let (name, of) = (c_string(name)?, c_id(of)?);
+        // SAFETY: `raw` is valid, and so is the name, which libbpf copies.
+        check_id(unsafe { sys::btf__add_decl_tag(self.raw.as_ptr(), name.as_ptr(), of, WHOLE) })
+    }
+
     /// Serializes the BTF to raw BTF, without the base.
     pub(crate) fn raw_data(&self) -> Result<Vec<u8>> {
         let mut size = 0;

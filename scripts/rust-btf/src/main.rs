@@ -28,7 +28,8 @@
 //!
 //! - write to the object, or write anything at all if there is an error: the tool replaces the BTF
 //!   file as a whole, at the end;
-//! - tag kfuncs, fill `.BTF_ids`, deduplicate or sort: `resolve_btfids` does this;
+//! - fill `.BTF_ids`, deduplicate or sort: `resolve_btfids` does this, and from Linux 7.3 on, it
+//!   also tags kfuncs, which before that is the task of `pahole`;
 //! - replace types: a described type that the BTF already has must be the same in both;
 //! - make types from a name alone: each type that a description names has to be described, or be in
 //!   the BTF of the object or of the kernel;
@@ -54,17 +55,19 @@ mod parse;
 /// The error is the text that the user reads: the subject, the reason, and the way out.
 type Result<T> = std::result::Result<T, String>;
 
-const USAGE: &str = "usage: rust-btf [--btf_base FILE] --btf FILE ELF
+const USAGE: &str = "usage: rust-btf [--decl_tag_kfuncs] [--btf_base FILE] --btf FILE ELF
 
 Adds the functions and types that Rust code describes in ELF (a .ko or vmlinux) to its detached BTF.
 
   --btf FILE       the BTF that pahole --btf_encode_detached wrote for ELF; replaced
-  --btf_base FILE  for a module: the vmlinux (ELF or raw BTF) that this BTF builds on";
+  --btf_base FILE  for a module: the vmlinux (ELF or raw BTF) that this BTF builds on
+  --decl_tag_kfuncs  tag kfuncs, as pahole does with the feature of this name";
 
 struct Args {
     btf: PathBuf,
     btf_base: Option<PathBuf>,
     elf: PathBuf,
+    tag_kfuncs: bool,
 }
 
 /// Reads the arguments; `None` is a request for help.
@@ -72,10 +75,15 @@ fn parse_args(mut args: impl Iterator<Item = OsString>) -> Result<Option<Args>> 
     let mut btf = None;
     let mut btf_base = None;
     let mut elf = None;
+    let mut tag_kfuncs = false;
 
     while let Some(arg) = args.next() {
         let (option, slot) = match arg.to_str() {
             Some("-h" | "--help") => return Ok(None),
+            Some("--decl_tag_kfuncs") => {
+                tag_kfuncs = true;
+                continue;
+            }
             Some("--btf") => ("--btf", &mut btf),
             Some("--btf_base") => ("--btf_base", &mut btf_base),
             Some(option) if option.starts_with('-') => {
@@ -96,7 +104,12 @@ fn parse_args(mut args: impl Iterator<Item = OsString>) -> Result<Option<Args>> 
         }
     }
     match (btf, elf) {
-        (Some(btf), Some(elf)) => Ok(Some(Args { btf, btf_base, elf })),
+        (Some(btf), Some(elf)) => Ok(Some(Args {
+            btf,
+            btf_base,
+            elf,
+            tag_kfuncs,
+        })),
         (None, _) => Err(format!("--btf is missing\n{USAGE}")),
         (_, None) => Err(format!("the ELF file is missing\n{USAGE}")),
     }
@@ -183,6 +196,7 @@ fn run(args: &Args) -> Result<()> {
         is_module: object.is_relocatable(),
         taken: taken(&object, args.btf_base.as_deref())?,
         pointer_size: object.pointer_size()?,
+        tag_kfuncs: args.tag_kfuncs,
     };
     if add::declarations(&mut btf, decls, &origin)? {
         file::replace(&args.btf, &btf.raw_data()?)?;
@@ -232,6 +246,9 @@ mod tests {
             assert_eq!(args.elf, Path::new("x.ko"));
         }
         assert!(args("--btf b x.ko").unwrap().unwrap().btf_base.is_none());
+        assert!(!args("--btf b x.ko").unwrap().unwrap().tag_kfuncs);
+        let tagged = "--btf b --decl_tag_kfuncs x.ko";
+        assert!(args(tagged).unwrap().unwrap().tag_kfuncs);
         assert!(args("x.ko --help").unwrap().is_none());
     }
 

@@ -98,6 +98,23 @@ fn fails(bench: &Bench, message: &str) {
 }
 
 #[test]
+fn kfuncs_get_the_tag_that_pahole_was_asked_for() {
+    let descriptions = ["kfunc bpf_b() void", "func bpf_a() void"];
+    let line = ["--decl_tag_kfuncs", "--btf_base", "vmlinux", "--btf"];
+    let outcome = bench(&descriptions).run_with(&[&line[..], &["x.BTF", "x.ko"]].concat());
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert_eq!(
+        new_lines(&outcome.btf),
+        [
+            "24 proto () 0",
+            "25 func bpf_a 24 linkage 0",
+            "26 func bpf_b 24 linkage 0",
+            "27 tag bpf_kfunc of 26 part -1",
+        ]
+    );
+}
+
+#[test]
 fn functions_are_added_in_the_order_of_their_names() {
     assert_eq!(
         added(&[

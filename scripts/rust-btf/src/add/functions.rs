@@ -2,9 +2,9 @@
 
 //! Plans functions: a `FUNC` with its `FUNC_PROTO` for each.
 //!
-//! A kfunc, the stub of a struct_ops member and a traceable function get the same types. This module does not mark
-//! kfuncs: `resolve_btfids` adds a tag to each function in a set of kfuncs. Here they differ only in
-//! the reason why none may have the name of a function of the kernel.
+//! A kfunc, the stub of a struct_ops member and a traceable function get the same types. Only a
+//! kfunc gets a tag, if `pahole` was asked for the tags of kfuncs. Later, `resolve_btfids` adds these
+//! tags. The other difference is the reason why none may have the name of a function of the kernel.
 
 use crate::{
     btf::{
@@ -54,7 +54,10 @@ pub(super) fn plan(
                 .check_proto(proto)
                 .and_then(|()| plan.proto(names, proto))
                 .map_err(|why| format!("{role} {name}: {why}"))?;
-            plan.add(Item::Func(name.clone(), proto))?;
+            let id = plan.add(Item::Func(name.clone(), proto))?;
+            if *role == Role::Kfunc && names.origin.tag_kfuncs {
+                plan.add(Item::DeclTag("bpf_kfunc".to_string(), id))?;
+            }
         }
     }
     Ok(())

@@ -38,6 +38,8 @@ pub(crate) struct Origin {
     pub(crate) taken: HashSet<String>,
     /// The number of bytes of a pointer on the object's machine.
     pub(crate) pointer_size: u32,
+    /// Whether kfuncs get the tags that `pahole` gives to kfuncs in C.
+    pub(crate) tag_kfuncs: bool,
 }
 
 impl Origin {

@@ -39,6 +39,7 @@ pub(super) enum Item {
     Enum(String, u32, bool, Vec<Enumerator>),
     FuncProto(u32, Vec<Param>),
     Func(String, u32),
+    DeclTag(String, u32),
 }
 
 impl Item {
@@ -52,6 +53,7 @@ impl Item {
             Item::Enum(name, size, signed, values) => btf.add_enum(name, *size, *signed, values),
             Item::FuncProto(ret, params) => btf.add_func_proto(*ret, params),
             Item::Func(name, proto) => btf.add_func(name, *proto),
+            Item::DeclTag(name, of) => btf.add_decl_tag(name, *of),
         }
     }
 }

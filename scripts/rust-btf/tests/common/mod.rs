@@ -311,6 +311,11 @@ impl Btf {
                 });
                 format!("{id} enum64{flag} {name} size {target} ({values})")
             }
+            sys::BTF_KIND_DECL_TAG => {
+                // SAFETY: A `btf_decl_tag` follows the head of a tag.
+                let tag = unsafe { &*ptr::from_ref(ty).add(1).cast::<sys::btf_decl_tag>() };
+                format!("{id} tag {name} of {target} part {}", tag.component_idx)
+            }
             kind => format!("{id} kind {kind} {name} {target}"),
         }
     }
