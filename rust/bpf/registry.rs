@@ -171,7 +171,10 @@ impl<T: Registered> Registry<T> {
     {
         let places = &T::registry().places;
         let (before, after) = places.split_at_checked(home).unwrap_or((&[], places));
-        Iterator::chain(after.iter(), before).take(count)
+        // Not `Iterator::take()`: rustc 1.97 does not see that its count cannot overflow.
+        let after = after.get(..count).unwrap_or(after);
+        let rest = count.saturating_sub(after.len());
+        Iterator::chain(after.iter(), before.get(..rest).unwrap_or(before))
     }
 
     /// Returns the object in a place, if the object has a reference and, with [`Some`] key, has
