@@ -129,6 +129,32 @@ notrace void rust_bpf_helper_object_put(struct rust_bpf_header *header)
 		free_object(header);
 }
 
+#ifndef kfree_rcu_nolock
+static void free_memory(struct callback_head *head)
+{
+	struct rust_bpf_header *header = container_of(head, struct rust_bpf_header, rcu);
+
+	kfree_nolock((void *)header - refcount_read(&header->weak));
+}
+
+/*
+ * Frees the memory of an object after a grace period, in a kernel without
+ * kfree_rcu_nolock() (before 7.3). The field weak, which counts nothing any more,
+ * keeps the place of the header in the memory, because the module with the type of
+ * the object may be unloaded when the period ends. May be called in any context.
+ */
+void rust_bpf_helper_kfree_rcu(struct callback_head *head, void *memory)
+{
+	struct rust_bpf_header *header = container_of(head, struct rust_bpf_header, rcu);
+
+	refcount_set(&header->weak, (void *)header - memory);
+	if (must_defer())
+		defer(head, free_memory);
+	else
+		call_rcu(head, free_memory);
+}
+#endif
+
 /* A reference that an irq_work releases later. */
 struct reference {
 	struct callback_head head;

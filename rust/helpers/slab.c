@@ -5,6 +5,7 @@
 
 #include "helpers.h"
 
+#ifdef kfree_rcu_nolock
 /* Frees memory from kmalloc_nolock() after a grace period. Any context. */
 void rust_bpf_helper_kfree_rcu(struct callback_head *head, void *memory)
 {
@@ -12,6 +13,7 @@ void rust_bpf_helper_kfree_rcu(struct callback_head *head, void *memory)
 
 	kfree_call_rcu_nolock((struct kvfree_rcu_head *)head, memory);
 }
+#endif
 
 void *rust_bpf_helper_kmalloc_nolock(size_t size)
 {
