@@ -130,7 +130,7 @@ static KINDS: &[(&str, Kind)] = &[
         },
     ),
     (
-        "*::copy_from_slice::len_mismatch_fail*",
+        "*::len_mismatch_fail*",
         Kind {
             what: "`copy_from_slice()` can get slices of different lengths",
             instead:
