@@ -20,7 +20,8 @@ else
 KBUILD_EXTRA_SYMBOLS += $(bpf-crate)/Module.symvers
 endif
 
-include $(dir $(lastword $(MAKEFILE_LIST)))panics.mk
+include $(dir $(lastword $(MAKEFILE_LIST)))kernel.mk
+include $(dir $(lastword $(filter %users.mk,$(MAKEFILE_LIST))))panics.mk
 
 rustflags-y += --extern bpf -L$(bpf-crate) $(panic-lints)
 

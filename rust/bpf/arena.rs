@@ -13,6 +13,7 @@
 //! C: `p__arena`, `p__arena__nullable`; `Documentation/bpf/kfuncs.rst`, "Accessing arena memory".
 
 use crate::{
+    compat,
     contract::Contract,
     kfunc::{
         Call,
@@ -56,7 +57,10 @@ impl<'a> Arena<'a> {
 // SAFETY: The verifier checks that the program has an arena. The JIT adds the address of the arena,
 // which is not zero, to the lower 32 bits of the argument. `Arena` relies only on that.
 unsafe impl KfuncArg for Arena<'_> {
-    const CONTRACT: Contract = Contract::pointer("*u8").suffix("__arena").in_register();
+    const CONTRACT: Contract = Contract::pointer("*u8")
+        .suffix("__arena")
+        .in_register()
+        .refused(compat::ARENA);
     type Value<'a> = Arena<'a>;
     type Error = Infallible;
 
@@ -80,7 +84,8 @@ unsafe impl KfuncArg for Arena<'_> {
 unsafe impl KfuncArg for Option<Arena<'_>> {
     const CONTRACT: Contract = Contract::pointer("*u8")
         .suffix("__arena__nullable")
-        .in_register();
+        .in_register()
+        .refused(compat::ARENA);
     type Value<'a> = Option<Arena<'a>>;
     type Error = Infallible;
 

@@ -12,6 +12,7 @@
 //! C: `check_kfunc_args()` in `kernel/bpf/verifier.c`.
 
 use crate::{
+    compat,
     describe::Composed,
     kfunc_set::ProgType, //
 };
@@ -201,6 +202,10 @@ impl Contract {
         self.flags & bindings::KF_IMPLICIT_ARGS != 0
     }
 
+    const fn is_map(&self) -> bool {
+        matches!(self.suffix.as_bytes(), b"__map")
+    }
+
     /// Returns whether the program passes a pointer.
     const fn is_pointer(&self) -> bool {
         !self.is_implicit() && matches!(self.btf.as_bytes(), [b'*', ..])
@@ -295,11 +300,13 @@ pub const fn broken_rule(
     };
     let place = registers(before).saturating_add(leading);
     let (mut constants, mut lenders, mut pointers) = (0_usize, 0_usize, 0_usize);
+    let mut maps = 0_usize;
     let mut rest = args;
     while let [other, others @ ..] = rest {
         constants = constants.saturating_add(other.is_constant as usize);
         lenders = lenders.saturating_add(other.lends as usize);
         pointers = pointers.saturating_add(other.is_pointer() as usize);
+        maps = maps.saturating_add(other.is_map() as usize);
         rest = others;
     }
 
@@ -321,6 +328,8 @@ pub const fn broken_rule(
     } else if arg.is_constant && constants > 1 {
         "the verifier supports one constant argument; take one `Const`, and the other as a plain \
                 integer"
+    } else if arg.is_map() && maps > 1 && !compat::TWO_MAPS.is_empty() {
+        compat::TWO_MAPS
     } else if arg.lends && lenders > 1 {
         "the verifier supports one `RdonlyBufSize` or `RdwrBufSize` argument; remove the other"
     } else if arg.lends && pointers > 1 {

@@ -19,6 +19,7 @@
 //! [`include/linux/bpf.h`](srctree/include/linux/bpf.h).
 
 use crate::{
+    compat::EOPNOTSUPP,
     contract::Contract,
     helpers::{
         rust_bpf_helper_skb_copy_bits,

@@ -152,6 +152,8 @@ extern crate self as bpf;
 pub mod arena;
 pub mod cgroup;
 #[doc(hidden)]
+pub mod compat;
+#[doc(hidden)]
 pub mod contract;
 #[doc(hidden)]
 pub mod describe;
@@ -259,6 +261,8 @@ pub mod prelude {
         ResSpinLock,
         Trusted, //
     };
+    #[cfg(not(kernel_has_EILSEQ))]
+    pub use crate::compat::code::*;
     pub use kernel::sync::{
         aref::ARef,
         rcu, //

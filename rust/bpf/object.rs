@@ -93,6 +93,7 @@
 //! [`include/linux/refcount.h`](srctree/include/linux/refcount.h)
 
 use crate::{
+    compat,
     contract::{
         Contract,
         Programs, //
@@ -304,8 +305,7 @@ impl<T: BtfObject> Object<T> {
         // SAFETY: `allocate` returns the header of an object of this type, at offset `HEADER`.
         let object = unsafe { header.byte_sub(Self::HEADER) }.cast::<Self>();
         // SAFETY: The memory has room for the `T`, which stays there until it is dropped.
-        if let Err(err) = unsafe { pin_init::raw_try_init(&raw mut (*object.as_ptr()).data, init) }
-        {
+        if let Err(err) = unsafe { compat::try_init(&raw mut (*object.as_ptr()).data, init) } {
             // SAFETY: `allocate` just returned the header, and the object has no value.
             unsafe { Header::free_unused(header) };
             return Err(err.into());
@@ -668,7 +668,8 @@ kfunc_arg!({T: BtfObject} &Object<T> => Contract::pointer(<Self as Register>::BT
 // SAFETY: The verifier accepts a trusted pointer to the struct, as for `&Object<T>`, and null
 // (`is_kfunc_arg_nullable()`).
 kfunc_arg!({T: BtfObject} Option<&Object<T>> =>
-    Contract::pointer(<Self as Register>::BTF).suffix("__nullable").trusted());
+    Contract::pointer(<Self as Register>::BTF).suffix("__nullable").trusted()
+        .refused(compat::NULLABLE));
 
 // SAFETY: The verifier accepts a pointer with a reference that the program holds. After the call,
 // the program does not hold the reference any more (`release_reg()`).

@@ -39,6 +39,7 @@
 //! C: a parameter with the name `rdonly_buf_size`.
 
 use crate::{
+    compat,
     contract::Contract,
     kfunc::{
         Call,
@@ -68,9 +69,13 @@ impl<'a> RdonlyBufSize<'a> {
         self.0
     }
 
-    /// Lends the beginning of `bytes`. Returns [`None`] if `bytes` is shorter than the size.
+    /// Lends the beginning of `bytes`. Returns [`None`] if `bytes` is shorter than the size, and in
+    /// 7.2, whose verifier lets the program read a byte then, also if the size is 0.
     pub fn lend(self, bytes: &'a [u8]) -> Option<RdonlyBuf<'a>> {
         let bytes = bytes.get(..self.0)?;
+        if compat::EMPTY_HAS_A_BYTE && bytes.is_empty() {
+            return None;
+        }
         // INVARIANT: `bytes` has as many bytes as the size, and is borrowed for `'a`.
         Some(RdonlyBuf {
             data: bytes.as_ptr(),

@@ -48,6 +48,7 @@
 //! C: `bpf_add_kfunc_call()` in `kernel/bpf/verifier.c`, which takes the program's reference.
 
 use crate::{
+    compat,
     contract::Contract,
     init,
     kfunc::{
@@ -204,11 +205,11 @@ impl<T: Send + Sync> ModuleState<T> {
         self.status.reserve()?;
         // SAFETY: `value` is valid for writes and does not move. While the status is `BUSY`, no
         // other thread uses it.
-        if let Err(err) = unsafe { pin_init::raw_try_init(self.value.get().cast::<T>(), init) } {
+        if let Err(err) = unsafe { compat::try_init(self.value.get().cast::<T>(), init) } {
             self.status.set(EMPTY);
             return Err(err.into());
         }
-        // INVARIANT: `raw_try_init` has initialized the value.
+        // INVARIANT: `try_init` has initialized the value.
         self.status.set(READY);
         Ok(StateGuard {
             state: self,

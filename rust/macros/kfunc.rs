@@ -128,7 +128,7 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
             unsafe impl ::bpf::kfunc::Kfunc for #name {
                 const NAME: &'static ::core::ffi::CStr = #c_name;
                 const ENTRY: *const ::core::ffi::c_void = #entry_address;
-                const FLAGS: u32 = #ret::FLAGS | #flags #(| ::kernel::bindings::#attributes)*;
+                const FLAGS: u32 = #ret::FLAGS | #flags #(| ::bpf::compat::#attributes)*;
                 const CONTRACTS: &'static [::bpf::contract::Contract] = #contracts;
                 const DTOR: ::core::option::Option<::bpf::kfunc_set::Dtor> = #ret::DTOR;
             }
@@ -258,6 +258,10 @@ pub(crate) fn rules(
         "{symbol}: the arguments take more than {most} registers; write `&[u8]`, `&mut [u8]`, `&Mem`, \
          `&ModuleRef` and `&rcu::Guard` without an alias"
     );
+    let lacking = format!(
+        "{symbol}: the verifier of this kernel has no `KF_PERFMON`, so every program could call the \
+         kfunc; remove `perfmon`, or require Linux 7.3"
+    );
     let asleep = format!(
         "{symbol}: a program in an RCU read-side critical section must not sleep; remove \
          `sleepable`, or return `ARef<Object<T>>` and take no `rcu::Guard`"
@@ -275,6 +279,7 @@ pub(crate) fn rules(
             const PROTECTED: u32 = ::kernel::bindings::KF_RCU_PROTECTED;
             const FLAGS: u32 = <#name as ::bpf::kfunc::Kfunc>::FLAGS;
             ::core::assert!(FLAGS & SLEEPABLE == 0 || FLAGS & PROTECTED == 0, #asleep);
+            ::core::assert!(FLAGS & ::bpf::compat::REFUSED == 0, #lacking);
         };
     }
 }

@@ -188,7 +188,7 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
             unsafe impl ::bpf::kfunc::Kfunc for #name {
                 const NAME: &'static ::core::ffi::CStr = #c_name;
                 const ENTRY: *const ::core::ffi::c_void = #entry as *const ::core::ffi::c_void;
-                const FLAGS: u32 = #flags #(| ::kernel::bindings::#attributes)*;
+                const FLAGS: u32 = #flags #(| ::bpf::compat::#attributes)*;
                 const CONTRACTS: &'static [::bpf::contract::Contract] = #contracts;
                 const DTOR: ::core::option::Option<::bpf::kfunc_set::Dtor> =
                     ::core::option::Option::None;

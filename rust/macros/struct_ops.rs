@@ -223,9 +223,12 @@ fn generate(ops: &Ident, item: &ItemTrait, members: &[Member]) -> TokenStream {
     let stub_values = members.iter().map(|member| stub_value(ops, member));
     let declare = declare(ops, &table, members);
     let text = format!("{ops}\0");
+    let fits = members.iter().map(fits);
 
     quote! {
         #item
+
+        #(#fits)*
 
         #[doc = #doc]
         #[repr(C)]
@@ -261,6 +264,21 @@ fn generate(ops: &Ident, item: &ItemTrait, members: &[Member]) -> TokenStream {
         };
 
         #declare
+    }
+}
+
+/// Generates an assertion that the kernel passes all arguments of a member.
+fn fits(member: &Member) -> TokenStream {
+    let Kind::Function(function) = &member.kind else {
+        return TokenStream::new();
+    };
+    let (name, count) = (&member.name, function.params.len());
+    let many = format!(
+        "{name}: this kernel passes at most 6 arguments to a member; put some into an object, or \
+         require Linux 7.3"
+    );
+    quote_spanned! { name.span() =>
+        const _: () = ::core::assert!(#count <= ::bpf::compat::MEMBER_ARGS, #many);
     }
 }
 

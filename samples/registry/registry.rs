@@ -103,10 +103,10 @@ fn bpf_counter_add(counter: &Object<Counter>, value: u64) -> u64 {
     counter.value.fetch_add(value, Relaxed)
 }
 
-/// Returns the value of @counter, or 0 if @counter is null.
+/// Returns the value of @counter.
 #[kfunc]
-fn bpf_counter_value(counter: Option<&Object<Counter>>) -> u64 {
-    counter.map_or(0, |counter| counter.value.load(Relaxed))
+fn bpf_counter_value(counter: &Object<Counter>) -> u64 {
+    counter.value.load(Relaxed)
 }
 
 /// Returns the label of @counter as read-only memory of @size bytes. Returns null if @size is more

@@ -22,6 +22,7 @@ fn bpf_keep(kept: RcuPtr<'static, Object<Kept>>) {} //~ borrowed data escapes ou
 
 #[kfunc]
 fn bpf_keep_option(kept: Option<&'static Object<Kept>>) {} //~ borrowed data escapes outside of closure | only valid in the closure body
+//~^ if not kernel_has_BTF_FMODEL_ARENA_ARG: evaluation of constant value failed | accepts numbers in place of null
 
 #[kfunc]
 fn bpf_keep_dynptr(data: Dynptr<'static>) {} //~ borrowed data escapes outside of closure | only valid in the closure body
@@ -47,10 +48,8 @@ struct NativeThing {
     id: u64,
 }
 
-bpf_helper! {
-    static KEEP = fn(thing: &'static Object<NativeThing>) { //~ `call` does not live long enough
-    };
-}
+#[rustfmt::skip]
+bpf_helper! { static KEEP = fn(thing: &'static Object<NativeThing>) {}; } //~ `call` does not live long enough /or/ temporary value dropped while borrowed
 
 fn keep(_prog: &'static bpf::Prog) -> bool {
     true

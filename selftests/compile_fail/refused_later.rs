@@ -27,7 +27,7 @@ fn bpf_two_lenders<'a>(one: &'a Object<Thing>, two: &'a Object<Thing>, size: Rdo
 fn bpf_on_stack(a: u64, b: &Mem, c: &Mem, prog: &ProgAux) {} //~ evaluation of constant value failed | bpf_on_stack: argument 4 (prog): this argument must be in one of the 5 argument registers, and a slice takes two; put it before other arguments
 
 #[kfunc]
-fn bpf_arena_on_stack(a: u64, b: &Mem, c: &Mem, d: Arena<'_>) {} //~ evaluation of constant value failed | bpf_arena_on_stack: argument 4 (d): this argument must be in one of the 5 argument registers
+fn bpf_arena_on_stack(a: u64, b: &Mem, c: &Mem, d: Arena<'_>) {} //~ evaluation of constant value failed | bpf_arena_on_stack: argument 4 (d): this
 
 #[kfunc]
 fn bpf_two_constants(one: Const<u32>, two: Const<u64>) {} //~ evaluation of constant value failed | bpf_two_constants: argument 1 (one): the verifier supports one constant argument; take one `Const`, and the other as a plain integer

@@ -79,9 +79,9 @@ void BPF_PROG(notify, s8 value)
 }
 
 SEC("struct_ops/many")
-u64 BPF_PROG(many, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f, u64 g)
+u64 BPF_PROG(many, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 {
-	return a + 10 * b + 100 * c + 1000 * d + 10000 * e + 100000 * f + 1000000 * g;
+	return a + 10 * b + 100 * c + 1000 * d + 10000 * e + 100000 * f;
 }
 
 SEC(".struct_ops.link")
@@ -236,7 +236,7 @@ int call_all(void *ctx)
 	EXPECT(bpf_ops_test_notify(0, -5) == 0);
 	number = bpf_map_lookup_elem(&notified, &zero);
 	EXPECT(number && *number == -5);
-	EXPECT(bpf_ops_test_many(0) == 7654321);
+	EXPECT(bpf_ops_test_many(0) == 654321);
 	return 0;
 }
 

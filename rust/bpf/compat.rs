@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What differs between the kernels that the crate supports, 7.2 and 7.3.
+//!
+//! `rust/kernel.mk` looks at the headers of the kernel and sets `cfg(kernel_has_...)`, also for
+//! modules that use the crate. C: `rust/helpers/free.c` has `kfree_rcu_nolock()` for 7.2.
+
+use core::mem::MaybeUninit;
+use kernel::prelude::{
+    InPlaceWrite,
+    PinInit, //
+};
+
+/// The error codes that `kernel::error::code` lacks.
+#[cfg(not(kernel_has_EILSEQ))]
+#[doc(hidden)]
+#[allow(missing_docs)]
+pub mod code {
+    use kernel::{
+        bindings,
+        error::Error, //
+    };
+
+    const fn error(errno: u32) -> Error {
+        assert!(0 < errno && errno <= bindings::MAX_ERRNO);
+        // SAFETY: An `Error` has the size of its only field, a `NonZero<i32>`. The number is in the
+        // range of error numbers.
+        unsafe { core::mem::transmute::<i32, Error>(-(errno as i32)) }
+    }
+
+    macro_rules! codes {
+        ($($code:ident)*) => {
+            $(pub const $code: Error = error(bindings::$code);)*
+        };
+    }
+
+    codes! {
+        EDEADLK ENAMETOOLONG ENOLCK ENOSYS ENOTEMPTY ELOOP ENOMSG EIDRM ECHRNG EL2NSYNC
+        EL3HLT EL3RST ELNRNG EUNATCH ENOCSI EL2HLT EBADE EBADR EXFULL ENOANO EBADRQC
+        EBADSLT EBFONT ENOSTR ENODATA ETIME ENOSR ENONET ENOPKG EREMOTE ENOLINK EADV
+        ESRMNT ECOMM EPROTO EMULTIHOP EDOTDOT EBADMSG EFSBADCRC ENOTUNIQ EBADFD EREMCHG
+        ELIBACC ELIBBAD ELIBSCN ELIBMAX ELIBEXEC EILSEQ ERESTART ESTRPIPE EUSERS ENOTSOCK
+        EDESTADDRREQ EPROTOTYPE ENOPROTOOPT EPROTONOSUPPORT ESOCKTNOSUPPORT EOPNOTSUPP
+        EPFNOSUPPORT EAFNOSUPPORT EADDRINUSE EADDRNOTAVAIL ENETDOWN ENETUNREACH ENETRESET
+        ECONNABORTED ECONNRESET ENOBUFS EISCONN ENOTCONN ESHUTDOWN ETOOMANYREFS
+        ECONNREFUSED EHOSTDOWN EHOSTUNREACH EALREADY EINPROGRESS ESTALE EUCLEAN
+        EFSCORRUPTED ENOTNAM ENAVAIL EISNAM EREMOTEIO EDQUOT ENOMEDIUM EMEDIUMTYPE
+        ECANCELED ENOKEY EKEYEXPIRED EKEYREVOKED EKEYREJECTED EOWNERDEAD ENOTRECOVERABLE
+        ERFKILL EHWPOISON EFTYPE
+    }
+}
+
+#[cfg(not(kernel_has_EILSEQ))]
+pub(crate) use code::EOPNOTSUPP;
+#[cfg(kernel_has_EILSEQ)]
+pub(crate) use kernel::error::code::EOPNOTSUPP;
+
+// The flags that the options of `#[kfunc(...)]` stand for.
+#[doc(hidden)]
+pub use kernel::bindings::{
+    KF_DESTRUCTIVE,
+    KF_SLEEPABLE, //
+};
+
+#[cfg(kernel_has_KF_PERFMON)]
+#[doc(hidden)]
+pub use kernel::bindings::KF_PERFMON;
+#[cfg(not(kernel_has_KF_PERFMON))]
+#[doc(hidden)]
+pub const KF_PERFMON: u32 = REFUSED;
+
+/// Not a flag of the kernel. An option that the kernel lacks sets it, and does not compile.
+#[doc(hidden)]
+pub const REFUSED: u32 = 1 << 31;
+
+#[cfg(kernel_has_KF_SPINLOCK_SAFE)]
+#[doc(hidden)]
+pub use kernel::bindings::KF_SPINLOCK_SAFE;
+/// The option `spinlock_safe` does nothing: the verifier accepts no call of a module's kfunc under
+/// `bpf_spin_lock()`.
+#[cfg(not(kernel_has_KF_SPINLOCK_SAFE))]
+#[doc(hidden)]
+pub const KF_SPINLOCK_SAFE: u32 = 0;
+
+/// Whether the verifier and the JIT are those of 7.3. A kernel with arena arguments has them.
+const IS_7_3: bool = cfg!(kernel_has_BTF_FMODEL_ARENA_ARG);
+
+const fn before_7_3(why: &'static str) -> &'static str {
+    if IS_7_3 {
+        ""
+    } else {
+        why
+    }
+}
+
+/// Why a kfunc cannot take an `Arena`. The verifier of 7.2 ignores the suffix `__arena`, and
+/// accepts any memory of one byte.
+pub(crate) const ARENA: &str =
+    before_7_3("this kernel does not support arena arguments; Linux 7.3 does");
+
+/// Why a kfunc cannot take a pointer or null. The verifier of 7.2 does not mark null as precise
+/// (`mark_arg_precision()`), and accepts a path on which the argument is another number.
+pub(crate) const NULLABLE: &str = before_7_3(
+    "the verifier of this kernel accepts numbers in place of null; take `&Object<T>`, or require \
+     Linux 7.3",
+);
+
+/// Why a kfunc cannot take two maps. The verifier of 7.2 then reads the record of a map, which
+/// may be an error pointer.
+pub(crate) const TWO_MAPS: &str = before_7_3(
+    "the verifier of this kernel crashes if a kfunc takes two maps; take one, or require Linux 7.3",
+);
+
+/// The largest number of arguments of a struct_ops member. The trampolines of 7.2 pass a wrong
+/// word for an argument on the stack (`save_args()` on x86).
+#[doc(hidden)]
+pub const MEMBER_ARGS: usize = if IS_7_3 { 12 } else { 6 };
+
+/// Whether a program may read a byte of lent memory that has the size 0. The verifier of 7.2
+/// takes the size of the pointed type instead, which is 1.
+pub(crate) const EMPTY_HAS_A_BYTE: bool = !IS_7_3;
+
+/// Initializes `slot`, as `pin_init::raw_try_init()` does, which 7.2 lacks.
+///
+/// # Safety
+///
+/// - `slot` must be valid for writes, and no other code may use it during the call.
+/// - If the function returns [`Ok`], the value must not move until it is dropped.
+pub(crate) unsafe fn try_init<T: 'static, E>(
+    slot: *mut T,
+    init: impl PinInit<T, E>,
+) -> Result<(), E> {
+    // SAFETY: `slot` is valid for writes, and a `MaybeUninit` needs no value. Nothing keeps the
+    // reference after `write_pin_init()`, so it may have any lifetime.
+    let slot: &'static mut MaybeUninit<T> = unsafe { &mut *slot.cast() };
+    slot.write_pin_init(init).map(drop)
+}
