@@ -20,8 +20,9 @@ else
 KBUILD_EXTRA_SYMBOLS += $(bpf-crate)/Module.symvers
 endif
 
-include $(dir $(lastword $(MAKEFILE_LIST)))kernel.mk
-include $(dir $(lastword $(filter %users.mk,$(MAKEFILE_LIST))))panics.mk
+bpf-mk := $(dir $(lastword $(MAKEFILE_LIST)))
+include $(bpf-mk)kernel.mk
+include $(bpf-mk)panics.mk
 
 rustflags-y += --extern bpf -L$(bpf-crate) $(panic-lints)
 

@@ -5,7 +5,6 @@
 
 use bpf::{
     prelude::*,
-    Arena,
     Ignored,
     ProgAux, //
 };
@@ -196,47 +195,16 @@ fn bpf_kfunc_types_destructive() -> u32 {
     2
 }
 
-/// A kfunc that a program may call under `bpf_spin_lock()`.
-#[kfunc(spinlock_safe)]
-fn bpf_kfunc_types_spinlock_safe() -> u32 {
-    3
-}
-
 /// A kfunc without flags.
 #[kfunc]
 fn bpf_kfunc_types_plain() -> u32 {
     4
 }
 
-/// A kfunc for which the program needs `CAP_PERFMON`.
-#[kfunc(perfmon)]
-fn bpf_kfunc_types_perfmon() -> u32 {
-    5
-}
-
 /// Returns the PID of @task, or -1 if no reference to the task can be taken.
 #[kfunc]
 fn bpf_kfunc_types_task_pid(task: Trusted<'_, Task>) -> i32 {
     task.try_get().map_or(-1, |task| task.pid())
-}
-
-/// Returns the sum of @len bytes at @bytes, and sets these bytes to 7.
-#[kfunc]
-fn bpf_kfunc_types_arena(bytes: Arena<'_>, len: u32) -> Result<u32> {
-    let mem = bytes.mem(len as usize).ok_or(E2BIG)?;
-    let sum = (0..mem.len())
-        .filter_map(|index| mem.get(index))
-        .map(u32::from)
-        .fold(0, u32::wrapping_add);
-    mem.fill(7);
-    Ok(sum)
-}
-
-/// Returns the byte at @byte, or an error if @byte is null.
-#[kfunc]
-fn bpf_kfunc_types_arena_nullable(byte: Option<Arena<'_>>) -> Result<u32> {
-    let mem = byte.ok_or(ENOENT)?.mem(1).ok_or(E2BIG)?;
-    Ok(mem.get(0).ok_or(E2BIG)?.into())
 }
 
 /// Writes "abc" to @offset of a dynptr; returns the byte before @offset.
@@ -348,8 +316,6 @@ kfunc_set! {
             bpf_kfunc_types_plain,
             bpf_kfunc_types_sleepable,
             bpf_kfunc_types_destructive,
-            bpf_kfunc_types_perfmon,
-            bpf_kfunc_types_spinlock_safe,
             bpf_kfunc_types_locked,
         ],
     };
@@ -369,15 +335,11 @@ kfunc_set! {
             bpf_kfunc_types_color,
             bpf_kfunc_types_level,
             bpf_kfunc_types_eight,
-            bpf_kfunc_types_arena,
-            bpf_kfunc_types_arena_nullable,
             bpf_kfunc_types_dynptr,
             bpf_kfunc_types_task_pid,
             bpf_kfunc_types_plain,
             bpf_kfunc_types_sleepable,
             bpf_kfunc_types_destructive,
-            bpf_kfunc_types_perfmon,
-            bpf_kfunc_types_spinlock_safe,
             bpf_kfunc_types_locked,
             bpf_iter_kfunc_types_numbers_new,
             bpf_iter_kfunc_types_numbers_next,

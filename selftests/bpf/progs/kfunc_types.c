@@ -181,13 +181,6 @@ int too_few_arguments(void *ctx)
 }
 
 SEC("syscall")
-__failure __msg("R1 arena pointer requires a program with an associated arena")
-int arena_without_arena(void *ctx)
-{
-	return bpf_kfunc_types_arena((u8 __attribute__((address_space(1))) *)8, 1);
-}
-
-SEC("syscall")
 __success __retval(1)
 int task_is_current(void *ctx)
 {
@@ -205,12 +198,11 @@ int task_from_field(void *ctx)
 }
 
 SEC("syscall")
-__success __retval(15)
+__success __retval(7)
 int flags(void *ctx)
 {
 	return bpf_kfunc_types_sleepable() + bpf_kfunc_types_destructive() +
-	       bpf_kfunc_types_spinlock_safe() + bpf_kfunc_types_plain() +
-	       bpf_kfunc_types_perfmon();
+	       bpf_kfunc_types_plain();
 }
 
 SEC("syscall")
@@ -240,22 +232,6 @@ struct {
 	__type(key, int);
 	__type(value, struct locked);
 } locks SEC(".maps");
-
-SEC("syscall")
-__success __retval(3)
-int under_spinlock(void *ctx)
-{
-	struct locked *locked;
-	int key = 0, value;
-
-	locked = bpf_map_lookup_elem(&locks, &key);
-	if (!locked)
-		return -1;
-	bpf_spin_lock(&locked->lock);
-	value = bpf_kfunc_types_spinlock_safe();
-	bpf_spin_unlock(&locked->lock);
-	return value;
-}
 
 SEC("syscall")
 __failure __msg("function calls are not allowed while holding a lock")
