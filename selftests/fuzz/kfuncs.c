@@ -294,8 +294,8 @@ bool find_ops_member(const char *table, const char *member, struct ops_member *f
 	snprintf(value_name, sizeof(value_name), "bpf_struct_ops_%s", table);
 	for (int i = 1; i < nr_modules; i++) {
 		const struct btf *btf = module_btf[i];
-		int id = btf__find_by_name_kind_own(btf, table, BTF_KIND_STRUCT);
-		int value = btf__find_by_name_kind_own(btf, value_name, BTF_KIND_STRUCT);
+		int id = btf__find_by_name_kind(btf, table, BTF_KIND_STRUCT);
+		int value = btf__find_by_name_kind(btf, value_name, BTF_KIND_STRUCT);
 		const struct btf_member *id_member, *data, *func;
 		const struct btf_type *type, *value_type;
 
