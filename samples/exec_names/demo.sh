@@ -12,36 +12,35 @@ insmod rust_bpf.ko || exit 1
 echo "+ insmod exec_names.ko"
 insmod exec_names.ko || exit 1
 
-# run FILE: makes and executes a script. The demo needs only the name in execve().
-run()
-{
-	mkdir -p "${1%/*}"
-	echo '#!/bin/true' > "$1"
-	chmod +x "$1"
-	"$1"
-}
+# Scripts with these names. The demo needs only the name in execve().
+folder=/tmp
+for i in 1 2 3 4 5 6 7 8; do
+	folder=$folder/a-folder-in-a-folder-in-a-folder-$i
+done
+set -- /tmp/Grüße /tmp/名前 "/tmp/$(printf 'not utf-8 \377\376')" \
+	"/tmp/$(printf 'escape \033[31mred')" $folder/deep \
+	/tmp/a-name-that-is-longer-than-the-sixty-four-bytes-for-which-there-is-room
+mkdir -p $folder
+for script; do
+	echo '#!/bin/true' > "$script"
+	chmod +x "$script"
+done
 
+# Only these programs are events: busybox may execute itself for mkdir or chmod.
 programs()
 {
 	/bin/ls /
 	/bin/uname
-	run /tmp/Grüße
-	run /tmp/名前
-	run "/tmp/$(printf 'not utf-8 \377\376')"
-	run "/tmp/$(printf 'escape \033[31mred')"
-	folder=/tmp
-	for i in 1 2 3 4 5 6 7 8; do
-		folder=$folder/a-folder-in-a-folder-in-a-folder-$i
+	for script; do
+		"$script"
 	done
-	run $folder/deep
-	run /tmp/a-name-that-is-longer-than-the-sixty-four-bytes-for-which-there-is-room
 }
 
 echo "+ ./exec_names 8"
 ./exec_names 8 | {
 	# The loader prints the head of its table after it has attached the program.
 	IFS= read -r head && echo "$head"
-	programs > /dev/null
+	programs "$@" > /dev/null
 	while IFS= read -r line; do
 		printf '%s\n' "$line"
 	done
