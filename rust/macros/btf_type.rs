@@ -377,7 +377,7 @@ fn object(
     // The kernel finds the destructor by its name, which must be unique among all modules.
     let dtor = format!("bpf_dtor_{}_{btf_name}", module_and_hash());
     let describe = kfunc::describe(
-        "kfunc",
+        "func",
         &dtor,
         &[quote! { "object *void" }],
         &quote! { "void" },
