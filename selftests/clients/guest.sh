@@ -34,7 +34,8 @@ client()
 	result "$?" "$name"
 }
 
-# says NAME TEXT COMMAND...: the command must print a line with the text.
+# says NAME TEXT COMMAND...: the command must print a line with the text, or with one
+# line of it.
 says()
 {
 	local name="$1" text="$2"
@@ -55,11 +56,14 @@ bpftool prog loadall execve.bpf.o /sys/fs/bpf/clients pinmaps /sys/fs/bpf/client
 client aya execve.bpf.o /sys/fs/bpf/clients
 
 # README.md lists the features that bpftrace lacks. A failure here may mean that a
-# new version of bpftrace has them.
-says "bpftrace: cannot call a kfunc" "Unknown function: bpf_exec_name_hash" \
+# new version of bpftrace has them. The second text is that of bpftrace 0.27.
+says "bpftrace: cannot call a kfunc" \
+	"Unknown function: bpf_exec_name_hash
+Unknown function: 'bpf_exec_name_hash'" \
 	bpftrace -e 'BEGIN { print(bpf_exec_name_hash("abc", 3, 7)); exit() }'
 says "bpftrace: cannot attach fentry without #[traceable]" \
-	"Error attaching probe: fentry:exec_names:bpf_exec_name_hash" \
+	"Error attaching probe: fentry:exec_names:bpf_exec_name_hash
+No matches for fentry exec_names:bpf_exec_name_hash" \
 	bpftrace -e 'fentry:exec_names:bpf_exec_name_hash { exit() }'
 
 # A hardware breakpoint needs no support by the compiler. The kernel does not run
