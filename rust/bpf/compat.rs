@@ -111,6 +111,14 @@ pub(crate) const TWO_MAPS: &str = before_7_3(
     "the verifier of this kernel crashes if a kfunc takes two maps; take one, or require Linux 7.3",
 );
 
+/// Why an iterator cannot yield empty arrays: the verifier of 7.2 takes the size 0 for an unknown
+/// size, and rejects the call.
+pub(crate) const EMPTY_ITEMS: Option<&str> = if IS_7_3 {
+    None
+} else {
+    Some("the verifier of this kernel rejects empty arrays; yield a `u8`, or require Linux 7.3")
+};
+
 /// The largest number of arguments of a struct_ops member. The trampolines of 7.2 pass a wrong
 /// word for an argument on the stack (`save_args()` on x86).
 #[doc(hidden)]

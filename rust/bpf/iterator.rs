@@ -79,6 +79,7 @@
 //! [`include/linux/btf.h`](srctree/include/linux/btf.h).
 
 use crate::{
+    compat,
     object::{
         BtfObject,
         Object,
@@ -116,6 +117,9 @@ pub unsafe trait IteratorItem: Sized {
     /// The `KF_*` flags that the item brings to the whole iterator.
     const FLAGS: u32 = 0;
 
+    /// Why the verifier rejects all programs that call `next`, or [`None`].
+    const REFUSED: Option<&'static str> = None;
+
     /// Stores the item in `slot`, if the item is a value. Returns the pointer for the program.
     fn place(self, slot: &mut MaybeUninit<Self::Slot>) -> *const core::ffi::c_void;
 }
@@ -142,6 +146,7 @@ macro_rules! by_value {
             type Slot = [$ty; N];
             type Kind = [$ty; N];
             const BTF: &'static str = Pointer::<[$ty; N]>::TEXT;
+            const REFUSED: Option<&'static str> = if N == 0 { compat::EMPTY_ITEMS } else { None };
 
             #[inline(always)]
             fn place(self, slot: &mut MaybeUninit<[$ty; N]>) -> *const core::ffi::c_void {

@@ -119,6 +119,21 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
         },
     );
     let next_flags = kfunc::arg_flags(&next_signature);
+    let place = format!("{name}: ");
+    let item_rule = quote_spanned! { next_item.span() =>
+        const _: () = {
+            const WHY: ::core::option::Option<&str> =
+                <#next_item as ::bpf::iterator::IteratorItem>::REFUSED;
+            const TEXT: ::bpf::describe::Composed =
+                ::bpf::describe::Composed::new(&[#place, match WHY {
+                    ::core::option::Option::Some(why) => why,
+                    ::core::option::Option::None => "",
+                }]);
+            if WHY.is_some() {
+                ::core::panic!("{}", TEXT.text());
+            }
+        };
+    };
     let next_rules = next_rules(name, &next_signature);
 
     let [new_name, next_name, destroy_name] =
@@ -218,6 +233,8 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
             >;
 
             #declare
+
+            #item_rule
 
             // Only BPF programs that the verifier accepted call the function.
             #[export_name = #new_symbol]

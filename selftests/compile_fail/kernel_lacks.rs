@@ -40,3 +40,16 @@ trait Ops {
     fn six(&self, a: u64, b: u64, c: u64, d: u64, e: u64, f: u64) -> u64;
     fn seven(&self, a: u64, b: u64, c: u64, d: u64, e: u64, f: u64, g: u64) -> u64; //~ if not kernel_has_BTF_FMODEL_ARENA_ARG: evaluation of constant value failed | seven: this kernel passes at most 6 arguments to a member; put some into an object, or require Linux 7.3
 }
+
+struct Nothings;
+
+#[kfunc_iterator(compile_fail_nothings)]
+impl Nothings {
+    fn new() -> Result<Self> {
+        Ok(Self)
+    }
+
+    fn next(&mut self) -> Option<[u8; 0]> { //~ if not kernel_has_BTF_FMODEL_ARENA_ARG: evaluation of constant value failed | compile_fail_nothings: the verifier of this kernel rejects empty arrays; yield a `u8`, or require Linux 7.3
+        None
+    }
+}
