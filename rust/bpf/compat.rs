@@ -5,10 +5,18 @@
 //! `rust/kernel.mk` looks at the headers of the kernel and sets `cfg(kernel_has_...)`, also for
 //! modules that use the crate. C: `rust/helpers/free.c` has `kfree_rcu_nolock()` for 7.2.
 
+use crate::{
+    helpers::rust_bpf_helper_calls_back_asleep,
+    kfunc_set::Prog, //
+};
 use core::mem::MaybeUninit;
-use kernel::prelude::{
-    InPlaceWrite,
-    PinInit, //
+use kernel::{
+    bindings,
+    error::code::EACCES,
+    prelude::{
+        InPlaceWrite,
+        PinInit, //
+    }, //
 };
 
 /// The error codes that `kernel::error::code` lacks.
@@ -105,11 +113,9 @@ pub(crate) const NULLABLE: &str = before_7_3(
      Linux 7.3",
 );
 
-/// Why a kfunc cannot take two maps. The verifier of 7.2 then reads the record of a map, which
-/// may be an error pointer.
-pub(crate) const TWO_MAPS: &str = before_7_3(
-    "the verifier of this kernel crashes if a kfunc takes two maps; take one, or require Linux 7.3",
-);
+/// The largest number of maps that a kfunc can take. If it takes two, the verifier of 7.2 reads the
+/// record of a map, which may be an error pointer.
+pub(crate) const MAPS: usize = if IS_7_3 { 12 } else { 1 };
 
 /// Why an iterator cannot yield empty arrays: the verifier of 7.2 takes the size 0 for an unknown
 /// size, and rejects the call.
@@ -127,6 +133,46 @@ pub const MEMBER_ARGS: usize = if IS_7_3 { 12 } else { 6 };
 /// Whether a program may read a byte of lent memory that has the size 0. The verifier of 7.2
 /// takes the size of the pointed type instead, which is 1.
 pub(crate) const EMPTY_HAS_A_BYTE: bool = !IS_7_3;
+
+const RCU: u32 = bindings::KF_RCU | bindings::KF_RCU_PROTECTED;
+
+/// Returns whether `prog` may call kfuncs with `flags`.
+///
+/// In 7.2, the verifier takes a program that may not sleep for one RCU read-side critical section.
+/// It verifies global functions of the program once, although a sleepable callback, which runs
+/// without RCU, may call them. 7.3 verifies them for both cases (`called` in
+/// `struct bpf_func_info_aux`).
+#[doc(hidden)]
+#[inline]
+pub fn keeps_rcu(prog: &Prog, flags: u32) -> bool {
+    if IS_7_3 || flags & RCU == 0 || prog.is_sleepable() {
+        return true;
+    }
+    // SAFETY: The program is valid. The verifier calls filters in process context.
+    !unsafe { rust_bpf_helper_calls_back_asleep(prog.as_raw().cast()) }
+}
+
+/// Returns the filter of a set of kfuncs whose flags together are `flags`.
+#[doc(hidden)]
+pub const fn filter(flags: u32) -> bindings::btf_kfunc_filter_t {
+    /// # Safety
+    ///
+    /// `prog` must be a valid program.
+    unsafe extern "C" fn filter(prog: *const bindings::bpf_prog, _id: u32) -> kernel::ffi::c_int {
+        // SAFETY: The caller promises that `prog` is a valid program.
+        if keeps_rcu(unsafe { Prog::from_raw(prog) }, RCU) {
+            0
+        } else {
+            EACCES.to_errno()
+        }
+    }
+
+    if IS_7_3 || flags & RCU == 0 {
+        None
+    } else {
+        Some(filter)
+    }
+}
 
 /// Initializes `slot`, as `pin_init::raw_try_init()` does, which 7.2 lacks.
 ///

@@ -328,8 +328,9 @@ pub const fn broken_rule(
     } else if arg.is_constant && constants > 1 {
         "the verifier supports one constant argument; take one `Const`, and the other as a plain \
                 integer"
-    } else if arg.is_map() && maps > 1 && !compat::TWO_MAPS.is_empty() {
-        compat::TWO_MAPS
+    } else if arg.is_map() && maps > compat::MAPS {
+        "the verifier of this kernel crashes if a kfunc takes two maps; take one, or require Linux \
+                7.3"
     } else if arg.lends && lenders > 1 {
         "the verifier supports one `RdonlyBufSize` or `RdwrBufSize` argument; remove the other"
     } else if arg.lends && pointers > 1 {

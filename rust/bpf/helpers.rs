@@ -27,6 +27,9 @@ extern "C" {
     // cgroup.c
     pub(crate) fn rust_bpf_helper_cgroup_id(cgroup: *const c_void) -> u64;
 
+    // compat.c
+    pub(crate) fn rust_bpf_helper_calls_back_asleep(prog: *const c_void) -> bool;
+
     // free.c
     pub(crate) fn rust_bpf_helper_free_begins(reclaim: *const Reclaim);
     pub(crate) fn rust_bpf_helper_free_ends(reclaim: *const Reclaim, is_chained: bool);

@@ -133,6 +133,22 @@
 //!   [`kernel_type`](mod@kernel_type).
 //! - Unregistering a set before the module is unloaded: the kernel has no function for it.
 //!
+//! # Kernels
+//!
+//! The crate supports Linux 7.3 and 7.2. In 7.2, the verifier or the JIT does not check, or does
+//! not know, the following. The errors of the compiler say so.
+//!
+//! - [`Arena`], `Option<Arena<'_>>`, `Option<&Object<T>>` and a second [`Map`] as arguments, and
+//!   `perfmon`, do not compile. Nor do a member of a table with more than six arguments and an
+//!   iterator over empty arrays.
+//! - A kfunc set in which a kfunc takes `&rcu::Guard` or an [`RcuPtr`] is not for programs that may
+//!   not sleep and have callbacks that may (`bpf_wq`, task work), nor for extensions of programs.
+//! - `spinlock_safe` has no effect: the verifier rejects the call under `bpf_spin_lock()`.
+//! - [`RdonlyBufSize::lend`] returns [`None`] for the size 0.
+//!
+//! A module for both kernels can ask: `#[cfg(kernel_has_KF_PERFMON)]`,
+//! `#[cfg(kernel_has_BTF_FMODEL_ARENA_ARG)]` for the rest. `rust/kernel.mk` sets both.
+//!
 //! `Documentation/contexts.rst` lists the contexts in which a kfunc can run, and the locks and
 //! allocations that it may use there. `Documentation/threat-model.rst` lists the mistakes of
 //! authors and the attacks of programs, and the check that stops each.
@@ -240,6 +256,8 @@ pub use value::{
 
 /// The items that a module with kfuncs needs.
 pub mod prelude {
+    #[cfg(not(kernel_has_EILSEQ))]
+    pub use crate::compat::code::*;
     pub use crate::{
         kernel_type,
         kfunc,
@@ -261,8 +279,6 @@ pub mod prelude {
         ResSpinLock,
         Trusted, //
     };
-    #[cfg(not(kernel_has_EILSEQ))]
-    pub use crate::compat::code::*;
     pub use kernel::sync::{
         aref::ARef,
         rcu, //

@@ -52,6 +52,7 @@ struct rust_bpf_header {
 
 u32 rust_bpf_helper_arg_struct(const struct btf *btf, const struct btf_type *t, u32 member,
 			       u32 arg);
+bool rust_bpf_helper_calls_back_asleep(const struct bpf_prog *prog);
 u64 rust_bpf_helper_cgroup_id(const void *cgrp);
 int rust_bpf_helper_check_symbols(const struct rust_bpf_symbol *symbols, u32 count);
 void rust_bpf_helper_free_begins(struct rust_bpf_reclaim *reclaim);

@@ -318,8 +318,10 @@ fn once_per_module(span: Span, what: &str) -> TokenStream {
 
 /// Generates the C function through which the kernel calls the author's filter.
 fn filter(set: &KfuncSet) -> TokenStream {
+    let kfuncs: Vec<_> = set.kfuncs.iter().collect();
+    let flags = quote! { 0 #(| <#kfuncs as ::bpf::kfunc::Kfunc>::FLAGS)* };
     let Some(filter) = &set.filter else {
-        return quote! { ::core::option::Option::None };
+        return quote! { ::bpf::compat::filter(#flags) };
     };
     quote! {
         {
@@ -333,7 +335,8 @@ fn filter(set: &KfuncSet) -> TokenStream {
                 // This type rejects a filter that keeps the program after the call.
                 let filter: fn(&::bpf::Prog) -> bool = #filter;
                 // SAFETY: The caller promises that `prog` is a valid program.
-                let allowed = filter(unsafe { ::bpf::Prog::from_raw(prog) });
+                let prog = unsafe { ::bpf::Prog::from_raw(prog) };
+                let allowed = ::bpf::compat::keeps_rcu(prog, const { #flags }) && filter(prog);
                 if allowed { 0 } else { ::kernel::error::code::EACCES.to_errno() }
             }
             ::core::option::Option::Some(__bpf_filter)

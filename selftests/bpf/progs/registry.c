@@ -430,7 +430,7 @@ int field_write(void *ctx)
  * second text is that of 7.2.
  */
 SEC("syscall")
-__failure __msg("R1 {{(is fp expected STRUCT bpf_counter|pointer type STRUCT bpf_counter must point to scalar)}}")
+__failure __msg("R1 {{(is fp expected|pointer type)}} STRUCT bpf_counter")
 int scalars_for_object(void *ctx)
 {
 	u64 counter[2] = {};
@@ -560,4 +560,53 @@ __success
 int alive(void *ctx)
 {
 	return bpf_counters_alive();
+}
+
+struct work_elem {
+	struct bpf_wq work;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, int);
+	__type(value, struct work_elem);
+} works SEC(".maps");
+
+__noinline int global_find(int key)
+{
+	return bpf_counter_find(key) ? 1 : 0;
+}
+
+static int work(void *map, int *key, void *value)
+{
+	return global_find(1) & 0;
+}
+
+/*
+ * The callback runs without RCU, although the program does not. 7.3 rejects the call,
+ * and in 7.2 the crate does.
+ */
+SEC("fentry/bpf_fentry_test1")
+__failure __msg("bpf_counter_find {{(requires RCU critical section|is not allowed)}}")
+int find_without_rcu_in_callback(void *ctx)
+{
+	struct work_elem *elem;
+	int key = 0;
+
+	global_find(1);
+	elem = bpf_map_lookup_elem(&works, &key);
+	if (!elem)
+		return 0;
+	bpf_wq_init(&elem->work, &works, 0);
+	bpf_wq_set_callback(&elem->work, work, 0);
+	return 0;
+}
+
+/* Without a callback that may sleep, the whole program is a critical section. */
+SEC("fentry/bpf_fentry_test1")
+__success
+int find_in_global_function(void *ctx)
+{
+	return global_find(1) & 0;
 }
