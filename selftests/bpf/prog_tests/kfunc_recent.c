@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <test_progs.h>
 #include "kernel_has.h"
+#include "kfunc_older.skel.h"
 #include "kfunc_recent.skel.h"
 #include "recent_ops.skel.h"
 
@@ -30,8 +31,10 @@ void test_kfunc_recent(void)
 	 * The other features that these tests need came with this one, and have no
 	 * function of their own.
 	 */
-	if (!kernel_has("bpf_jit_supports_arena_args", "arena arguments of kfuncs"))
+	if (!kernel_has("bpf_jit_supports_arena_args", "arena arguments of kfuncs")) {
+		RUN_TESTS(kfunc_older);
 		return;
+	}
 	RUN_TESTS(kfunc_recent);
 	if (test__start_subtest("seven_arguments"))
 		subtest_seven_arguments();

@@ -156,3 +156,21 @@ int two_maps(void *ctx)
 {
 	return bpf_kfunc_recent_two_maps(&locks, &numbers);
 }
+
+SEC("syscall")
+__failure __msg("invalid access to memory, mem_size=0 off=0 size=1")
+int lent_memory_of_size_0(void *ctx)
+{
+	struct bpf_counter *counter;
+	const u8 *label;
+	int ret = 0;
+
+	counter = bpf_counter_open(1);
+	if (!counter)
+		return -1;
+	label = bpf_counter_label(counter, 0);
+	if (label)
+		ret = *label;
+	bpf_counter_release(counter);
+	return ret;
+}
