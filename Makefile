@@ -35,8 +35,9 @@ help:
 	@echo 'module takes KVER and KDIR as well. Without them, it builds for the virtual machine.'
 	@echo
 	@echo 'demo, test, fuzz, shell and vm take KERNEL=stock, test or debug: Debian'"'"'s own kernel, one'
-	@echo 'with this tree built in, or the same with all checks (scripts/harness/configs). test,'
-	@echo 'shell and kernel take KERNEL=arm64 as well: the test kernel for that machine, emulated.'
+	@echo 'with this tree built in, or the same with all checks (scripts/harness/configs), and'
+	@echo 'KERNEL=forky: the kernel and the compilers of Debian'"'"'s next release. test, shell and'
+	@echo 'kernel take KERNEL=arm64 as well: the test kernel for that machine, emulated.'
 	@echo 'bench takes KERNEL=inline: a kernel by clang, with C helpers inlined into Rust code.'
 	@echo
 	@echo 'Everything goes to $${XDG_CACHE_HOME:-~/.cache}/bpf-rust (9 GB).'
