@@ -109,8 +109,8 @@ pub(crate) const ARENA: &str =
 /// Why a kfunc cannot take a pointer or null. The verifier of 7.2 does not mark null as precise
 /// (`mark_arg_precision()`), and accepts a path on which the argument is another number.
 pub(crate) const NULLABLE: &str = before_7_3(
-    "the verifier of this kernel accepts numbers in place of null; take `&Object<T>`, or require \
-     Linux 7.3",
+    "the verifier of this kernel accepts numbers in place of null; take a pointer that is not \
+     null, or require Linux 7.3",
 );
 
 /// The largest number of maps that a kfunc can take. If it takes two, the verifier of 7.2 reads the

@@ -19,7 +19,10 @@
 //! [`include/linux/bpf.h`](srctree/include/linux/bpf.h).
 
 use crate::{
-    compat::EOPNOTSUPP,
+    compat::{
+        self,
+        EOPNOTSUPP, //
+    },
     contract::Contract,
     helpers::{
         rust_bpf_helper_skb_copy_bits,
@@ -213,7 +216,9 @@ unsafe impl KfuncArg for Dynptr<'_> {
 // SAFETY: The verifier accepts a dynptr as for `Dynptr`, and a constant null
 // (`is_kfunc_arg_nullable()`).
 unsafe impl KfuncArg for Option<Dynptr<'_>> {
-    const CONTRACT: Contract = Contract::pointer("*const struct bpf_dynptr").suffix("__nullable");
+    const CONTRACT: Contract = Contract::pointer("*const struct bpf_dynptr")
+        .suffix("__nullable")
+        .refused(compat::NULLABLE);
     type Value<'a> = Option<Dynptr<'a>>;
     type Error = Infallible;
 

@@ -82,6 +82,7 @@
 //! `Documentation/bpf/kfuncs.rst`.
 
 use crate::{
+    compat,
     contract::{
         self,
         Contract,
@@ -340,7 +341,8 @@ kfunc_arg!({T: KernelType} Option<Trusted<'_, T>> =>
     Contract::pointer(<Self as Register>::BTF)
         .suffix("__nullable")
         .trusted()
-        .only_for(T::PROGRAMS));
+        .only_for(T::PROGRAMS)
+        .refused(compat::NULLABLE));
 
 // SAFETY: The verifier takes a pointer to a struct in the context of a struct_ops program as
 // trusted and not null (`btf_ctx_access()`). The lifetime of the argument keeps the memory until

@@ -726,7 +726,8 @@ unsafe impl<T: Pointee> KfuncArg for Option<RcuPtr<'_, T>> {
     const CONTRACT: Contract = Contract::pointer(T::POINTER)
         .suffix("__nullable")
         .with_flags(bindings::KF_RCU)
-        .only_for(T::PROGRAMS);
+        .only_for(T::PROGRAMS)
+        .refused(compat::NULLABLE);
     type Value<'a> = Option<RcuPtr<'a, T>>;
     type Error = Infallible;
 

@@ -51,6 +51,8 @@ kernel_type! {
         pub flags: u32,
         /// The priority for the scheduler; realtime tasks have less than 100.
         pub prio: i32,
+        /// The id of the process, which is the pid of its first thread.
+        pub tgid: i32,
         /// The time of the start in nanoseconds since the boot, without suspension.
         pub start_time: u64,
     }
@@ -68,11 +70,6 @@ impl Fields {
     /// Returns the id of the thread in the initial PID namespace.
     pub fn pid(&self) -> Pid {
         self.task().pid()
-    }
-
-    /// Returns the id of the process, which is the pid of its first thread.
-    pub fn tgid(&self) -> Pid {
-        self.task().tgid()
     }
 
     /// Returns the real user id of the task.

@@ -23,7 +23,7 @@ fn bpf_arena(at: Arena<'_>) {} //~ if not kernel_has_BTF_FMODEL_ARENA_ARG: evalu
 fn bpf_arena_or_null(at: Option<Arena<'_>>) {} //~ if not kernel_has_BTF_FMODEL_ARENA_ARG: evaluation of constant value failed | bpf_arena_or_null: argument 1 (at): this kernel does not support arena arguments; Linux 7.3 does
 
 #[kfunc]
-fn bpf_or_null(thing: Option<&Object<Thing>>) {} //~ if not kernel_has_BTF_FMODEL_ARENA_ARG: evaluation of constant value failed | bpf_or_null: argument 1 (thing): the verifier of this kernel accepts numbers in place of null; take `&Object<T>`, or require Linux 7.3
+fn bpf_or_null(thing: Option<&Object<Thing>>) {} //~ if not kernel_has_BTF_FMODEL_ARENA_ARG: evaluation of constant value failed | bpf_or_null: argument 1 (thing): the verifier of this kernel accepts numbers in place of null; take a pointer that is not null, or require Linux 7.3
 
 #[kfunc]
 fn bpf_two_maps(first: &Map, second: &Map) {} //~ if not kernel_has_BTF_FMODEL_ARENA_ARG: evaluation of constant value failed | bpf_two_maps: argument 1 (first): the verifier of this kernel crashes if a kfunc takes two maps; take one, or require Linux 7.3

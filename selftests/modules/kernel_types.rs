@@ -51,33 +51,16 @@ kernel_type! {
     }
 }
 
-kernel_type! {
-    /// A PID, of which the module reads nothing.
-    struct Pid: pid {}
-}
-
 /// Returns the pid of @task.
 #[kfunc]
 fn bpf_kt_pid(task: Trusted<'_, Task>) -> i32 {
     task.pid()
 }
 
-/// Returns the pid of @task, or -1 without a task.
-#[kfunc]
-fn bpf_kt_pid_or(task: Option<Trusted<'_, Task>>) -> i32 {
-    task.map_or(-1, |task| task.tgid())
-}
-
 /// Returns the id of @cgroup.
 #[kfunc]
 fn bpf_kt_cgroup_rcu(cgroup: RcuPtr<'_, Cgroup>) -> u64 {
     cgroup.id()
-}
-
-/// Returns the id of @cgroup, or 0 without one.
-#[kfunc]
-fn bpf_kt_cgroup_rcu_or(cgroup: Option<RcuPtr<'_, Cgroup>>) -> u64 {
-    cgroup.map_or(0, |cgroup| cgroup.id())
 }
 
 /// Returns the length of the name of @task.
@@ -144,12 +127,6 @@ fn bpf_kt_dentry_flags(dentry: Trusted<'_, Dentry>) -> u32 {
 #[kfunc]
 fn bpf_kt_magic(sb: Trusted<'_, SuperBlock>) -> u64 {
     sb.s_magic() as u64
-}
-
-/// Returns 1 for a pointer to a struct of which the module reads nothing.
-#[kfunc]
-fn bpf_kt_opaque(pid: Option<Trusted<'_, Pid>>) -> bool {
-    pid.is_some()
 }
 
 /// Returns the id of @cgroup.
@@ -247,12 +224,6 @@ fn bpf_kt_swap(mut pair: InOut<'_, Pair>) -> Result {
     Ok(())
 }
 
-/// Returns the length of @data, or -1 without data.
-#[kfunc]
-fn bpf_kt_dynptr_len(data: Option<Dynptr<'_>>) -> i64 {
-    data.map_or(-1, |data| data.len().into())
-}
-
 /// An object with bytes that programs write.
 #[derive(BtfType)]
 #[btf(object, name = "bpf_kt_scratch")]
@@ -331,8 +302,6 @@ kfunc_set! {
         prog_types: [Tracing, Syscall, SchedCls, StructOps],
         kfuncs: [
             bpf_kt_pid,
-            bpf_kt_pid_or,
-            bpf_kt_cgroup_rcu_or,
             bpf_kt_cgroup_rcu,
             bpf_kt_comm_len,
             bpf_kt_uid,
@@ -345,7 +314,6 @@ kfunc_set! {
             bpf_kt_mode,
             bpf_kt_dentry_flags,
             bpf_kt_magic,
-            bpf_kt_opaque,
             bpf_kt_cgroup_id,
             bpf_kt_cgroup_level,
             bpf_kt_vma_len,
@@ -357,7 +325,6 @@ kfunc_set! {
             bpf_kt_sock_protocol,
             bpf_kt_sock_family,
             bpf_kt_swap,
-            bpf_kt_dynptr_len,
             bpf_kt_scratch_new,
             bpf_kt_scratch_release,
             bpf_kt_scratch_notes,
