@@ -197,14 +197,13 @@ __bpf_kfunc u64 bpf_counter_add(struct bpf_counter *counter, u64 value)
 
 /**
  * bpf_counter_value() - Read a counter.
- * @counter__nullable: the counter or NULL
+ * @counter: the counter
  *
- * Return: the value of the counter, or 0 for NULL.
+ * Return: the value of the counter.
  */
-__bpf_kfunc u64
-bpf_counter_value(struct bpf_counter *counter__nullable) /* by hand: __nullable */
+__bpf_kfunc u64 bpf_counter_value(struct bpf_counter *counter)
 {
-	return counter__nullable ? atomic64_read(&counter__nullable->value) : 0;
+	return atomic64_read(&counter->value);
 }
 
 /**
