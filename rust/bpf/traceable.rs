@@ -262,6 +262,7 @@ pub mod stub {
 
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
 #[kernel::macros::kunit_tests(rust_bpf_traceable)]
+#[allow(dead_code)] // No set has the kfunc of this suite.
 mod tests {
     use super::*;
     use crate::{
