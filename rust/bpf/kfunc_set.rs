@@ -104,15 +104,13 @@ pub enum ProgType {
 /// - `fmod_ret` points to such a list of functions that implement
 ///   [`FmodRet`](crate::traceable::FmodRet), each with its `FLAGS`.
 /// - No two types in `prog_types` share a set in the kernel.
-/// - All sets of the module have the same `has_dtors`.
+/// - All sets of the module have the same `dtors.registered`.
 pub struct KfuncSet {
     name: &'static str,
     ids: *const bindings::btf_id_set8,
     entries: &'static [Entry],
     prog_types: &'static [ProgType],
-    dtors: &'static [Option<Dtor>],
-    /// Whether a set of the module has registered destructors.
-    has_dtors: &'static Atomic<bool>,
+    dtors: Dtors,
     fmod_ret: Option<*const bindings::btf_id_set8>,
     filter: bindings::btf_kfunc_filter_t,
     /// Whether [`register`](Self::register) was called.
@@ -161,6 +159,21 @@ impl Dtor {
 // SAFETY: The ids do not change after the build.
 unsafe impl Sync for Dtor {}
 
+/// The destructors of a set.
+#[doc(hidden)]
+pub struct Dtors {
+    list: &'static [Option<Dtor>],
+    /// Whether a set of the module has registered destructors.
+    registered: &'static Atomic<bool>,
+}
+
+impl Dtors {
+    /// Makes a list. For the code that `kfunc_set!` generates.
+    pub const fn new(list: &'static [Option<Dtor>], registered: &'static Atomic<bool>) -> Self {
+        Self { list, registered }
+    }
+}
+
 // SAFETY: The list of ids does not change after the build. `registered` is atomic, and the other
 // fields do not change.
 unsafe impl Sync for KfuncSet {}
@@ -177,8 +190,7 @@ impl KfuncSet {
         ids: *const bindings::btf_id_set8,
         entries: &'static [Entry],
         prog_types: &'static [ProgType],
-        dtors: &'static [Option<Dtor>],
-        has_dtors: &'static Atomic<bool>,
+        dtors: Dtors,
         fmod_ret: Option<*const bindings::btf_id_set8>,
         filter: bindings::btf_kfunc_filter_t,
     ) -> Self {
@@ -189,7 +201,6 @@ impl KfuncSet {
             entries,
             prog_types,
             dtors,
-            has_dtors,
             fmod_ret,
             filter,
             registered: Atomic::new(false),
@@ -275,7 +286,7 @@ impl KfuncSet {
     /// Registers the destructors that no earlier set has registered.
     fn register_dtors(&self, owner: *mut bindings::module) -> Result {
         let mut dtors = KVec::new();
-        for dtor in self.dtors.iter().flatten() {
+        for dtor in self.dtors.list.iter().flatten() {
             // Several kfuncs can return references to objects of one type.
             if !(dtor.reclaim)().has_dtor.xchg(true, Relaxed) {
                 // SAFETY: `DTOR` points to a `struct btf_id_dtor_kfunc`, which does not change.
@@ -286,7 +297,7 @@ impl KfuncSet {
             return Ok(());
         }
         // The kernel takes the destructors of a module once.
-        if self.has_dtors.xchg(true, Relaxed) {
+        if self.dtors.registered.xchg(true, Relaxed) {
             pr_err!(
                 "{}: an earlier set of the module has registered objects, and the kernel takes \
                  the objects of a module once; name those of both sets in `objects` of the set \
@@ -598,7 +609,7 @@ mod tests {
     #[test]
     fn a_set_has_a_destructor_for_each_object_type() -> Result {
         // `bpf_kunit_acquire` and `bpf_kunit_new` return references.
-        let mut dtors = SET.dtors.iter().flatten();
+        let mut dtors = SET.dtors.list.iter().flatten();
         assert_eq!(dtors.clone().count(), 2);
         assert!(dtors.clone().all(|dtor| dtor.ids == Member::DTOR));
         let dtor = dtors.next().ok_or(EINVAL)?;
@@ -646,9 +657,10 @@ mod tests {
         static HAS_DTORS: Atomic<bool> = Atomic::new(false);
 
         let ids = list.0.as_ptr().cast();
+        let dtors = Dtors::new(&[], &HAS_DTORS);
         // SAFETY: `list` has the layout of `struct btf_id_set8`, and names no functions. For a list
         // without functions, types in `prog_types` may share a set.
-        unsafe { KfuncSet::from_raw("SET", ids, &[], prog_types, &[], &HAS_DTORS, None, None) }
+        unsafe { KfuncSet::from_raw("SET", ids, &[], prog_types, dtors, None, None) }
     }
 
     #[test]

@@ -264,11 +264,15 @@ pub(crate) fn expand(set: KfuncSet) -> Result<TokenStream> {
                         <#kfuncs as ::bpf::kfunc::Kfunc>::ENTRY,
                     )),*],
                     &[#(::bpf::ProgType::#prog_types),*],
-                    &[
-                        #(::core::option::Option::Some(::bpf::kfunc_set::Dtor::of::<#objects>()),)*
-                        #(<#kfuncs as ::bpf::kfunc::Kfunc>::DTOR,)*
-                    ],
-                    &HAS_DTORS,
+                    ::bpf::kfunc_set::Dtors::new(
+                        &[
+                            #(::core::option::Option::Some(
+                                ::bpf::kfunc_set::Dtor::of::<#objects>()
+                            ),)*
+                            #(<#kfuncs as ::bpf::kfunc::Kfunc>::DTOR,)*
+                        ],
+                        &HAS_DTORS,
+                    ),
                     #fmod_ret,
                     #filter,
                 )
