@@ -61,7 +61,7 @@ says "bpftrace: cannot call a kfunc" \
 	"Unknown function: bpf_exec_name_hash
 Unknown function: 'bpf_exec_name_hash'" \
 	bpftrace -e 'BEGIN { print(bpf_exec_name_hash("abc", 3, 7)); exit() }'
-says "bpftrace: cannot attach fentry without #[traceable]" \
+says "bpftrace: cannot attach fentry to a plain function" \
 	"Error attaching probe: fentry:exec_names:bpf_exec_name_hash
 No matches for fentry exec_names:bpf_exec_name_hash" \
 	bpftrace -e 'fentry:exec_names:bpf_exec_name_hash { exit() }'
