@@ -46,7 +46,7 @@ fn example_returns_size() -> usize { //~ `usize` means nothing to a tracer as th
 
 #[traceable]
 fn example_returns_thing<'a>(thing: &'a Object<Thing>) -> &'a Object<Thing> { //~ `&'static bpf::Object<Thing>` means nothing to a tracer as the result of a function
-    //~^^ `__bpf_call` does not live long enough
+    //~^^ `__bpf_call` does not live long enough /or/ temporary value dropped while borrowed
     thing
 }
 
@@ -61,7 +61,7 @@ static KEPT: kernel::sync::SetOnce<&'static Object<Thing>> = kernel::sync::SetOn
 
 // A function cannot keep an argument after the call.
 #[traceable]
-fn example_keeps(thing: &'static Object<Thing>) { //~^ `__bpf_call` does not live long enough
+fn example_keeps(thing: &'static Object<Thing>) { //~^ `__bpf_call` does not live long enough /or/ temporary value dropped while borrowed
     KEPT.populate(thing);
 }
 
