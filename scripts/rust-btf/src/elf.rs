@@ -18,6 +18,7 @@ use object::{
     ObjectSymbol, //
 };
 use std::{
+    collections::HashSet,
     fs::File,
     io::Read,
     path::Path, //
@@ -110,6 +111,19 @@ impl Elf {
             let name = symbol.name_bytes().map_err(|error| self.damaged(error))?;
             if symbol.is_definition() && !name.is_empty() {
                 names.push(String::from_utf8_lossy(name).into_owned());
+            }
+        }
+        Ok(names)
+    }
+
+    /// The names of the global symbols that the object defines.
+    pub(crate) fn globals(&self) -> Result<HashSet<String>> {
+        let object = self.parse()?;
+        let mut names = HashSet::new();
+        for symbol in object.symbols() {
+            let name = symbol.name_bytes().map_err(|error| self.damaged(error))?;
+            if symbol.is_definition() && symbol.is_global() {
+                names.insert(String::from_utf8_lossy(name).into_owned());
             }
         }
         Ok(names)

@@ -49,6 +49,7 @@ use std::{
 mod add;
 mod btf;
 mod elf;
+mod exports;
 mod file;
 mod parse;
 
@@ -177,6 +178,9 @@ fn run(args: &Args) -> Result<()> {
         .collect::<Result<Vec<_>>>()?;
     if decls.is_empty() {
         return Ok(());
+    }
+    if let Some(base) = &args.btf_base {
+        exports::check(&object, &args.elf, base)?;
     }
 
     let base = args.btf_base.as_deref().map(read_base).transpose()?;

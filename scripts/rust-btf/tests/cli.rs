@@ -13,6 +13,7 @@ use common::{
     elf,
     elf_for,
     module,
+    module_with_symbol,
     with_type,
     Bench,
     Btf,
@@ -684,5 +685,38 @@ fn function_with_the_name_of_a_symbol_of_the_kernel_is_an_error() {
             "{}",
             outcome.stderr
         );
+    }
+}
+
+#[test]
+fn function_with_the_name_of_an_exported_symbol_is_an_error() {
+    let list = b"0x00000000\tsystem_wq\tvmlinux\tEXPORT_SYMBOL_GPL\t\n\
+                 0x00000000\tx_own\tdrivers/x\tEXPORT_SYMBOL_GPL\t\n\
+                 0x00000000\tdummy_open\tdrivers/net/dummy\tEXPORT_SYMBOL\tDUMMY\n";
+    for (symbol, owner) in [
+        ("system_wq", Some("vmlinux")),
+        ("dummy_open", Some("dummy")),
+        ("rust_bpf_helper_free", Some("rust_bpf")),
+        // The module itself exports it.
+        ("x_own", None),
+        ("x_other", None),
+    ] {
+        let module = module_with_symbol("func x_thing() u32", symbol);
+        let bench = Bench::new(&module, &own().data(), Some(&kernel().data()));
+        bench.write("Module.symvers", list);
+        let outcome = bench.run();
+        assert_eq!(
+            outcome.code,
+            i32::from(owner.is_some()),
+            "{}",
+            outcome.stderr
+        );
+        if let Some(owner) = owner {
+            let expected = format!(
+                "rust-btf: x.ko: {symbol}: {owner} exports a symbol of that name, and code in \
+                 this module would use yours in its place; rename your function"
+            );
+            assert!(outcome.stderr.contains(&expected), "{}", outcome.stderr);
+        }
     }
 }

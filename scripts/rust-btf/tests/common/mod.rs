@@ -7,11 +7,19 @@
 
 use libbpf_sys as sys;
 use object::{
-    write::Object,
+    write::{
+        Object,
+        StandardSection,
+        Symbol,
+        SymbolSection, //
+    },
     Architecture,
     BinaryFormat,
     Endianness,
-    SectionKind, //
+    SectionKind,
+    SymbolFlags,
+    SymbolKind,
+    SymbolScope, //
 };
 use std::{
     collections::BTreeSet,
@@ -81,6 +89,26 @@ pub fn module<T: AsRef<[u8]>>(descriptions: &[T]) -> Vec<u8> {
         (".modinfo", &modinfo(descriptions)),
         (".comment", b"test\0"),
     ])
+}
+
+/// A module with one description that defines a global symbol.
+pub fn module_with_symbol(description: &str, symbol: &str) -> Vec<u8> {
+    let mut object = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
+    let text = object.section_id(StandardSection::Text);
+    object.append_section_data(text, b"\xc3", 1);
+    object.add_symbol(Symbol {
+        name: symbol.as_bytes().to_vec(),
+        value: 0,
+        size: 1,
+        kind: SymbolKind::Text,
+        scope: SymbolScope::Dynamic,
+        weak: false,
+        section: SymbolSection::Section(text),
+        flags: SymbolFlags::None,
+    });
+    let id = object.add_section(Vec::new(), b".modinfo".to_vec(), SectionKind::ReadOnlyData);
+    object.append_section_data(id, &modinfo(&[description]), 1);
+    object.write().unwrap()
 }
 
 /// BTF that a test builds or reads.
