@@ -20,6 +20,9 @@ fi
 case $TOP/ in
 "$MODULE"/*) die "$MODULE is this tree, or a folder around it." "M= names the folder of your own module." ;;
 esac
+case $MODULE in
+"$TOP"/*) die "$MODULE is in this tree." "Choose a folder outside of $TOP." ;;
+esac
 export MODULE
 # "run" needs a working directory that the build root has.
 cd "$TOP" || exit
