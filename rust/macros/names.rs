@@ -68,6 +68,12 @@ pub(crate) fn kfunc(ident: &Ident) -> Result<String> {
              compiler calls; begin the name with `bpf_`",
         );
     }
+    if name.starts_with("bpf_iter_") {
+        return refuse(
+            "the kernel takes a function with this beginning for the prototype of an iterator \
+             program; choose another beginning",
+        );
+    }
     if name.ends_with("_impl") {
         return refuse(
             "the kernel adds `_impl` to the name of a kfunc for its prototype with implicit \
@@ -97,6 +103,12 @@ pub(crate) fn traceable(ident: &Ident) -> Result<String> {
         return refuse(
             "the kernel lets `fmod_ret` programs replace the result of each function whose name \
              begins with `security_`; choose another name for the module",
+        );
+    }
+    if name.starts_with("bpf_iter_") {
+        return refuse(
+            "the kernel takes a function with this beginning for the prototype of an iterator \
+             program; choose another beginning",
         );
     }
     if name.ends_with("_impl") {

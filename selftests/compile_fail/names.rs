@@ -9,6 +9,9 @@ use bpf::{
 use kernel::prelude::*;
 
 #[kfunc]
+fn bpf_iter_pair(value: u64) {} //~ bpf_iter_pair: the kernel takes a function with this beginning for the prototype of an iterator program; choose another beginning
+
+#[kfunc]
 fn bpf_pair_impl(value: u64) {} //~ bpf_pair_impl: the kernel adds `_impl` to the name of a kfunc for its prototype with implicit arguments (`KF_IMPLICIT_ARGS`), and a program could call one kfunc with the arguments of the other; choose another ending
 
 #[kfunc]
