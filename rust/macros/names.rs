@@ -54,24 +54,37 @@ pub(crate) fn plain(ident: &Ident) -> Result<String> {
     }
 }
 
+/// Returns the name of a function that has a prototype in BTF.
+///
+/// # Errors
+///
+/// Such a function cannot have the name.
+fn function(ident: &Ident) -> Result<String> {
+    let name = plain(ident)?;
+    if name.starts_with("bpf_iter_") {
+        return Err(Error::new(
+            ident.span(),
+            format!(
+                "{name}: the kernel takes a function with this beginning for the prototype of an \
+                 iterator program; choose another beginning"
+            ),
+        ));
+    }
+    Ok(name)
+}
+
 /// Returns the name of a kfunc, which is the name of a symbol and of a function in BTF.
 ///
 /// # Errors
 ///
 /// A kfunc cannot have the name.
 pub(crate) fn kfunc(ident: &Ident) -> Result<String> {
-    let name = plain(ident)?;
+    let name = function(ident)?;
     let refuse = |why| Err(Error::new(ident.span(), format!("{name}: {why}")));
     if !name.starts_with("bpf_") {
         return refuse(
             "the name becomes a symbol, which must not be a symbol of the kernel or one that the \
              compiler calls; begin the name with `bpf_`",
-        );
-    }
-    if name.starts_with("bpf_iter_") {
-        return refuse(
-            "the kernel takes a function with this beginning for the prototype of an iterator \
-             program; choose another beginning",
         );
     }
     if name.ends_with("_impl") {
@@ -90,7 +103,7 @@ pub(crate) fn kfunc(ident: &Ident) -> Result<String> {
 ///
 /// A traceable function cannot have the name.
 pub(crate) fn traceable(ident: &Ident) -> Result<String> {
-    let name = plain(ident)?;
+    let name = function(ident)?;
     let refuse = |why: &str| Err(Error::new(ident.span(), format!("{name}: {why}")));
     let prefix = format!("{}_", module_name());
     if !name.starts_with(&prefix) {
@@ -103,12 +116,6 @@ pub(crate) fn traceable(ident: &Ident) -> Result<String> {
         return refuse(
             "the kernel lets `fmod_ret` programs replace the result of each function whose name \
              begins with `security_`; choose another name for the module",
-        );
-    }
-    if name.starts_with("bpf_iter_") {
-        return refuse(
-            "the kernel takes a function with this beginning for the prototype of an iterator \
-             program; choose another beginning",
         );
     }
     if name.ends_with("_impl") {
