@@ -50,11 +50,7 @@ pub(crate) fn check(object: &elf::Elf, path: &Path, base: &Path) -> Result<()> {
         let mut fields = line.split('\t').skip(1);
         if let (Some(name), Some(module)) = (fields.next(), fields.next()) {
             // The list of a kernel with this module in its tree has the module's own symbols.
-            let module = Path::new(module);
-            let module = module
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
+            let module = module.rsplit('/').next().unwrap_or(module);
             if module != own && globals.contains(name) {
                 return Err(clash(name, module));
             }
