@@ -59,9 +59,20 @@ pub mod code {
 }
 
 #[cfg(not(kernel_has_EILSEQ))]
-pub(crate) use code::EOPNOTSUPP;
+pub(crate) use code::{
+    EALREADY,
+    ECANCELED,
+    EDEADLK,
+    EINPROGRESS,
+    EOPNOTSUPP, //
+};
 #[cfg(kernel_has_EILSEQ)]
-pub(crate) use kernel::error::code::EOPNOTSUPP;
+pub(crate) use kernel::error::code::{
+    EALREADY,
+    ECANCELED,
+    EINPROGRESS,
+    EOPNOTSUPP, //
+};
 
 // The flags that the options of `#[kfunc(...)]` stand for.
 #[doc(hidden)]

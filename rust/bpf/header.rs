@@ -46,8 +46,12 @@ use kernel::{
     }, //
 };
 
-/// The data that the crate needs to free objects of a type: a static of the module that contains
-/// the type.
+/// A function that does the work of the object with this address, which must be valid.
+#[doc(hidden)]
+pub type Run = unsafe extern "C" fn(*mut c_void);
+
+/// The data that the crate needs for objects of a type: a static of the module that contains the
+/// type.
 ///
 /// C: `struct rust_bpf_reclaim` in `rust/helpers/helpers.h`, which declares only the first fields.
 #[doc(hidden)]
@@ -60,22 +64,27 @@ pub struct Reclaim {
     node: UnsafeCell<*mut c_void>,
     is_listed: UnsafeCell<i32>,
     chained: UnsafeCell<i32>,
+    works: UnsafeCell<i32>,
+    begun: UnsafeCell<i32>,
+    is_closed: UnsafeCell<i32>,
     // The C struct does not declare the following fields.
     /// The offset of the header in an object, in bytes.
     header: usize,
     /// The function that drops the value of an object; [`None`] if the type has no drop code.
     drop: Option<unsafe extern "C" fn(*mut c_void)>,
+    /// The function that does the work of an object; [`None`] if the type is no work.
+    run: Option<Run>,
     /// Whether a set of the module has registered the destructor of the type.
     pub(crate) has_dtor: Atomic<bool>,
 }
 
-// SAFETY: Only C code changes `node`, `is_listed` and `chained`, by atomic operations. `has_dtor` is
+// SAFETY: Only C code changes the fields from `node` to `is_closed`, by atomic operations. `has_dtor` is
 // atomic. No code changes the other fields.
 unsafe impl Sync for Reclaim {}
 
 impl Reclaim {
     /// Creates the static of a type. For the code that `#[derive(BtfType)]` generates.
-    pub const fn new<T: BtfObject>() -> Self {
+    pub const fn new<T: BtfObject>(run: Option<Run>) -> Self {
         Self {
             free: Header::free,
             free_chained: Header::free_chained,
@@ -83,14 +92,23 @@ impl Reclaim {
             node: UnsafeCell::new(core::ptr::null_mut()),
             is_listed: UnsafeCell::new(0),
             chained: UnsafeCell::new(0),
+            works: UnsafeCell::new(0),
+            begun: UnsafeCell::new(0),
+            is_closed: UnsafeCell::new(0),
             header: Object::<T>::HEADER,
             drop: if needs_drop::<T>() {
                 Some(Object::<T>::drop_value)
             } else {
                 None
             },
+            run,
             has_dtor: Atomic::new(false),
         }
+    }
+
+    /// Returns the function that does the work of an object.
+    pub(crate) fn run(&self) -> Option<Run> {
+        self.run
     }
 
     /// Returns the number of callbacks that the callback of another object started and that have
@@ -111,7 +129,8 @@ impl Reclaim {
 /// - The header is at offset `reclaim.header` of an object whose memory `kmalloc_nolock()`
 ///   returned.
 /// - `refs` is the number of references. When `refs` is 0, only RCU readers and, after them, the
-///   callback in `rcu` have access to the value.
+///   callback in `rcu` have access to the value. Before that, `rcu` belongs to the queue that holds
+///   the object, if there is one (`work/queue.rs`).
 /// - `weak` is the number of weak references, plus 1 until the callback has dropped the value.
 /// - `place` is null, or points to the place of a registry into which the object was inserted. RCU
 ///   readers may find the object there until the callback runs.
@@ -163,7 +182,7 @@ impl Header {
     /// # Safety
     ///
     /// `header` must point to a valid header.
-    unsafe fn object(header: NonNull<Self>) -> NonNull<c_void> {
+    pub(crate) unsafe fn object(header: NonNull<Self>) -> NonNull<c_void> {
         // SAFETY: The header is valid. By its invariants, it is at this offset of an object.
         unsafe { header.byte_sub((*header.as_ptr()).reclaim.header) }.cast()
     }
@@ -223,6 +242,16 @@ impl Header {
         unsafe { Self::put_memory(header) };
         // SAFETY: The callback ends here.
         unsafe { rust_bpf_helper_free_ends(reclaim, is_chained) };
+    }
+
+    /// Returns the memory for the RCU callback.
+    pub(crate) fn rcu(&self) -> *mut bindings::callback_head {
+        self.rcu.get().cast()
+    }
+
+    /// Returns the data for freeing objects of the type.
+    pub(crate) fn reclaim(&self) -> &'static Reclaim {
+        self.reclaim
     }
 
     /// Adds a count to `weak`.

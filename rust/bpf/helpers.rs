@@ -19,6 +19,7 @@ use kernel::{
     bindings,
     ffi::{
         c_int,
+        c_long,
         c_ulong, //
     },
 };
@@ -38,6 +39,11 @@ extern "C" {
     pub(crate) fn rust_bpf_helper_object_put(header: *const Header);
     pub(crate) fn rust_bpf_helper_put_table(ops: *mut c_void);
     pub(crate) fn rust_bpf_helper_put_task(task: *mut c_void);
+
+    pub(crate) fn rust_bpf_helper_must_defer() -> bool;
+    pub(crate) fn rust_bpf_helper_put_map(map: *mut c_void);
+    pub(crate) fn rust_bpf_helper_work_begins(reclaim: *const Reclaim) -> bool;
+    pub(crate) fn rust_bpf_helper_work_ends(reclaim: *const Reclaim);
 
     // init.c
     pub(crate) fn rust_bpf_helper_in_init(module: *const c_void) -> bool;
@@ -77,6 +83,25 @@ extern "C" {
     pub(crate) fn rust_bpf_helper_xdp_ifindex(xdp: *const c_void) -> c_int;
     pub(crate) fn rust_bpf_helper_xdp_linear(xdp: *const c_void, len: *mut u32) -> *mut c_void;
     pub(crate) fn rust_bpf_helper_xdp_queue(xdp: *const c_void) -> u32;
+
+    // revoke.c
+    pub(crate) fn rust_bpf_helper_gate_close(gate: *mut Gate, must_wait: bool) -> c_int;
+    pub(crate) fn rust_bpf_helper_gate_enter(gate: *mut Gate, user: *mut GateUser) -> c_int;
+    pub(crate) fn rust_bpf_helper_gate_gone(gate: *mut Gate);
+    pub(crate) fn rust_bpf_helper_gate_init(gate: *mut Gate);
+    pub(crate) fn rust_bpf_helper_gate_is_closed(gate: *const Gate) -> bool;
+    pub(crate) fn rust_bpf_helper_gate_leave(gate: *mut Gate, user: *mut GateUser);
+    pub(crate) fn rust_bpf_helper_works_begin(user: *mut GateUser);
+    pub(crate) fn rust_bpf_helper_works_end(user: *mut GateUser);
+
+    // ring_buf.c
+    pub(crate) fn rust_bpf_helper_get_map(map: *mut c_void) -> bool;
+    pub(crate) fn rust_bpf_helper_is_ring_buf(map: *const c_void, aux: *const c_void) -> bool;
+    pub(crate) fn rust_bpf_helper_ring_buf_push(
+        map: *mut c_void,
+        data: *const c_void,
+        size: u32,
+    ) -> c_int;
 
     // slab.c
     pub(crate) fn rust_bpf_helper_kfree_rcu(
@@ -120,4 +145,42 @@ extern "C" {
 
     // task.c
     pub(crate) fn rust_bpf_helper_task_inc_not_zero(task: *mut c_void) -> bool;
+
+    // work.c
+    pub(crate) fn rust_bpf_helper_kick(kick: *mut c_void) -> bool;
+    pub(crate) fn rust_bpf_helper_kick_init(
+        kick: *mut c_void,
+        func: unsafe extern "C" fn(*mut c_void),
+    );
+    pub(crate) fn rust_bpf_helper_wait(
+        done: *mut bindings::completion,
+        milliseconds: u32,
+    ) -> c_long;
+    pub(crate) fn rust_bpf_helper_work_queue() -> *mut c_void;
+}
+
+/// C: `struct rust_bpf_gate` in `rust/helpers/helpers.h`.
+#[repr(C)]
+pub(crate) struct Gate {
+    lock: bindings::spinlock_t,
+    is_closed: bool,
+    is_gone: bool,
+    closer: *mut c_void,
+    users: u32,
+    idle: bindings::wait_queue_head,
+}
+
+/// C: `struct rust_bpf_gate_user` in `rust/helpers/helpers.h`.
+#[repr(C)]
+pub(crate) struct GateUser {
+    node: bindings::list_head,
+    task: *mut c_void,
+    gate: *mut c_void,
+}
+
+/// C: `struct rust_bpf_kick` in `rust/helpers/helpers.h`.
+#[repr(C)]
+pub(crate) struct Kick {
+    work: bindings::irq_work,
+    func: unsafe extern "C" fn(*mut c_void),
 }

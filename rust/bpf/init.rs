@@ -38,8 +38,30 @@ fn check_owner_of(what: *const core::ffi::c_void, module: &ThisModule) -> Result
     if unsafe { rust_bpf_helper_is_of(what, module.as_ptr().cast()) } {
         return Ok(());
     }
-    pr_err!("a module must register and initialize only its own kfunc sets, tables and states\n");
+    pr_err!("a module must register and initialize only its own kfunc sets, tables, states and watchers\n");
     Err(EINVAL)
+}
+
+/// Calls `f` while `module` is being initialized, and stays so until `f` returns. For crates of this
+/// tree that register code of modules. `f` must not call code of a module. `code` is a function
+/// of the module that `f` registers.
+///
+/// # Errors
+///
+/// - [`EINVAL`]: `code` is in another module.
+/// - [`EBUSY`]: the module is not being initialized.
+///
+/// # Context
+///
+/// May sleep.
+pub fn during_init<R>(
+    module: &'static ThisModule,
+    code: *const core::ffi::c_void,
+    f: impl FnOnce() -> R,
+) -> Result<R> {
+    check_owner_of(code, module)?;
+    let _lock = Lock::in_init(module)?;
+    Ok(f())
 }
 
 /// The lock for registrations. While a thread holds it, programs do not see a module become live,

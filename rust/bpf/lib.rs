@@ -178,7 +178,8 @@ pub mod fs;
 #[doc(hidden)]
 pub mod header;
 mod helpers;
-mod init;
+#[doc(hidden)]
+pub mod init;
 pub mod iterator;
 pub mod kernel_type;
 pub mod kfunc;
@@ -196,12 +197,15 @@ pub mod rdonly_buf;
 pub mod rdwr_buf;
 pub mod register;
 pub mod registry;
+pub mod revocable;
+pub mod ring_buf;
 pub mod state;
 pub mod struct_ops;
 pub mod task;
 pub mod traceable;
 pub mod types;
 pub mod value;
+pub mod work;
 
 pub use arena::Arena;
 pub use bpf_macros::{
@@ -236,6 +240,7 @@ pub use rdonly_buf::{
     RdonlyBuf,
     RdonlyBufSize, //
 };
+pub use ring_buf::RingBuf;
 pub use state::{
     ModuleRef,
     ModuleState,

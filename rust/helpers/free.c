@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * RCU callbacks free objects. A callback runs code of the module that created
- * the object. The module notifier in this file delays the unload of a module,
- * after its exit or its failed init, until all its callbacks have ended,
- * including the callbacks that its callbacks start.
+ * the object, and so does the work that work.c runs on objects. The module
+ * notifier in this file delays the unload of a module, after its exit or its
+ * failed init, until all its callbacks and works have ended, including those that
+ * its callbacks and works start.
  *
  * To count callbacks, CPUs would have to share a counter. The notifier calls
  * rcu_barrier() instead. Only chained callbacks are counted: a callback starts
@@ -14,6 +15,7 @@
 
 #include <linux/atomic.h>
 #include <linux/bpf.h>
+#include <linux/delay.h>
 #include <linux/irq_work.h>
 #include <linux/llist.h>
 #include <linux/module.h>
@@ -80,6 +82,11 @@ static bool must_defer(void)
 	return in_nmi() || irqs_disabled();
 }
 
+bool rust_bpf_helper_must_defer(void)
+{
+	return must_defer();
+}
+
 static void defer(struct callback_head *head, rcu_callback_t func)
 {
 	head->func = func;
@@ -87,13 +94,19 @@ static void defer(struct callback_head *head, rcu_callback_t func)
 	irq_work_queue(this_cpu_ptr(&deferred.work));
 }
 
+/* Makes the notifier wait for the callbacks and works of a type. */
+static void list_type(struct rust_bpf_reclaim *reclaim)
+{
+	if (!atomic_read(&reclaim->is_listed) && !atomic_xchg(&reclaim->is_listed, 1))
+		llist_add(&reclaim->node, &users);
+}
+
 static noinline void free_object(struct rust_bpf_header *header)
 {
 	struct rust_bpf_reclaim *reclaim = header->reclaim;
 	rcu_callback_t func = reclaim->free;
 
-	if (!atomic_read(&reclaim->is_listed) && !atomic_xchg(&reclaim->is_listed, 1))
-		llist_add(&reclaim->node, &users);
+	list_type(reclaim);
 	if (this_cpu_read(freeing)) {
 		atomic_inc(&reclaim->chained);
 		func = reclaim->free_chained;
@@ -183,6 +196,11 @@ static void put_later(void *what, void (*put)(void *what))
 	defer(&reference->head, put_reference);
 }
 
+static void put_map(void *map)
+{
+	bpf_map_put(map);
+}
+
 static void put_table(void *ops)
 {
 	bpf_struct_ops_put(ops);
@@ -208,6 +226,18 @@ void rust_bpf_helper_put_table(void *ops)
 }
 
 /*
+ * Releases a reference to a map, with the same rule. The holder of map_idr_lock has
+ * softirqs off, so an RCU callback can release it. May be called in any context.
+ */
+void rust_bpf_helper_put_map(struct bpf_map *map)
+{
+	if (preemptible() || (in_serving_softirq() && !must_defer()))
+		put_map(map);
+	else if (!atomic64_add_unless(&map->refcnt, -1, 1))
+		put_later(map, put_map);
+}
+
+/*
  * Releases a reference to a task. The release of the last reference calls
  * call_rcu(). May be called in any context.
  */
@@ -217,6 +247,30 @@ void rust_bpf_helper_put_task(void *task)
 		put_task(task);
 	else if (!refcount_dec_not_one(&((struct task_struct *)task)->usage))
 		put_later(task, put_task);
+}
+
+/*
+ * Counts a work on an object of a type. The module of the type stays loaded until
+ * rust_bpf_helper_work_ends() is called. Returns false, and counts nothing, if the
+ * module is unloaded. May be called in any context.
+ */
+bool rust_bpf_helper_work_begins(struct rust_bpf_reclaim *reclaim)
+{
+	list_type(reclaim);
+	atomic_inc(&reclaim->begun);
+	atomic_inc(&reclaim->works);
+	/* Pairs with the barrier in take_types(): that sees the count, or this is_closed. */
+	smp_mb__after_atomic();
+	if (likely(!atomic_read(&reclaim->is_closed)))
+		return true;
+	atomic_dec(&reclaim->works);
+	return false;
+}
+
+/* After this call, the caller must not run code of the type's module. */
+void rust_bpf_helper_work_ends(struct rust_bpf_reclaim *reclaim)
+{
+	atomic_dec_return_release(&reclaim->works);
 }
 
 /* The callback of an object calls this function before it drops the value. */
@@ -264,47 +318,78 @@ static void wait_for_callbacks(void)
 	rcu_barrier();
 }
 
-/* Moves the types of @module from the list of all types to @types. */
-static void take_types(struct module *module, struct llist_head *types)
+/*
+ * Moves the types of @module from the list of all types to @types, and closes them:
+ * no work begins any more. Returns whether there were any.
+ */
+static bool take_types(struct module *module, struct llist_head *types)
 {
 	struct rust_bpf_reclaim *reclaim, *next;
+	bool found = false;
 
 	guard(mutex)(&users_mutex);
 	llist_for_each_entry_safe(reclaim, next, llist_del_all(&users), node) {
-		if (within_module((unsigned long)reclaim, module))
-			llist_add(&reclaim->node, types);
-		else
+		if (!within_module((unsigned long)reclaim, module)) {
 			llist_add(&reclaim->node, &users);
+			continue;
+		}
+		atomic_set(&reclaim->is_closed, 1);
+		llist_add(&reclaim->node, types);
+		found = true;
 	}
+	/* Pairs with the barrier in rust_bpf_helper_work_begins(). */
+	smp_mb();
+	return found;
 }
 
-/* Returns whether a chained callback of one of the types has not ended. */
+/* Returns whether a chained callback, or a work, of one of the types has not ended. */
 static bool is_waiting(const struct llist_head *types)
 {
 	const struct rust_bpf_reclaim *reclaim;
 
 	llist_for_each_entry(reclaim, types->first, node)
-		if (atomic_read(&reclaim->chained) > 0)
+		if (atomic_read(&reclaim->chained) > 0 || atomic_read_acquire(&reclaim->works) > 0)
 			return true;
 	return false;
 }
 
+/* Returns the sum of the works that were ever begun. */
+static u32 works_begun(const struct llist_head *types)
+{
+	const struct rust_bpf_reclaim *reclaim;
+	u32 sum = 0;
+
+	llist_for_each_entry(reclaim, types->first, node)
+		sum += atomic_read(&reclaim->begun);
+	return sum;
+}
+
 /*
- * Waits for all callbacks of @module. Programs cannot call the module any more, so
- * only its callbacks free objects.
+ * Waits for all callbacks and works of @module. Programs cannot call the module any
+ * more, so only its callbacks and works free objects and start works.
  */
 static void wait_for_frees(struct module *module)
 {
+	bool was_waiting, found;
 	LLIST_HEAD(types);
+	u32 begun;
 
-	take_types(module, &types);
-	if (llist_empty(&types))
+	if (!take_types(module, &types))
 		return;
 	do {
+		/*
+		 * The callback of a work's object is not chained. If a work begins or
+		 * ends meanwhile, its callback may come after the barrier, and may start
+		 * others: the loop goes on until nothing has happened in one round.
+		 */
+		was_waiting = is_waiting(&types);
+		if (was_waiting)
+			msleep(20);
+		begun = works_begun(&types);
 		wait_for_callbacks();
 		/* A callback may have freed the first object of another type. */
-		take_types(module, &types);
-	} while (is_waiting(&types));
+		found = take_types(module, &types);
+	} while (found || was_waiting || is_waiting(&types) || works_begun(&types) != begun);
 	/* The last callback has decremented its count but may not have returned. */
 	rcu_barrier();
 }
@@ -332,7 +417,16 @@ static struct notifier_block module_notifier = {
 
 static int __init rust_bpf_init(void)
 {
-	return register_module_notifier(&module_notifier);
+	int err;
+
+	rust_bpf_revoke_init();
+	err = rust_bpf_work_init();
+	if (err)
+		return err;
+	err = register_module_notifier(&module_notifier);
+	if (err)
+		rust_bpf_work_exit();
+	return err;
 }
 module_init(rust_bpf_init);
 
@@ -342,5 +436,8 @@ static void __exit rust_bpf_exit(void)
 	wait_for_callbacks();
 	/* The KUnit suites of this module create objects. */
 	wait_for_frees(THIS_MODULE);
+	/* Queues are objects of this module, which the last work may have released. */
+	rust_bpf_work_exit();
+	wait_for_callbacks();
 }
 module_exit(rust_bpf_exit);

@@ -8,13 +8,18 @@
 #define _RUST_BPF_HELPERS_H
 
 #include <linux/bpf.h>
+#include <linux/irq_work_types.h>
+#include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount_types.h>
+#include <linux/spinlock_types.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 #include <asm/rqspinlock.h>
 
 struct bpf_reg_state;
+struct completion;
 struct btf;
 struct btf_member;
 struct btf_type;
@@ -40,6 +45,12 @@ struct rust_bpf_reclaim {
 	atomic_t is_listed;
 	/* The number of free_chained callbacks that have not ended. */
 	atomic_t chained;
+	/* The number of works on objects of the type that have not ended. */
+	atomic_t works;
+	/* The number of works that were ever begun; it may wrap. */
+	atomic_t begun;
+	/* Not 0 if the module of the type is unloaded: no work begins. */
+	atomic_t is_closed;
 };
 
 /* The header of every object. The first fields of struct Header in rust/bpf/header.rs. */
@@ -50,6 +61,33 @@ struct rust_bpf_header {
 	struct callback_head rcu;
 };
 
+/* Counts the users of a resource who may sleep; see revoke.c. */
+struct rust_bpf_gate {
+	/* Protects the other fields. */
+	spinlock_t lock;
+	bool is_closed;
+	/* The resource is dropped. */
+	bool is_gone;
+	/* The thread that drops the resource. */
+	struct task_struct *closer;
+	u32 users;
+	wait_queue_head_t idle;
+};
+
+/* A user of such a resource, or a thread that runs works: on the stack of the thread. */
+struct rust_bpf_gate_user {
+	struct list_head node;
+	struct task_struct *task;
+	/* NULL for works. */
+	struct rust_bpf_gate *gate;
+};
+
+/* Wakes the thread of a queue in another context; see work.c. */
+struct rust_bpf_kick {
+	struct irq_work work;
+	void (*func)(struct rust_bpf_kick *kick);
+};
+
 u32 rust_bpf_helper_arg_struct(const struct btf *btf, const struct btf_type *t, u32 member,
 			       u32 arg);
 bool rust_bpf_helper_calls_back_asleep(const struct bpf_prog *prog);
@@ -57,9 +95,17 @@ u64 rust_bpf_helper_cgroup_id(const void *cgrp);
 int rust_bpf_helper_check_symbols(const struct rust_bpf_symbol *symbols, u32 count);
 void rust_bpf_helper_free_begins(struct rust_bpf_reclaim *reclaim);
 void rust_bpf_helper_free_ends(struct rust_bpf_reclaim *reclaim, bool is_chained);
+int rust_bpf_helper_gate_close(struct rust_bpf_gate *gate, bool must_wait);
+int rust_bpf_helper_gate_enter(struct rust_bpf_gate *gate, struct rust_bpf_gate_user *user);
+void rust_bpf_helper_gate_gone(struct rust_bpf_gate *gate);
+void rust_bpf_helper_gate_init(struct rust_bpf_gate *gate);
+bool rust_bpf_helper_gate_is_closed(const struct rust_bpf_gate *gate);
+void rust_bpf_helper_gate_leave(struct rust_bpf_gate *gate, struct rust_bpf_gate_user *user);
+bool rust_bpf_helper_get_map(struct bpf_map *map);
 bool rust_bpf_helper_in_init(const struct module *module);
 void rust_bpf_helper_init_ends(void);
 bool rust_bpf_helper_in_program(void);
+bool rust_bpf_helper_is_ring_buf(const struct bpf_map *map, const struct bpf_prog_aux *aux);
 bool rust_bpf_helper_is_of(const void *what, const struct module *module);
 void rust_bpf_helper_init_lock(void);
 void rust_bpf_helper_init_unlock(void);
@@ -67,22 +113,28 @@ bool rust_bpf_helper_is_valid_access(int off, int size, enum bpf_access_type typ
 				     const struct bpf_prog *prog,
 				     struct bpf_insn_access_aux *info);
 u32 rust_bpf_helper_kfunc_id(const char *name, u32 params, u32 result_size);
+bool rust_bpf_helper_kick(struct rust_bpf_kick *kick);
+void rust_bpf_helper_kick_init(struct rust_bpf_kick *kick,
+			       void (*func)(struct rust_bpf_kick *kick));
 void rust_bpf_helper_kfree_rcu(struct callback_head *head, void *memory);
 void *rust_bpf_helper_kmalloc_nolock(size_t size);
 bool rust_bpf_helper_member_begins(void);
 void rust_bpf_helper_member_ends(void);
 u32 rust_bpf_helper_member_offset(const struct btf_type *t, const struct btf_member *member);
 bool rust_bpf_helper_may_make(void);
+bool rust_bpf_helper_must_defer(void);
 u32 rust_bpf_helper_netdev_flags(const void *dev);
 int rust_bpf_helper_netdev_ifindex(const void *dev);
 u32 rust_bpf_helper_netdev_mtu(const void *dev);
 void *rust_bpf_helper_object_get(void *object, size_t header);
 void rust_bpf_helper_object_put(struct rust_bpf_header *header);
+void rust_bpf_helper_put_map(struct bpf_map *map);
 void rust_bpf_helper_put_table(void *ops);
 void rust_bpf_helper_put_task(void *task);
 u32 rust_bpf_helper_reg_struct(const struct bpf_reg_state *reg, const struct btf **btf);
 int rust_bpf_helper_res_spin_lock(rqspinlock_t *lock, unsigned long *flags);
 void rust_bpf_helper_res_spin_unlock(rqspinlock_t *lock, unsigned long flags);
+int rust_bpf_helper_ring_buf_push(struct bpf_map *map, const void *data, u32 size);
 int rust_bpf_helper_skb_copy_bits(const void *skb, u32 offset, void *to, u32 len);
 u32 rust_bpf_helper_skb_hash(const void *skb);
 int rust_bpf_helper_skb_iif(const void *skb);
@@ -95,9 +147,20 @@ u16 rust_bpf_helper_sock_protocol(const void *sk);
 u8 rust_bpf_helper_sock_state(const void *sk);
 bool rust_bpf_helper_task_inc_not_zero(void *task);
 u32 rust_bpf_helper_throw_id(void);
+long rust_bpf_helper_wait(struct completion *done, u32 milliseconds);
+bool rust_bpf_helper_work_begins(struct rust_bpf_reclaim *reclaim);
+void rust_bpf_helper_work_ends(struct rust_bpf_reclaim *reclaim);
+void *rust_bpf_helper_work_queue(void);
+void rust_bpf_helper_works_begin(struct rust_bpf_gate_user *user);
+void rust_bpf_helper_works_end(struct rust_bpf_gate_user *user);
 int rust_bpf_helper_xdp_ifindex(const void *buff);
 void *rust_bpf_helper_xdp_linear(const void *buff, u32 *len);
 u32 rust_bpf_helper_xdp_queue(const void *buff);
+
+bool rust_bpf_is_in_gate_or_works(void);
+void rust_bpf_revoke_init(void);
+int rust_bpf_work_init(void);
+void rust_bpf_work_exit(void);
 
 /* Functions in pro_epilogue_kunit.c, for the KUnit tests. */
 struct bpf_insn;

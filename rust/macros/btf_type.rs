@@ -424,7 +424,12 @@ fn object(
             const WRITABLE: &'static [::bpf::object::Field] = &[#(#writable),*];
 
             fn reclaim() -> &'static ::bpf::header::Reclaim {
-                static RECLAIM: ::bpf::header::Reclaim = ::bpf::header::Reclaim::new::<#name>();
+                // The constant of the trait is a fallback: that of `Probe` comes first, if the type
+                // is a work.
+                #[allow(unused_imports)]
+                use ::bpf::work::NoWork as _;
+                static RECLAIM: ::bpf::header::Reclaim =
+                    ::bpf::header::Reclaim::new::<#name>(::bpf::work::Probe::<#name>::RUN);
                 &RECLAIM
             }
         }
