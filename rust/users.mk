@@ -32,8 +32,13 @@ rust-objects = $(foreach object,$(foreach object,$(filter %.o,$(1)), \
 	$(or $(strip $(foreach parts,-objs -y -m,$($(object:.o=$(parts))))),$(object))), \
 	$(if $(wildcard $(src)/$(object:.o=.rs)),$(object)))
 
-# A change of the crate recompiles the Rust objects.
-$(addprefix $(obj)/,$(call rust-objects,$(obj-y) $(obj-m))): $(bpf-crate)/libbpf.rmeta
+# A module that uses other crates of this tree names them before it includes this file:
+# bpf-crates := hid
+rustflags-y += $(addprefix --extern ,$(bpf-crates))
+
+# A change of a crate recompiles the Rust objects.
+$(addprefix $(obj)/,$(call rust-objects,$(obj-y) $(obj-m))): \
+	$(patsubst %,$(bpf-crate)/lib%.rmeta,bpf $(bpf-crates))
 
 # The build fails if built-in code can panic. A module that can panic is not
 # linked.
