@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Builds the BPF programs X.bpf.c of a folder, the skeleton of each, and, if there is a
-# loader.c, the loader. The loader is called like the first program.
+# loader.c, the loader. The loader is called like the first program, or LOADER.
 #
 #   make -C <folder> -f <this file> KDIR=<kernel tree> OUTPUT=<dir> \
 #        VMLINUX_BTF=<file> MODULE_BTF=<dir>/X.ko
