@@ -63,18 +63,24 @@ BUILT=$KERNEL
 case $KERNEL in
 stock | forky) BUILT= ;;
 esac
+# OBJECTS has the drivers of the kernel, as DRIVERS names them.
 if [ -z "$BUILT" ]; then
+	OBJECTS=$KERNELS/unpacked
 	IMAGE=$KERNELS/unpacked/vmlinuz
 	CONFIG=$KERNELS/unpacked/.config
 	MODULES=$BUILD/modules
 	BUILTIN=/dev/null
 else
+	OBJECTS=$KERNELS/out/$KERNEL
 	IMAGE=$KERNELS/out/$KERNEL/$BOOT
 	CONFIG=$KERNELS/out/$KERNEL/.config
 	MODULES=$KERNELS/out/$KERNEL/kernel/bpf/rust
 	BUILTIN=$KERNELS/out/$KERNEL/modules.builtin
 fi
 GUEST=$BUILD/guest-$KERNEL
+# Drivers that tests need. They are modules of the distribution's kernel; other kernels
+# may have them built in.
+DRIVERS=(drivers/hid/{hid,uhid,hid-generic} drivers/input/evdev)
 
 # die MESSAGE...: prints a line for each message and exits. The first message names
 # the error, the others the way out.
