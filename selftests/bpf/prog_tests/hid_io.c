@@ -90,7 +90,7 @@ static void end(struct peer *peer)
 	hid_io__destroy(skel);
 }
 
-static void find(void)
+static void find_devices(void)
 {
 	struct peer *other = NULL, *peer = begin(true);
 	char path[64];
@@ -312,40 +312,97 @@ static void unbind(void)
 	wait_for(peer);
 	ASSERT_EQ(run(skel->progs.find), peer->id, "is found");
 	ASSERT_EQ(get(FEATURE, 3, 9), 9, "get");
-	ASSERT_EQ(request(skel->progs.get_report_kept, FEATURE, 3, 9), -ENODEV, "the old one is gone");
+	ASSERT_EQ(request(skel->progs.get_report_kept, FEATURE, 3, 9), -ENODEV, "the old one");
 	end(peer);
 }
 
-/* A program that sees the request makes another one, in the same thread. */
-static void nested(void)
+/* A program that sees the request makes another one, or waits for another one. */
+static void nested(bool waits)
 {
+	struct bpf_hid_start *start;
 	struct bpf_link *link = NULL;
+	struct bpf_map *ops;
 	struct peer *peer;
 
 	skel = hid_io__open();
 	if (!ASSERT_OK_PTR(skel, "open"))
 		return;
+	start = (void *)&skel->bss->start;
+	ops = waits ? skel->maps.hook_wait : skel->maps.hook;
 	peer = peer_plug(true);
 	NEED(peer, "plug");
-	bpf_map__set_autocreate(skel->maps.hook, true);
+	bpf_map__set_autocreate(ops, true);
 	skel->struct_ops.hook->hid_id = peer->id;
+	skel->struct_ops.hook_wait->hid_id = peer->id;
 	NEED(!hid_io__load(skel), "load");
 	wait_for(peer);
-	link = bpf_map__attach_struct_ops(skel->maps.hook);
+	link = bpf_map__attach_struct_ops(ops);
 	NEED(link, "attach");
+
+	if (waits) {
+		/* The thread that runs works sees the program, too. */
+		start->op = HID_IO_GET;
+		start->report_type = FEATURE;
+		start->len = 9;
+		start->report[0] = 3;
+		ASSERT_OK(run(skel->progs.start_kept), "start");
+		skel->bss->milliseconds = 3000;
+		ASSERT_EQ(run(skel->progs.wait), 9, "wait");
+		ASSERT_EQ(skel->bss->inner, -EDEADLK, "the wait in the request failed");
+		skel->bss->hooks = 0;
+		skel->bss->inner = 0;
+	}
 	ASSERT_EQ(get(FEATURE, 3, 9), 9, "get");
-	ASSERT_EQ(skel->bss->hooks, 1, "the program ran once");
-	ASSERT_EQ(skel->bss->inner, -EDEADLK, "and its request failed");
-	ASSERT_EQ(peer->gets, 1, "the device got one request");
+	ASSERT_GE(skel->bss->hooks, 1, "the program ran");
+	ASSERT_EQ(skel->bss->inner, -EDEADLK, "and failed");
+	ASSERT_OK(peer_bind(peer, false), "unbind");
+	if (!waits)
+		ASSERT_EQ(peer->gets, 1, "the device got one request");
 out:
 	bpf_link__destroy(link);
+	end(peer);
+}
+
+static void *get_silent(void *unused)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+
+	bpf_prog_test_run_opts(bpf_program__fd(skel->progs.get_report), &opts);
+	return NULL;
+}
+
+/* Many threads make requests that the device does not answer: the unbind waits for one. */
+static void many(void)
+{
+	struct peer *peer = begin(true);
+	struct timespec from, to;
+	pthread_t threads[8];
+	int i;
+
+	if (!peer)
+		return;
+	peer->mode = PEER_SILENT;
+	skel->bss->type = FEATURE;
+	skel->bss->len = 9;
+	skel->bss->report[0] = 3;
+	for (i = 0; i < ARRAY_SIZE(threads); i++)
+		ASSERT_OK(pthread_create(&threads[i], NULL, get_silent, NULL), "thread");
+	usleep(300000);
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	ASSERT_OK(peer_bind(peer, false), "unbind");
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	ASSERT_LE(to.tv_sec - from.tv_sec, 7, "seconds");
+	for (i = 0; i < ARRAY_SIZE(threads); i++)
+		pthread_join(threads[i], NULL);
+	ASSERT_EQ(peer->gets, 1, "the device got one request");
 	end(peer);
 }
 
 /* The verifier rejects a program of an event that sleeps. */
 static void event_sleeps(void)
 {
-	const char *message = "program must be sleepable to call sleepable kfunc bpf_hid_output_report";
+	const char *message =
+		"program must be sleepable to call sleepable kfunc bpf_hid_output_report";
 	struct hid_io_event_sleeps *bad = hid_io_event_sleeps__open();
 	static char log[16384];
 
@@ -360,7 +417,7 @@ static void event_sleeps(void)
 void serial_test_hid_io(void)
 {
 	if (test__start_subtest("find"))
-		find();
+		find_devices();
 	if (test__start_subtest("numbered"))
 		numbered();
 	if (test__start_subtest("unnumbered"))
@@ -374,7 +431,11 @@ void serial_test_hid_io(void)
 	if (test__start_subtest("unbind"))
 		unbind();
 	if (test__start_subtest("nested"))
-		nested();
+		nested(false);
+	if (test__start_subtest("nested_wait"))
+		nested(true);
+	if (test__start_subtest("many"))
+		many();
 	if (test__start_subtest("event_sleeps"))
 		event_sleeps();
 	RUN_TESTS(hid_io_bad);

@@ -47,6 +47,7 @@ static bool begin(void)
 	if (!ASSERT_OK_PTR(skel, "open"))
 		return false;
 	bpf_map__set_autocreate(skel->maps.hook, false);
+	bpf_program__set_autoload(skel->progs.trace_event, true);
 	peer = peer_plug(true);
 	if (!ASSERT_OK_PTR(peer, "plug") || !ASSERT_OK(hid_io__load(skel), "load")) {
 		peer_unplug(peer);
@@ -62,10 +63,10 @@ static bool begin(void)
 /* The number of requests that are not freed, after a grace period. */
 static int alive(void)
 {
-	struct hid_io *other = hid_io__open();
-	int left = -1, tries;
-	struct bpf_program *prog;
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	struct hid_io *other = hid_io__open();
+	struct bpf_program *prog;
+	int left = -1, tries;
 
 	if (!ASSERT_OK_PTR(other, "open"))
 		return -1;
@@ -213,7 +214,7 @@ static void results(void)
 	end();
 }
 
-static void ring(void)
+static void ring_buffer(void)
 {
 	struct bpf_hid_counts *counts;
 	int i;
@@ -279,7 +280,7 @@ static void limit_and_cancel(void)
 }
 
 /* In the order of their start. */
-static void order(void)
+static void keeps_order(void)
 {
 	int i;
 
@@ -293,6 +294,37 @@ static void order(void)
 	drain();
 	ASSERT_EQ(records, LIMIT, "records");
 	ASSERT_TRUE(in_order, "in order");
+	end();
+}
+
+/* A tracing program sees the events, and starts a request for each. */
+static void traced(void)
+{
+	unsigned char report[DIAL_REPORT] = { DIAL_TURNED, 1 };
+	struct bpf_hid_counts *counts;
+	struct bpf_link *link;
+	int i;
+
+	if (!begin())
+		return;
+	counts = (void *)&skel->bss->counts;
+	/* It is not started: the first byte is no operation. */
+	start(0, 9, 3, 9);
+	skel->bss->start.op = HID_IO_SET;
+	skel->bss->trace_starts = true;
+	link = bpf_program__attach(skel->progs.trace_event);
+	if (ASSERT_OK_PTR(link, "attach")) {
+		for (i = 0; i < 20; i++) {
+			ASSERT_OK(uhid_input(peer->fd, report, sizeof(report)), "event");
+			usleep(1000);
+		}
+		ASSERT_EQ(skel->bss->traced, 20, "traced");
+		ASSERT_EQ(skel->bss->traced_started, 20, "started");
+		ASSERT_EQ(ended(), 20, "ended");
+		ASSERT_EQ(counts->answered, 20, "answered");
+		ASSERT_EQ(peer->sets, 20, "the device got all");
+	}
+	bpf_link__destroy(link);
 	end();
 }
 
@@ -344,6 +376,7 @@ static void references_go(void)
 static void device_goes(void)
 {
 	int i, failed = 0;
+	long result;
 
 	if (!begin_slow(0))
 		return;
@@ -354,8 +387,11 @@ static void device_goes(void)
 	usleep(100000);
 	peer_vanish(peer);
 	ASSERT_EQ(wait_for(0, 3000), -EIO, "the one that waits for the device");
-	for (i = 1; i < 10; i++)
-		failed += wait_for(i, 3000) == -ENODEV;
+	for (i = 1; i < 10; i++) {
+		/* uhid says EIO before the driver is unbound. */
+		result = wait_for(i, 3000);
+		failed += result == -EIO || result == -ENODEV;
+	}
 	ASSERT_EQ(failed, 9, "those that wait for their turn");
 	ASSERT_EQ(start(10, HID_IO_SET, 3, 9), -ENODEV, "the device is not found");
 	/* The map still has a reference. */
@@ -408,20 +444,31 @@ static void module_goes(void)
 	peer_unplug(peer);
 }
 
-/* Devices come and go, and so does the module. */
-static void reload(void)
+/*
+ * The device, the program with its map, and the module go while requests wait, in every
+ * order in which they can: the program keeps the module.
+ */
+static void all_go(void)
 {
+	static const char *const orders[] = { "DPM", "PDM", "PMD" };
+	const char *what;
 	int i;
 
-	for (i = 0; i < 10; i++) {
+	for (i = 0; i < 9; i++) {
 		if (!begin_slow(3))
 			return;
-		hid_io__destroy(skel);
-		if (i & 1)
-			peer_vanish(peer);
-		if (!ASSERT_OK(unload_module("hid_io", false), "unload") ||
-		    !ASSERT_OK(load_module("hid_io.ko", false), "load"))
-			return;
+		for (what = orders[i % 3]; *what; what++) {
+			if (*what == 'D')
+				peer_vanish(peer);
+			if (*what == 'P')
+				hid_io__destroy(skel);
+			if (*what == 'M' &&
+			    (!ASSERT_OK(unload_module("hid_io", false), "unload") ||
+			     !ASSERT_OK(load_module("hid_io.ko", false), "load")))
+				return;
+			/* In half of the rounds, the first request has begun. */
+			usleep(i & 1 ? 30000 : 0);
+		}
 		peer_unplug(peer);
 	}
 	ASSERT_EQ(alive(), 0, "requests that are not freed");
@@ -432,11 +479,11 @@ void serial_test_hid_io_later(void)
 	if (test__start_subtest("results"))
 		results();
 	if (test__start_subtest("ring"))
-		ring();
+		ring_buffer();
 	if (test__start_subtest("limit_and_cancel"))
 		limit_and_cancel();
 	if (test__start_subtest("order"))
-		order();
+		keeps_order();
 	if (test__start_subtest("program_goes"))
 		program_goes();
 	if (test__start_subtest("references_go"))
@@ -447,6 +494,8 @@ void serial_test_hid_io_later(void)
 		driver_goes();
 	if (test__start_subtest("module_goes"))
 		module_goes();
-	if (test__start_subtest("reload"))
-		reload();
+	if (test__start_subtest("all_go"))
+		all_go();
+	if (test__start_subtest("traced"))
+		traced();
 }

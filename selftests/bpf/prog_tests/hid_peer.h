@@ -210,7 +210,8 @@ static inline int peer_bind(struct peer *peer, bool bind)
 	char name[32], path[64];
 	int fd, err = 0;
 
-	snprintf(path, sizeof(path), "/sys/bus/hid/drivers/hid-generic/%s", bind ? "bind" : "unbind");
+	snprintf(path, sizeof(path), "/sys/bus/hid/drivers/hid-generic/%s",
+		 bind ? "bind" : "unbind");
 	snprintf(name, sizeof(name), "0006:%04X:%04X.%04X", peer->vendor, peer->product, peer->id);
 	fd = open(path, O_WRONLY);
 	if (fd < 0)

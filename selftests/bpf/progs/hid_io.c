@@ -99,21 +99,18 @@ int find_hidraw(void *ctx)
 SEC("syscall")
 int walk(void *ctx)
 {
-	struct bpf_hid *hid, *mine;
 	int all = 0, same = 0;
+	struct bpf_hid *hid;
+	const u32 *number;
 
-	bpf_rcu_read_lock();
-	bpf_for_each(hid, hid) {
-		all++;
-		if (hid->id != id)
+	bpf_for_each(hid, number) {
+		hid = bpf_hid_find(*number);
+		if (!hid)
 			continue;
-		mine = bpf_hid_acquire(hid);
-		if (mine) {
-			same++;
-			bpf_hid_release(mine);
-		}
+		all++;
+		same += hid->id == id;
+		bpf_hid_release(hid);
 	}
-	bpf_rcu_read_unlock();
 	result = all * 100 + same;
 	return 0;
 }
@@ -345,8 +342,9 @@ int forget(void *ctx)
 	return 0;
 }
 
-/* The same event, as a tracing program sees it. */
-u32 traced;
+/* The same event, as a tracing program sees it. The program can start a request, too. */
+u32 traced, traced_started;
+bool trace_starts;
 
 SEC("?fentry/dispatch_hid_bpf_device_event")
 int BPF_PROG(trace_event, struct hid_device *hdev)
@@ -355,8 +353,20 @@ int BPF_PROG(trace_event, struct hid_device *hdev)
 
 	if (!hid)
 		return 0;
-	if (hid->id == id)
+	if (hid->id == id) {
 		__sync_fetch_and_add(&traced, 1);
+		if (trace_starts) {
+			struct bpf_hid_request *request;
+			struct bpf_hid_start args;
+
+			__builtin_memcpy(&args, &start, sizeof(args));
+			request = bpf_hid_start(hid, &args);
+			if (request) {
+				__sync_fetch_and_add(&traced_started, 1);
+				bpf_hid_request_release(request);
+			}
+		}
+	}
 	bpf_hid_release(hid);
 	return 0;
 }
@@ -383,6 +393,36 @@ int BPF_PROG(hook_request, struct hid_bpf_ctx *hctx, unsigned char reportnum,
 	bpf_hid_release(hid);
 	return 0;
 }
+
+/* The program starts another request, and waits for it: both would wait for each other. */
+SEC("?struct_ops.s/hid_hw_request")
+int BPF_PROG(hook_wait_for_request, struct hid_bpf_ctx *hctx, unsigned char reportnum,
+	     enum hid_report_type rtype, enum hid_class_request reqtype, u64 source)
+{
+	struct bpf_hid_request *request;
+	struct bpf_hid_start args;
+	struct bpf_hid *hid;
+
+	/* The other request comes here, too. */
+	if (__sync_fetch_and_add(&hooks, 1))
+		return 0;
+	hid = bpf_hid_find(hctx->hid->id);
+	if (!hid)
+		return 0;
+	__builtin_memcpy(&args, &start, sizeof(args));
+	request = bpf_hid_start(hid, &args);
+	if (request) {
+		inner = bpf_hid_request_wait(request, ~0);
+		bpf_hid_request_release(request);
+	}
+	bpf_hid_release(hid);
+	return 0;
+}
+
+SEC("?.struct_ops.link")
+struct hid_bpf_ops hook_wait = {
+	.hid_hw_request = (void *)hook_wait_for_request,
+};
 
 SEC("?.struct_ops.link")
 struct hid_bpf_ops hook = {

@@ -42,7 +42,7 @@ int BPF_PROG(tracer_waits, struct hid_device *hdev)
 }
 
 SEC("syscall")
-__failure __msg("in RCU")
+__failure __msg("{{(in RCU|within rcu_read_lock)}}")
 int sleeps_under_rcu(void *ctx)
 {
 	struct bpf_hid *hid = bpf_hid_find(1);
@@ -69,7 +69,7 @@ SEC("syscall")
 __failure __msg("Unreleased reference")
 int device_is_kept(void *ctx)
 {
-	return bpf_hid_find(1) != NULL;
+	return !bpf_hid_find(1);
 }
 
 SEC("syscall")
