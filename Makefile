@@ -3,12 +3,13 @@
 # The commands for users of this tree; scripts/harness/ has a script for each. The
 # kernel's build system reads Kbuild and not this file.
 
-export T KERNEL M
+export T KERNEL M SAMPLE
 
 help:
 	@echo 'BPF kfuncs in Rust'
 	@echo
-	@echo '  make demo         boot the distribution kernel, call Rust kfuncs on live events'
+	@echo '  make demo         boot the distribution kernel, call Rust kfuncs on live events;'
+	@echo '                    SAMPLE=hid_io: a dial whose lamps follow a BPF program'
 	@echo '  make test         run all tests'
 	@echo '  make test T=name  run ./test_progs -t name'
 	@echo '  make fuzz         random BPF programs that call the kfuncs; SECONDS=600 SEED=number'
