@@ -103,6 +103,10 @@
 //! Programs can also implement a table of functions that a module calls: see
 //! [`struct_ops`](mod@struct_ops).
 //!
+//! A kfunc can start a [`work`], which a thread does after the kfunc has returned, and tell user
+//! space its result through a [ring buffer](ring_buf). [`revocable`] is for kfuncs that use a
+//! device which can be unbound at any time.
+//!
 //! A signature with any other type does not compile. The error points at the argument and names
 //! the types to use instead. A kfunc has at most twelve arguments; a slice counts as two. Arguments
 //! after the fifth are on the stack, which the kernel supports on x86-64 and arm64. An alias of a
