@@ -10,27 +10,67 @@
 //! [`Devres`](kernel::devres::Devres), which revokes it when a device is unbound. A user of a
 //! `Revocable` is in an RCU read-side critical section and must not sleep. A [`Sleepable`] is for
 //! users that sleep: they have access in a closure, and the revocation waits for the closures that
-//! run. A driver puts both together. Its device owns a `Devres<Revoke>`, where the `Drop` of
-//! `Revoke` revokes the `Sleepable` in the object: see `samples/slow_regs`.
+//! run.
+//!
+//! # A driver
+//!
+//! A driver puts both together. The object for programs has a `Sleepable`. The driver's data is a
+//! `Devres<Revoke>`: `Devres` drops the `Revoke` when the device is unbound, and the `Drop` of
+//! `Revoke` revokes the `Sleepable`. `samples/slow_regs` is the whole driver.
 //!
 //! ```
 //! # use bpf::{prelude::*, revocable::Sleepable};
-//! # use kernel::{new_mutex, prelude::*, sync::Mutex};
+//! # use kernel::{device::Core, devres::Devres, new_mutex, platform, prelude::*, sync::Mutex};
+//! /// A device. A program can hold the object longer than the device is bound.
 //! #[pin_data]
 //! #[derive(BtfType)]
 //! #[btf(object, name = "bpf_slow_regs", registry = 8)]
 //! struct Regs {
 //!     #[pin]
-//!     regs: Sleepable<[u32; 4]>,
+//!     io: Sleepable<Mutex<[u32; 16]>>,
 //! }
 //!
 //! /// Reads a register.
 //! #[kfunc(sleepable)]
 //! fn bpf_slow_regs_read(regs: &Object<Regs>, index: u32) -> Result<u32> {
-//!     // `ENODEV` if the device is gone. The closure may sleep.
-//!     regs.regs.access(|regs| regs.get(index as usize).copied().ok_or(EINVAL))?
+//!     // `ENODEV` after the unbind. The closure may sleep.
+//!     regs.io
+//!         .access(|io| io.lock().get(index as usize).copied().ok_or(EINVAL))?
+//! }
+//!
+//! /// What the driver keeps while a device is bound. Its drop ends the access of programs.
+//! struct Revoke(ARef<Object<Regs>>);
+//!
+//! impl Drop for Revoke {
+//!     fn drop(&mut self) {
+//!         self.0.leave();
+//!         // It fails only in an access, and no access unbinds the device.
+//!         let _ = self.0.io.revoke();
+//!     }
+//! }
+//!
+//! struct Driver;
+//!
+//! impl platform::Driver for Driver {
+//!     type IdInfo = ();
+//!     type Data<'bound> = Devres<Revoke>;
+//!
+//!     fn probe<'bound>(
+//!         device: &'bound platform::Device<Core<'_>>,
+//!         _info: Option<&'bound ()>,
+//!     ) -> impl PinInit<Devres<Revoke>, Error> + 'bound {
+//!         let regs = Object::pin_init(pin_init!(Regs {
+//!             io <- Sleepable::new(new_mutex!([0; 16])),
+//!         }))?;
+//!         regs.enter(0)?;
+//!         // If this fails, it drops the `Revoke`.
+//!         Devres::new(device.as_ref(), Revoke(regs))
+//!     }
 //! }
 //! ```
+//!
+//! The kernel calls the driver's `unbind()` before it drops the driver's data. A driver that turns
+//! the device off in `unbind()` calls [`revoke`](Sleepable::revoke) there, before that.
 //!
 //! # What this module does not do
 //!
@@ -39,6 +79,9 @@
 //! - It does not let a thread use two resources at a time: a program that runs in a closure could
 //!   make the closure of one device wait for another device.
 //! - It does not exclude users from each other: put a `Mutex` into the resource.
+//! - It does not revoke by itself. A resource that nobody has revoked is dropped with its owner. If
+//!   the owner is an [`Object`](crate::Object), this is in an RCU callback, where the `Drop` of the
+//!   resource must not sleep.
 //!
 //! C: `rust/helpers/revoke.c`.
 
