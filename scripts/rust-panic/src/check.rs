@@ -6,11 +6,12 @@
 //! innermost function of the object's own crate that its code was inlined into. Generic code of
 //! other crates that was compiled into this object counts as code of the functions that call it; a
 //! report names this code itself only if no function calls it. This module does not follow calls
-//! into other objects: [`reach`] does.
+//! into other objects: [`reach`] does, and for functions that may sleep [`crate::sleep`].
 
 use std::collections::{
     BTreeMap,
     BTreeSet,
+    HashMap,
     HashSet, //
 };
 
@@ -35,6 +36,11 @@ use crate::{
         self,
         Panicking, //
     },
+    sleep::{
+        Context,
+        Sleep,
+        Sleeping, //
+    },
     Result, //
 };
 
@@ -46,6 +52,8 @@ pub(crate) struct Panic {
     pub(crate) kind: &'static Kind,
     /// The function that can panic, if `kind` does not name it.
     pub(crate) callee: Option<String>,
+    /// The C function or the flag by which `callee` may sleep, if this is not a panic.
+    pub(crate) sleeps: Option<String>,
     /// The function of another crate that has the panic and was inlined into `function`, if any.
     pub(crate) inlined: Option<String>,
     /// The function that contains the line.
@@ -53,14 +61,33 @@ pub(crate) struct Panic {
 }
 
 impl Panic {
+    /// Whether `#[bpf::may_panic]` covers this.
+    pub(crate) fn can_be_excused(&self) -> bool {
+        self.sleeps.is_none() && !names::is_wait(self.kind)
+    }
+
     /// The text that says what can happen.
     pub(crate) fn what(&self) -> String {
-        match &self.callee {
-            Some(callee) => {
+        let callee = self.callee.as_deref().unwrap_or_default();
+        if let Some(sleeps) = &self.sleeps {
+            let action = match names::dropped(callee) {
+                Some(ty) => format!("drops a `{ty}`"),
+                None => format!("calls `{}`", names::short(callee)),
+            };
+            let by = if names::path(sleeps) == callee {
+                String::new()
+            } else {
+                format!(" (`{sleeps}`)")
+            };
+            let why = self.kind.what;
+            return format!("this {action}, which may sleep{by}, but {why}");
+        }
+        match callee {
+            "" => self.kind.what.into(),
+            callee => {
                 let callee = names::short(callee);
                 format!("this calls `{callee}`, which can panic")
             }
-            None => self.kind.what.into(),
         }
     }
 }
@@ -95,7 +122,11 @@ struct Check<'a> {
 }
 
 /// The panics of an object.
-pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
+pub(crate) fn panics(
+    object: &Object,
+    panicking: &Panicking,
+    sleeping: &Sleeping<'_>,
+) -> Result<Panics> {
     let check = Check::new(object)?;
     let mut panics = Panics::new();
     let mut foreign: BTreeMap<usize, BTreeSet<Cause>> = BTreeMap::new();
@@ -191,12 +222,14 @@ pub(crate) fn panics(object: &Object, panicking: &Panicking) -> Result<Panics> {
                 line: 0,
                 kind: cause.kind,
                 callee: cause.callee,
+                sleeps: None,
                 inlined: None,
                 function: format!("data in {section}"),
             };
             panics.entry(panic).or_default();
         }
     }
+    check.report_sleeps(&mut panics, sleeping);
     Ok(panics)
 }
 
@@ -448,10 +481,159 @@ impl<'a> Check<'a> {
             line: frame.line,
             kind,
             callee,
+            sleeps: None,
             inlined: inlined.filter(|inlined| *inlined != path),
             function: path,
         };
         panics.entry(panic).or_default().extend(self.entries(index));
+    }
+
+    /// The name and the context of a function that must not sleep and that code outside of the
+    /// object calls.
+    fn must_not_sleep(&self, index: usize) -> Option<(&'a str, Context)> {
+        let function = self.object.functions.get(index)?;
+        // Prologues and epilogues call a helper through a pointer.
+        let has_callers = self.callers.get(index).is_some_and(|list| !list.is_empty());
+        function.names().find_map(|name| {
+            let context = match self.object.kfuncs.get(name) {
+                Some(true) => return None,
+                Some(false) if names::iterator(name).is_some() => Context::Iterator,
+                Some(false) => Context::Kfunc,
+                None if names::is_dtor(name) => Context::Other,
+                None if names::is_helper(name) && !has_callers => Context::Other,
+                None if names::is_drop_value(name) => Context::Drop,
+                None => return None,
+            };
+            Some((name.as_str(), context))
+        })
+    }
+
+    /// Reports the functions that may sleep and that code that must not sleep calls, through any
+    /// number of functions of the object.
+    fn report_sleeps(&self, panics: &mut Panics, sleeping: &Sleeping<'_>) {
+        // The functions that are called in a context, and the names of the entries that call them.
+        let mut reached: BTreeMap<(usize, Context), BTreeSet<&str>> = BTreeMap::new();
+        for index in 0..self.object.functions.len() {
+            let Some((entry, context)) = self.must_not_sleep(index) else {
+                continue;
+            };
+            let mut todo = vec![index];
+            while let Some(index) = todo.pop() {
+                if !reached.entry((index, context)).or_default().insert(entry) {
+                    continue;
+                }
+                todo.extend(self.calls(index).filter_map(|call| match call.to {
+                    Target::Function(target) => Some(target),
+                    Target::External(_) => None,
+                }));
+            }
+        }
+        if reached.is_empty() {
+            return;
+        }
+        let foreign = self.foreign_sleeps(sleeping);
+        // A call is reported once, with the first way in which it may sleep.
+        let mut said = HashSet::new();
+        for ((index, context), entries) in &reached {
+            let Some(function) = self.object.functions.get(*index) else {
+                continue;
+            };
+            let is_entry = function.names().any(|name| entries.contains(name.as_str()));
+            for call in self.calls(*index) {
+                let sleep = self.sleep(call, sleeping, &foreign);
+                let Some(sleep) = sleep.filter(|sleep| sleep.is_in(*context)) else {
+                    continue;
+                };
+                for frames in self.frames(function, call) {
+                    let frame = match self.own_frame(function, &frames) {
+                        Some(frame) => frame,
+                        None if is_entry => outer(function, &frames),
+                        // The functions that call this one have the line.
+                        None => continue,
+                    };
+                    let callee = self.callee(call, &frames);
+                    let place = (*index, *context, frame.line, callee.clone());
+                    if !said.insert(place) {
+                        continue;
+                    }
+                    let panic = Panic {
+                        file: frame.file,
+                        line: frame.line,
+                        kind: sleep.way.kind(*context),
+                        callee: Some(callee),
+                        sleeps: Some(sleep.symbol.into()),
+                        inlined: None,
+                        function: names::path(&frame.symbol),
+                    };
+                    let entries = entries.iter().map(|entry| names::entry(entry));
+                    panics.entry(panic).or_default().extend(entries);
+                }
+            }
+        }
+    }
+
+    /// The functions of other crates in this object that may sleep.
+    fn foreign_sleeps<'s>(&'s self, sleeping: &'s Sleeping<'_>) -> HashMap<usize, Sleep<'s>> {
+        let mut foreign: HashMap<usize, Sleep<'_>> = HashMap::new();
+        loop {
+            let before = foreign.len();
+            for (index, function) in self.object.functions.iter().enumerate() {
+                if foreign.contains_key(&index) {
+                    continue;
+                }
+                let mut calls = self.calls(index);
+                let sleep = calls.find_map(|reference| {
+                    let sleep = self.sleep(reference, sleeping, &foreign)?;
+                    let mut frames = self.frames(function, reference).into_iter();
+                    frames
+                        .any(|frames| self.own_frame(function, &frames).is_none())
+                        .then_some(sleep)
+                });
+                if let Some(sleep) = sleep {
+                    foreign.insert(index, sleep);
+                }
+            }
+            if foreign.len() == before {
+                return foreign;
+            }
+        }
+    }
+
+    /// The sleep in the function that a reference calls.
+    fn sleep<'s>(
+        &self,
+        call: &'s Reference,
+        sleeping: &'s Sleeping<'_>,
+        foreign: &HashMap<usize, Sleep<'s>>,
+    ) -> Option<Sleep<'s>> {
+        match call.to {
+            Target::Function(index) => foreign.get(&index).copied(),
+            Target::External(_) => sleeping.at(call),
+        }
+    }
+
+    /// The path of the function that the author's line calls, by a call in code with these frames.
+    fn callee(&self, call: &Reference, frames: &[Frame]) -> String {
+        let inlined = self.foreign_frames(frames);
+        let target = match &call.to {
+            Target::Function(index) => self.object.functions.get(*index).map(|f| &f.name),
+            Target::External(name) => Some(name),
+        };
+        // Without a function of this crate, the last frame is the caller.
+        let inlined = match inlined.split_last() {
+            Some((_, inner)) if inlined.len() == frames.len() => inner.last(),
+            Some((outermost, _)) => Some(outermost),
+            None => None,
+        };
+        let name = inlined.map(|frame| &frame.symbol).or(target);
+        name.map(|name| names::path(name)).unwrap_or_default()
+    }
+
+    /// The calls and jumps of a function.
+    fn calls(&self, index: usize) -> impl Iterator<Item = &'a Reference> {
+        let function = self.object.functions.get(index);
+        let references = function.into_iter().flat_map(|f| &f.references);
+        references.filter(|reference| reference.is_call)
     }
 
     /// The entry points of the object that reach a function: functions that other code calls.

@@ -33,6 +33,7 @@ use std::{
 
 use crate::{
     branch,
+    sleep,
     Result, //
 };
 
@@ -67,6 +68,8 @@ pub(crate) struct Reference {
     pub(crate) to: Target,
     /// Whether the reference is a call or a jump, and does not take an address.
     pub(crate) is_call: bool,
+    /// Whether the reference is a call of the allocator with flags that let the allocator sleep.
+    pub(crate) may_reclaim: bool,
 }
 
 /// A function with a symbol, or all code of a section that has no symbol.
@@ -80,6 +83,8 @@ pub(crate) struct Function {
     pub(crate) begin: Place,
     end: u64,
     pub(crate) may_panic: bool,
+    /// Whether other objects cannot refer to the function.
+    pub(crate) is_local: bool,
     /// Whether data that no function refers to has a pointer to this function.
     pub(crate) is_pointed_to: bool,
     pub(crate) references: Vec<Reference>,
@@ -93,6 +98,29 @@ impl Function {
     /// All names of the function.
     pub(crate) fn names(&self) -> impl Iterator<Item = &String> {
         std::iter::once(&self.name).chain(&self.aliases)
+    }
+
+    /// Finds the calls of the allocator with flags that let the allocator sleep.
+    fn find_flags(&mut self, architecture: Architecture, section: &Section) {
+        let calls_allocator = self.references.iter().any(
+            |reference| matches!(&reference.to, Target::External(name) if sleep::is_allocator(name)),
+        );
+        if !calls_allocator {
+            return;
+        }
+        let begin = self.begin.offset;
+        let end = self.end.min(section.data.len() as u64);
+        let code = usize::try_from(begin).ok().zip(usize::try_from(end).ok());
+        let Some(code) = code.and_then(|(begin, end)| section.data.get(begin..end)) else {
+            return;
+        };
+        let references = &mut self.references;
+        branch::fourth_arguments(architecture, code, begin, |begin, end, flags| {
+            for reference in references.iter_mut() {
+                let is_this = (begin..end).contains(&reference.at.offset);
+                reference.may_reclaim |= is_this && flags & GFP_DIRECT_RECLAIM != 0;
+            }
+        });
     }
 
     /// The branches that lead to a place: the last branch that is not taken before the place, or
@@ -124,6 +152,8 @@ pub(crate) struct Object {
     pub(crate) in_data: Vec<(String, String)>,
     /// Sections of debug information, relocated to [`Place::address`].
     pub(crate) debug: BTreeMap<String, Vec<u8>>,
+    /// The kfuncs in the lists of the object, and whether they are `sleepable`.
+    pub(crate) kfuncs: BTreeMap<String, bool>,
     pub(crate) little_endian: bool,
     sections: BTreeMap<usize, Section>,
 }
@@ -133,6 +163,30 @@ const MAY_PANIC: &str = ".text.bpf_may_panic";
 
 /// The prefix of the symbols of the nops that the kernel's build puts before a function.
 const PREFIX: &str = "__pfx_";
+
+/// The section with the lists of kfuncs, in the format of `BTF_KFUNCS_START` and `BTF_ID_FLAGS` in
+/// `include/linux/btf_ids.h`.
+const BTF_IDS: &str = ".BTF_ids";
+
+/// The prefix of the symbol of a list. The flags of the list follow after 4 bytes.
+const SET8: &str = "__BTF_ID__set8__";
+
+/// The prefix of the symbol of a function in a list. The flags of the function follow after 4
+/// bytes.
+const FUNC: &str = "__BTF_ID__func__";
+
+/// The flag of a list of kfuncs. Without it, the list is of functions with `fmod_ret`.
+///
+/// C: `BTF_SET8_KFUNCS` in `include/linux/btf_ids.h`.
+const SET8_KFUNCS: u64 = 1 << 0;
+
+/// C: `KF_SLEEPABLE` in `include/linux/btf.h`.
+const KF_SLEEPABLE: u64 = 1 << 5;
+
+/// The flag of allocations that may sleep.
+///
+/// C: `__GFP_DIRECT_RECLAIM` in `include/linux/gfp_types.h`.
+const GFP_DIRECT_RECLAIM: u32 = 1 << 10;
 
 /// Tables with the addresses of all functions, for ftrace, which patches their first instructions.
 const PATCHABLE: [&str; 2] = ["__patchable_function_entries", "__mcount_loc"];
@@ -211,6 +265,7 @@ pub(crate) fn parse(data: &[u8]) -> Result<Object> {
         crates: crates(&file),
         in_data: Vec::new(),
         debug,
+        kfuncs: kfuncs(&file, &sections)?,
         little_endian: file.is_little_endian(),
         sections: BTreeMap::new(),
     };
@@ -303,6 +358,7 @@ fn functions(
             },
             end: symbol.address().saturating_add(symbol.size()),
             may_panic: section.name == MAY_PANIC,
+            is_local: symbol.is_local(),
             is_pointed_to: false,
             references: Vec::new(),
             data: Vec::new(),
@@ -318,6 +374,7 @@ fn functions(
         let is_alias = alias.begin == function.begin;
         if is_alias {
             function.end = function.end.max(alias.end);
+            function.is_local &= alias.is_local;
             function.aliases.push(std::mem::take(&mut alias.name));
         }
         is_alias
@@ -345,6 +402,52 @@ fn crates(file: &object::File<'_>) -> BTreeSet<String> {
             rest.contains("-cgu.").then(|| name.to_string())
         })
         .collect()
+}
+
+/// The kfuncs in the lists of the object, and whether they are `sleepable`.
+fn kfuncs(
+    file: &object::File<'_>,
+    sections: &BTreeMap<usize, Section>,
+) -> Result<BTreeMap<String, bool>> {
+    let mut lists: Vec<(Place, u64)> = Vec::new();
+    let mut functions: Vec<(Place, String, u64)> = Vec::new();
+    for symbol in file.symbols() {
+        let Some(SectionIndex(index)) = symbol.section_index() else {
+            continue;
+        };
+        let section = sections.get(&index);
+        let Some(section) = section.filter(|section| section.name == BTF_IDS) else {
+            continue;
+        };
+        let place = Place {
+            section: index,
+            offset: symbol.address(),
+        };
+        let flags = || section.number(place.offset.saturating_add(4), 4);
+        let name = symbol.name().map_err(damaged)?;
+        if name.starts_with(SET8) {
+            if flags().is_some_and(|flags| flags & SET8_KFUNCS != 0) {
+                lists.push((place, place.offset.saturating_add(symbol.size())));
+            }
+        } else if let Some((function, _)) = name
+            .strip_prefix(FUNC)
+            .and_then(|name| name.rsplit_once("__"))
+        {
+            if let Some(flags) = flags() {
+                functions.push((place, function.into(), flags));
+            }
+        }
+    }
+    let is_in_list = |place: &Place| {
+        lists.iter().any(|(begin, end)| {
+            begin.section == place.section && begin < place && place.offset < *end
+        })
+    };
+    Ok(functions
+        .into_iter()
+        .filter(|(place, ..)| is_in_list(place))
+        .map(|(_, name, flags)| (name, flags & KF_SLEEPABLE != 0))
+        .collect())
 }
 
 /// The places where data may begin: symbols, and targets of relocations.
@@ -482,7 +585,12 @@ impl Object {
                     }
                 }
             }
-            let references = targets.into_iter().map(|to| Reference { at, to, is_call });
+            let references = targets.into_iter().map(|to| Reference {
+                at,
+                to,
+                is_call,
+                may_reclaim: false,
+            });
             let function = self.function_at(at);
             match function.and_then(|index| self.functions.get_mut(index)) {
                 Some(function) => function.references.extend(references),
@@ -500,6 +608,7 @@ impl Object {
                 },
                 end: 0,
                 may_panic: false,
+                is_local: true,
                 is_pointed_to: false,
                 references,
                 data: Vec::new(),
@@ -511,6 +620,9 @@ impl Object {
             function
                 .references
                 .sort_by(|a, b| (a.at, &a.to).cmp(&(b.at, &b.to)));
+            if let Some(section) = sections.get(&function.begin.section) {
+                function.find_flags(architecture, section);
+            }
         }
 
         for (&index, section) in sections.iter().filter(|(_, section)| !section.code) {

@@ -22,6 +22,9 @@
 //! too: a BPF program can interrupt, on the same CPU, the code that holds the lock or that updates
 //! the clock.
 //!
+//! The tool also reports functions that may sleep, where a kfunc that is not `sleepable`, or other
+//! code that must not sleep, calls them ([`sleep`]).
+//!
 //! The tool does not see:
 //!
 //! - functions of other objects that are not given: C functions, functions of other modules (the
@@ -51,23 +54,30 @@ mod debug;
 mod elf;
 mod names;
 mod reach;
+mod sleep;
 
 /// The error is the text that the user reads: the subject, the reason, and the way out.
 type Result<T> = std::result::Result<T, String>;
 
-const USAGE: &str = "usage: rust-panic [--with OBJECT]... OBJECT...
+const USAGE: &str = "usage: rust-panic [--with OBJECT]... [--checked OBJECT]... OBJECT...
        rust-panic --list --with OBJECT...
+       rust-panic --list-sleeping [--with OBJECT]... [--checked OBJECT]...
 
 Reports the panics that Rust functions of OBJECT (a .o file) can reach, and fails if there are any.
 
-  --with OBJECT  an object whose functions OBJECT calls: core.o of the core crate, kernel.o of the
-                 kernel crate; its functions that reach the panic handler can panic
-  --list         print the functions of the --with objects that can panic";
+  --with OBJECT     an object whose functions OBJECT calls: core.o of the core crate, kernel.o of
+                    the kernel crate; its functions that reach the panic handler can panic
+  --checked OBJECT  an object whose functions OBJECT calls, and whose panics are of no interest:
+                    bpf.o of the bpf crate, an object in C
+  --list            print the functions of the --with objects that can panic
+  --list-sleeping   print the functions of the --with and --checked objects that may sleep";
 
 #[derive(Default)]
 struct Args {
     list: bool,
+    list_sleeping: bool,
     with: Vec<PathBuf>,
+    checked: Vec<PathBuf>,
     objects: Vec<PathBuf>,
 }
 
@@ -79,11 +89,16 @@ fn parse_args(mut args: impl Iterator<Item = OsString>) -> Result<Option<Args>> 
         match arg.to_str() {
             Some("-h" | "--help") => return Ok(None),
             Some("--list") => parsed.list = true,
-            Some("--with") => {
+            Some("--list-sleeping") => parsed.list_sleeping = true,
+            Some(option @ ("--with" | "--checked")) => {
                 let object = args
                     .next()
-                    .ok_or_else(|| format!("--with needs an object\n{USAGE}"))?;
-                parsed.with.push(object.into());
+                    .ok_or_else(|| format!("{option} needs an object\n{USAGE}"))?;
+                if option == "--with" {
+                    parsed.with.push(object.into());
+                } else {
+                    parsed.checked.push(object.into());
+                }
             }
             Some(option) if option.starts_with('-') => {
                 return Err(format!("unknown option '{option}'\n{USAGE}"));
@@ -91,11 +106,17 @@ fn parse_args(mut args: impl Iterator<Item = OsString>) -> Result<Option<Args>> 
             _ => parsed.objects.push(arg.into()),
         }
     }
-    if parsed.list {
-        if parsed.with.is_empty() || !parsed.objects.is_empty() {
-            return Err(format!("--list needs objects given by --with\n{USAGE}"));
+    if parsed.list && (parsed.with.is_empty() || !parsed.objects.is_empty()) {
+        return Err(format!("--list needs objects given by --with\n{USAGE}"));
+    }
+    if parsed.list_sleeping {
+        let has_objects = !(parsed.with.is_empty() && parsed.checked.is_empty());
+        if !has_objects || !parsed.objects.is_empty() {
+            return Err(format!(
+                "--list-sleeping needs objects given by --with or --checked\n{USAGE}"
+            ));
         }
-    } else if parsed.objects.is_empty() {
+    } else if !parsed.list && parsed.objects.is_empty() {
         return Err(format!("the object is missing\n{USAGE}"));
     }
     Ok(Some(parsed))
@@ -125,7 +146,7 @@ fn print(panics: &check::Panics) {
             eprintln!("    in: `{}`", names::short(inlined));
         }
         let itself = format!("`{}`", panic.function);
-        if entries.iter().any(|entry| *entry != itself) {
+        if panic.sleeps.is_some() || entries.iter().any(|entry| *entry != itself) {
             let some: Vec<&str> = entries.iter().take(ENTRIES).map(String::as_str).collect();
             let more = match entries.len().saturating_sub(ENTRIES) {
                 0 => String::new(),
@@ -139,14 +160,19 @@ fn print(panics: &check::Panics) {
 
 /// Whether all objects are free of panics.
 fn run(args: &Args) -> Result<bool> {
-    let with = args
-        .with
-        .iter()
-        .map(|path| elf::read(path))
-        .collect::<Result<Vec<_>>>()?;
+    let read = |paths: &[PathBuf]| {
+        let objects = paths.iter().map(|path| elf::read(path));
+        objects.collect::<Result<Vec<_>>>()
+    };
+    let (with, checked) = (read(&args.with)?, read(&args.checked)?);
     let panicking = reach::Panicking::new(&with);
-    if args.list {
-        let paths: BTreeSet<String> = panicking.symbols().map(names::path).collect();
+    let sleeping = sleep::Sleeping::new(with.iter().chain(&checked));
+    if args.list || args.list_sleeping {
+        let paths: BTreeSet<String> = if args.list {
+            panicking.symbols().map(names::path).collect()
+        } else {
+            sleeping.symbols().map(names::path).collect()
+        };
         for path in paths {
             println!("{path}");
         }
@@ -157,17 +183,21 @@ fn run(args: &Args) -> Result<bool> {
     for path in &args.objects {
         let label = path.display();
         let object = elf::read(path)?;
-        let panics = check::panics(&object, &panicking).map_err(|why| format!("{label}: {why}"))?;
+        let panics = check::panics(&object, &panicking, &sleeping)
+            .map_err(|why| format!("{label}: {why}"))?;
         if !panics.is_empty() {
             print(&panics);
             let count = match panics.len() {
                 1 => "a way".into(),
                 count => format!("{count} ways"),
             };
-            eprintln!(
-                "rust-panic: {label}: {count} to stop the kernel. If a panic is impossible but \
-                 the compiler cannot prove it, give the reason: #[bpf::may_panic(\"reason\")]"
-            );
+            let hint = if panics.keys().any(check::Panic::can_be_excused) {
+                " If a panic is impossible but the compiler cannot prove it, give the reason: \
+                 #[bpf::may_panic(\"reason\")]"
+            } else {
+                ""
+            };
+            eprintln!("rust-panic: {label}: {count} to stop the kernel.{hint}");
             is_free = false;
         }
     }
@@ -207,11 +237,12 @@ mod tests {
     #[test]
     fn options_come_in_any_order() {
         for line in [
-            "--with core.o --with kernel.o x.o y.o",
-            "x.o --with core.o y.o --with kernel.o",
+            "--with core.o --with kernel.o --checked bpf.o x.o y.o",
+            "x.o --with core.o --checked bpf.o y.o --with kernel.o",
         ] {
             let args = args(line).unwrap().unwrap();
             assert_eq!(args.with, [Path::new("core.o"), Path::new("kernel.o")]);
+            assert_eq!(args.checked, [Path::new("bpf.o")]);
             assert_eq!(args.objects, [Path::new("x.o"), Path::new("y.o")]);
         }
         assert!(args("--list --with core.o").unwrap().unwrap().list);
@@ -226,6 +257,8 @@ mod tests {
             ("x.o --with", "--with needs an object"),
             ("--list", "--list needs objects"),
             ("--list --with core.o x.o", "--list needs objects"),
+            ("x.o --checked", "--checked needs an object"),
+            ("--list-sleeping", "--list-sleeping needs objects"),
             ("--wrong x.o", "unknown option '--wrong'"),
         ] {
             let error = args(line).map(|_| ()).unwrap_err();

@@ -225,10 +225,37 @@ pub(crate) fn is_wait(kind: &Kind) -> bool {
 /// Whether BPF calls the function: a kfunc, a helper of a prologue or an epilogue, or the function
 /// that drops the value of an object, which runs in an RCU callback.
 pub(crate) fn is_called_by_bpf(symbol: &str) -> bool {
+    symbol.starts_with("bpf_") || is_helper(symbol) || is_drop_value(symbol)
+}
+
+/// Whether this is the destructor of references in maps.
+pub(crate) fn is_dtor(symbol: &str) -> bool {
+    symbol.starts_with("bpf_dtor_")
+}
+
+/// Whether this is the name of a helper of a prologue or an epilogue. Other functions may have such
+/// a name.
+pub(crate) fn is_helper(symbol: &str) -> bool {
+    path(symbol).ends_with("::helper")
+}
+
+/// Whether this function drops the value of an object, in an RCU callback.
+pub(crate) fn is_drop_value(symbol: &str) -> bool {
     let path = path(symbol);
-    symbol.starts_with("bpf_")
-        || path.ends_with("::helper")
-        || path.starts_with("<bpf::object::Object<") && path.ends_with(">>::drop_value")
+    path.starts_with("<bpf::object::Object<") && path.ends_with(">>::drop_value")
+}
+
+/// The name and the method of the iterator that a kfunc belongs to.
+pub(crate) fn iterator(symbol: &str) -> Option<(&str, &str)> {
+    let (name, method) = symbol.strip_prefix("bpf_iter_")?.rsplit_once('_')?;
+    matches!(method, "new" | "next" | "destroy").then_some((name, method))
+}
+
+/// The type that a function drops, if it is the compiler's function for the drop of the type.
+pub(crate) fn dropped(path: &str) -> Option<&str> {
+    let ty = path.strip_prefix("core::ptr::drop_in_place::<");
+    ty.or_else(|| path.strip_prefix("core::ptr::drop_glue::<"))?
+        .strip_suffix('>')
 }
 
 /// What precedes the name of a traceable function in the symbol of the function behind its stub.
@@ -312,13 +339,9 @@ pub(crate) fn matches(pattern: &str, path: &str) -> bool {
 pub(crate) fn entry(symbol: &str) -> String {
     let path = short(&path(symbol));
     if !symbol.starts_with("_R") {
-        let iterator = symbol.strip_prefix("bpf_iter_").and_then(|name| {
-            let (name, method) = name.rsplit_once('_')?;
-            matches!(method, "new" | "next" | "destroy").then_some((name, method))
-        });
-        return match iterator {
+        return match iterator(symbol) {
             Some((name, method)) => format!("`{method}` of iterator `{name}`"),
-            None if symbol.starts_with("bpf_dtor_") => "destructor of references in maps".into(),
+            None if is_dtor(symbol) => "destructor of references in maps".into(),
             None if symbol.starts_with("bpf_") => format!("kfunc `{symbol}`"),
             None if symbol == "init_module" || symbol.ends_with("_init") => {
                 "init of the module".into()
@@ -525,6 +548,17 @@ mod tests {
             ),
         ] {
             assert_eq!(entry(symbol), expected);
+        }
+    }
+
+    #[test]
+    fn drop_of_a_type_has_the_type() {
+        for (path, expected) in [
+            ("core::ptr::drop_in_place::<a::B<c::D>>", Some("a::B<c::D>")),
+            ("core::ptr::drop_in_place", None),
+            ("<a::B as core::ops::drop::Drop>::drop", None),
+        ] {
+            assert_eq!(dropped(path), expected, "{path}");
         }
     }
 

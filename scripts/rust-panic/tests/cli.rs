@@ -389,6 +389,168 @@ fn kfunc_that_waits_for_a_spinlock_is_reported() {
         ]);
 }
 
+/// A list of kfuncs with their flags, as `kfunc_set!` writes it. Without `flags` of the list, it is
+/// no list of kfuncs.
+fn list(flags: u32, kfuncs: &[(&str, u32)]) -> String {
+    let entries = kfuncs.iter().map(|(name, flags)| {
+        let id = format!("__BTF_ID__func__{name}__1x0");
+        format!("\\n.local {id}\\n{id}:\\n.zero 4\\n.long {flags}")
+    });
+    let entries = entries.collect::<Vec<_>>().concat();
+    format!(
+        "core::arch::global_asm!(\".pushsection .BTF_ids,\\\"a\\\"\\n.balign 4\\n\
+         .local __BTF_ID__set8__list{flags}\\n__BTF_ID__set8__list{flags}:\\n.zero 4\\n.long {flags}\
+         {entries}\\n\
+         .size __BTF_ID__set8__list{flags}, .-__BTF_ID__set8__list{flags}\\n.popsection\");\n"
+    )
+}
+
+/// The flag of kfuncs that may sleep.
+const SLEEPABLE: u32 = 1 << 5;
+
+#[test]
+fn sleep_in_a_kfunc_that_is_not_sleepable_is_reported() {
+    let bench = Bench::new("sleep");
+    let source = "extern \"C\" { fn rust_helper_mutex_lock(); }
+        #[inline(never)] fn lock(a: u32) -> u32 {
+            unsafe { rust_helper_mutex_lock() }
+            a ^ 1
+        }
+        #[no_mangle] pub extern \"C\" fn init_module() -> u32 { lock(1) ^ 1 }
+        #[no_mangle] pub extern \"C\" fn bpf_x(a: u32) -> u32 { lock(a) ^ 2 }
+        #[no_mangle] pub extern \"C\" fn bpf_y(a: u32) -> u32 { lock(a) ^ 3 }
+        ";
+    for other in [
+        list(1, &[("bpf_x", SLEEPABLE), ("bpf_y", SLEEPABLE | 2)]),
+        // The functions of the second list are not kfuncs.
+        list(1, &[("bpf_x", SLEEPABLE)]) + &list(0, &[("bpf_y", 0)]),
+        String::new(),
+    ] {
+        bench.check(&format!("{source}{other}")).is_content();
+    }
+    let kfuncs = list(1, &[("bpf_x", SLEEPABLE), ("bpf_y", !SLEEPABLE)]);
+    bench.check(&format!("{source}{kfuncs}")).says(&[
+        "sample.rs:4: error: sample::lock: this calls `rust_helper_mutex_lock`, which may sleep \
+         (`mutex_lock`), but the kfunc is not `sleepable`\n    \
+         reached from: kfunc `bpf_y`\n    \
+         write: `#[kfunc(sleepable)]`, so that only programs that may sleep call it; or \
+         `bpf::ResSpinLock`",
+        ": a way to stop",
+    ]);
+}
+
+#[test]
+fn sleep_in_code_that_is_no_kfunc_is_reported() {
+    let bench = Bench::new("sleepless");
+    for (function, entry) in [
+        (
+            "#[no_mangle] pub extern \"C\" fn bpf_dtor_x() {",
+            "destructor of references in maps",
+        ),
+        (
+            "pub static NAME: unsafe extern \"C\" fn() = { unsafe extern \"C\" fn helper() {",
+            "helper `sample::NAME`",
+        ),
+    ] {
+        let end = if function.contains("static") {
+            "} helper };"
+        } else {
+            "}"
+        };
+        bench
+            .check(&format!(
+                "extern \"C\" {{ fn msleep(); }} {function}\nunsafe {{ msleep() }} {end}"
+            ))
+            .says(&[
+                "sample.rs:3: error: ",
+                "this calls `msleep`, which may sleep, but the caller must not sleep\n",
+                entry,
+                "write: a work (`bpf::work`)",
+            ]);
+    }
+}
+
+#[test]
+fn sleep_is_followed_by_calls_into_other_objects() {
+    let bench = Bench::new("sleepers");
+    let kfuncs = list(1, &[("bpf_x", 0)]);
+    let other = bench.compile(
+        "other",
+        "extern \"C\" { fn msleep(); fn queue(work: unsafe extern \"C\" fn()); }
+        #[inline(never)] fn deep(a: u32) -> u32 { unsafe { msleep() } a ^ 1 }
+        #[no_mangle] pub extern \"C\" fn sleeps(a: u32) -> u32 { deep(a) ^ 2 }
+        // It does not sleep: the work does, later.
+        #[no_mangle] pub extern \"C\" fn starts() { unsafe { queue(work) } }
+        unsafe extern \"C\" fn work() { msleep() }
+        // It sleeps in a call through a pointer: the tool knows the name.
+        #[no_mangle] pub extern \"C\" fn hid_hw_open(f: extern \"C\" fn()) { f() }",
+    );
+    let sample = |code: &str| {
+        bench.compile(
+            "sample",
+            &format!(
+                "extern \"C\" {{ fn sleeps(a: u32) -> u32; fn starts(); fn work();
+                    fn hid_hw_open(); }}
+                #[no_mangle] pub unsafe extern \"C\" fn bpf_x(a: u32) -> u32 {{
+                    {code}
+                }}
+                {kfuncs}"
+            ),
+        )
+    };
+    for option in ["--with", "--checked"] {
+        let run = |sample: &Path| bench.run(&[Path::new(option), &other, sample]);
+        run(&sample("sleeps(a)")).says(&[
+            "sample.rs:5: error: bpf_x: this calls `sleeps`, which may sleep (`msleep`), but",
+        ]);
+        run(&sample("hid_hw_open(); a")).says(&["this calls `hid_hw_open`, which may sleep, but"]);
+        run(&sample("starts(); a")).is_content();
+        // A function of this name is local there.
+        run(&sample("work(); a")).is_content();
+    }
+    bench.run(&[&sample("sleeps(a)")]).is_content();
+}
+
+#[test]
+fn panics_of_checked_objects_are_not_reported() {
+    let bench = Bench::new("checked");
+    let other = bench.compile(
+        "other",
+        "#[no_mangle] pub extern \"C\" fn other(a: u32) -> u32 { a + 1 }",
+    );
+    let sample = bench.compile(
+        "sample",
+        "extern \"C\" { fn other(a: u32) -> u32; }
+        #[inline(never)] pub fn sample(a: u32) -> u32 { unsafe { other(a) ^ 1 } }",
+    );
+    bench
+        .run(&[Path::new("--checked"), &other, &sample])
+        .is_content();
+}
+
+#[test]
+fn allocation_that_may_sleep_is_reported() {
+    let bench = Bench::new("alloc");
+    let kfuncs = list(1, &[("bpf_x", 0)]);
+    let sample = |flags: &str| {
+        bench.check(&format!(
+            "extern \"C\" {{
+                fn rust_helper_krealloc_node_align(
+                    p: *const u8, size: usize, align: usize, flags: u32, nid: i32,
+                ) -> *mut u8;
+            }}
+            #[no_mangle] pub unsafe extern \"C\" fn bpf_x(a: u32) -> *mut u8 {{
+                rust_helper_krealloc_node_align(core::ptr::null(), 8, 8, {flags}, -1)
+            }}
+            {kfuncs}"
+        ))
+    };
+    // `GFP_KERNEL`, `GFP_ATOMIC`, and flags that only the caller knows.
+    sample("0xcc0").says(&["sample.rs:8: error: bpf_x: ", "may sleep (`GFP_KERNEL`)"]);
+    sample("0x820").is_content();
+    sample("a").is_content();
+}
+
 #[test]
 fn function_with_two_names_is_found_by_both() {
     let bench = Bench::new("alias");
