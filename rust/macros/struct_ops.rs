@@ -332,6 +332,10 @@ fn method(member: &Member) -> TokenStream {
             unsafe { #returned(0) }
         },
     };
+    // A program of the member may sleep, so the caller must be allowed to.
+    let might_sleep = function
+        .sleepable
+        .then(|| quote_spanned! { name.span() => ::kernel::task::might_sleep(); });
     let attributes = if function.may_panic.is_empty() {
         vec![parse_quote!(#[inline])]
     } else {
@@ -340,6 +344,7 @@ fn method(member: &Member) -> TokenStream {
     quote! {
         #(#attributes)*
         #sig {
+            #might_sleep
             if let (
                 ::core::option::Option::Some(__member),
                 ::core::option::Option::Some(__depth),

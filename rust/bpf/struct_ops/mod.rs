@@ -32,7 +32,8 @@
 //!   optional: the body runs if the table does not implement the function.
 //! - `#[sleepable]` before a function lets its program sleep. Only the owner of an [`Attached`] can
 //!   call members of such a table, because the caller must not be in an RCU read-side critical
-//!   section.
+//!   section. The call is a [`might_sleep()`](kernel::task::might_sleep), so the build refuses it in a
+//!   kfunc that is not `sleepable`.
 //! - `#[data]` declares a value that the author of the table gives: an integer, or an array of
 //!   integers.
 //!
