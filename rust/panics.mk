@@ -13,19 +13,25 @@ panic-lints := $(addprefix -Wclippy::,arithmetic_side_effects expect_used \
 # can panic.
 panic-with := $(wildcard $(addprefix $(objtree)/rust/,core.o compiler_builtins.o kernel.o))
 
-# The build of the kernel made them. Without a rule, a pattern rule of Kbuild makes them
-# again for a module in the top folder of an external build, where $(obj) is ".".
-$(panic-with): ;
+# From these objects, which are checked themselves or are in C, the tool reads which
+# functions of the crates of this tree may sleep.
+panic-checked ?=
+
+# The build of the kernel and of the crates made them. Without a rule, a pattern rule of
+# Kbuild makes them again for a module in the top folder of an external build, where $(obj)
+# is ".".
+$(panic-with) $(panic-checked): ;
 
 RUST_PANIC ?= rust-panic
+panic-options = $(addprefix --with ,$(panic-with)) $(addprefix --checked ,$(panic-checked))
 
 quiet_cmd_rust_panic = PANIC   $<
-      cmd_rust_panic = $(RUST_PANIC) $(addprefix --with ,$(panic-with)) $<; touch $@
+      cmd_rust_panic = $(RUST_PANIC) $(panic-options) $<; touch $@
 
 # With CONFIG_RUST_DEBUG_ASSERTIONS, assertions panic on purpose, so there is no
 # check.
 ifndef CONFIG_RUST_DEBUG_ASSERTIONS
-$(obj)/%.nopanic: $(obj)/%.o $(panic-with) $(wildcard $(RUST_PANIC)) FORCE
+$(obj)/%.nopanic: $(obj)/%.o $(panic-with) $(panic-checked) $(wildcard $(RUST_PANIC)) FORCE
 	$(call if_changed,rust_panic)
 
 no-panics = $(patsubst %.o,%.nopanic,$(1))

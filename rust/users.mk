@@ -20,6 +20,11 @@ else
 KBUILD_EXTRA_SYMBOLS += $(bpf-crate)/Module.symvers
 endif
 
+# The objects of the crates and of their helpers, beside their metadata. In a new build,
+# $(obj) does not exist yet, so the path must not lead through it.
+panic-checked := $(wildcard $(addprefix $(abspath $(bpf-crate))/,helpers/*.o \
+	$(foreach crate,bpf $(bpf-crates),$(crate).o $(crate)/helpers.o)))
+
 bpf-mk := $(dir $(lastword $(MAKEFILE_LIST)))
 include $(bpf-mk)kernel.mk
 include $(bpf-mk)panics.mk
