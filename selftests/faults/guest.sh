@@ -3,6 +3,7 @@
 #
 # Runs in the virtual machine: guest.sh MODULE...
 
+load hid || exit 1
 debug=/sys/kernel/debug
 # Let allocations that may sleep fail, too, and print no stack trace for each failure.
 echo N > $debug/failslab/ignore-gfp-wait
