@@ -37,8 +37,8 @@ rust-objects = $(foreach object,$(foreach object,$(filter %.o,$(1)), \
 	$(or $(strip $(foreach parts,-objs -y -m,$($(object:.o=$(parts))))),$(object))), \
 	$(if $(wildcard $(src)/$(object:.o=.rs)),$(object)))
 
-# A module that uses other crates of this tree names them before it includes this file:
-# bpf-crates := hid
+# A module that uses other crates of this tree names them before it includes this file or
+# module.mk: bpf-crates := hid
 rustflags-y += $(addprefix --extern ,$(bpf-crates))
 
 # A change of a crate recompiles the Rust objects.

@@ -47,6 +47,9 @@
 //! # }
 //! ```
 //!
+//! The `Makefile` of the module names the crate, before it includes `users.mk` or `module.mk`:
+//! `bpf-crates := hid`.
+//!
 //! # When a device goes away
 //!
 //! A `Device` is a handle, which programs can keep in maps through the objects of a module. It
