@@ -31,7 +31,13 @@ static const struct btf_kfunc_id_set set = {
 
 static int __init bench_init(void)
 {
-	return register_btf_kfunc_id_set(BPF_PROG_TYPE_SYSCALL, &set);
+	int err;
+
+	err = register_btf_kfunc_id_set(BPF_PROG_TYPE_SYSCALL, &set);
+	/* For hid/: events, and the HID core. */
+	err = err ?: register_btf_kfunc_id_set(BPF_PROG_TYPE_STRUCT_OPS, &set);
+	err = err ?: register_btf_kfunc_id_set(BPF_PROG_TYPE_TRACING, &set);
+	return err;
 }
 module_init(bench_init);
 
