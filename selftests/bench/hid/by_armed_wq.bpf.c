@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "event.h"
+#include "../../../samples/hid_io/by_armed_wq.bpf.c"
