@@ -120,14 +120,14 @@ static void *run_until_stop(void *prog)
 	return (void *)runs;
 }
 
-/* Waits until the program of a thread has a reference. */
-static void wait_until_held(struct slow_regs_unbind *skel)
+/* Waits until the programs of threads have a reference. */
+static void wait_until_held(struct slow_regs_unbind *skel, int threads)
 {
 	int i;
 
-	for (i = 0; i < 10000 && !READ_ONCE(skel->bss->is_held); i++)
+	for (i = 0; i < 10000 && READ_ONCE(skel->bss->held) < threads; i++)
 		usleep(1000);
-	ASSERT_TRUE(skel->bss->is_held, "is_held");
+	ASSERT_EQ(skel->bss->held, threads, "held");
 }
 
 /* A reference in a map outlives the binding, and gives no access. */
@@ -148,11 +148,11 @@ static void held_across_unbind(struct slow_regs_unbind *skel)
 	pthread_t thread;
 	void *result;
 
-	skel->bss->is_held = false;
+	skel->bss->held = 0;
 	if (!ASSERT_OK(pthread_create(&thread, NULL, run_once, skel->progs.read_until_error),
 		       "thread"))
 		return;
-	wait_until_held(skel);
+	wait_until_held(skel, 1);
 	usleep(20000);
 	ASSERT_OK(unbind_device(devices[0]), "unbind");
 	pthread_join(thread, &result);
@@ -160,32 +160,73 @@ static void held_across_unbind(struct slow_regs_unbind *skel)
 	ASSERT_OK(bind_device(devices[0]), "bind");
 }
 
+static bool set_time(struct slow_regs_unbind *skel, int milliseconds)
+{
+	skel->bss->value = milliseconds;
+	return ASSERT_OK(run(skel->progs.set_time), "set_time");
+}
+
+/* Unbinds the first device in the middle of an access. Returns the milliseconds that it took. */
+static int timed_unbind(void)
+{
+	double start;
+
+	usleep(100000);
+	start = now();
+	ASSERT_OK(unbind_device(devices[0]), "unbind");
+	return (now() - start) * 1000;
+}
+
 /* The unbind waits for an access that runs. */
 static void unbind_waits(struct slow_regs_unbind *skel)
 {
 	pthread_t thread;
-	double start;
 	void *result;
 	int waited;
 
-	skel->bss->value = SLOW;
-	skel->bss->is_held = false;
+	skel->bss->held = 0;
 	memset(skel->bss->results, 0, sizeof(skel->bss->results));
-	ASSERT_OK(run(skel->progs.set_time), "set_time");
-	if (!ASSERT_OK(pthread_create(&thread, NULL, run_once, skel->progs.access_twice),
+	if (!set_time(skel, SLOW) ||
+	    !ASSERT_OK(pthread_create(&thread, NULL, run_once, skel->progs.access_twice),
 		       "thread"))
 		return;
-	wait_until_held(skel);
-	usleep(100000);
-	start = now();
-	ASSERT_OK(unbind_device(devices[0]), "unbind");
-	waited = (now() - start) * 1000;
+	wait_until_held(skel, 1);
+	waited = timed_unbind();
 	pthread_join(thread, &result);
 	printf("the unbind waited %d ms for an access of %d ms\n", waited, SLOW);
 	ASSERT_GT(waited, AT_LEAST, "milliseconds of the unbind");
 	ASSERT_OK((long)result, "access_twice");
 	ASSERT_EQ(skel->bss->results[0], SLOW, "access that the unbind met");
 	ASSERT_EQ(skel->bss->results[1], -ENODEV, "access after the unbind");
+	ASSERT_OK(bind_device(devices[0]), "bind");
+}
+
+/* The unbind does not wait for accesses that wait for another one. */
+static void unbind_waits_for_one(struct slow_regs_unbind *skel)
+{
+	int started = 0, values = 0, errors = 0, waited, i;
+	pthread_t threads[4];
+	void *result;
+
+	skel->bss->held = 0;
+	if (!set_time(skel, SLOW))
+		return;
+	for (; started < ARRAY_SIZE(threads); started++) {
+		if (!ASSERT_OK(pthread_create(&threads[started], NULL, run_once,
+					      skel->progs.access_once), "thread"))
+			break;
+	}
+	wait_until_held(skel, started);
+	waited = timed_unbind();
+	for (i = 0; i < started; i++) {
+		pthread_join(threads[i], &result);
+		values += (long)result == SLOW;
+		errors += (long)result == -ENODEV;
+	}
+	printf("the unbind waited %d ms for %d accesses\n", waited, started);
+	ASSERT_LT(waited, SLOW + AT_LEAST, "milliseconds of the unbind");
+	ASSERT_EQ(values, 1, "values");
+	ASSERT_EQ(errors, ARRAY_SIZE(threads) - 1, "times ENODEV");
 	ASSERT_OK(bind_device(devices[0]), "bind");
 }
 
@@ -230,6 +271,8 @@ static void subtests_of_unbind(void)
 		held_across_unbind(skel);
 	if (test__start_subtest("unbind_waits"))
 		unbind_waits(skel);
+	if (test__start_subtest("unbind_waits_for_one"))
+		unbind_waits_for_one(skel);
 	if (test__start_subtest("unbind_often"))
 		unbind_often(skel);
 	slow_regs_unbind__destroy(skel);

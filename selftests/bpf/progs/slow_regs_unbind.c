@@ -25,8 +25,8 @@ struct {
 
 /* Written by the test: the value that a register gets. */
 u32 value;
-/* The program has a reference. */
-bool is_held;
+/* The number of programs that have got a reference. */
+u32 held;
 /* Results of accesses, in their order. */
 s64 results[2];
 /* Counts of all runs of use(). */
@@ -94,7 +94,7 @@ int read_until_error(void *ctx)
 	int i;
 
 	EXPECT(regs);
-	is_held = true;
+	__sync_fetch_and_add(&held, 1);
 	bpf_for(i, 0, 10000) {
 		result = bpf_slow_regs_read(regs, 1);
 		if (result < 0)
@@ -124,11 +124,24 @@ int access_twice(void *ctx)
 	struct bpf_slow_regs *regs = bpf_slow_regs_find(0);
 
 	EXPECT(regs);
-	is_held = true;
+	__sync_fetch_and_add(&held, 1);
 	results[0] = bpf_slow_regs_read(regs, 0);
 	results[1] = bpf_slow_regs_read(regs, 0);
 	bpf_slow_regs_release(regs);
 	return 0;
+}
+
+SEC("syscall")
+int access_once(void *ctx)
+{
+	struct bpf_slow_regs *regs = bpf_slow_regs_find(0);
+	s64 result;
+
+	EXPECT(regs);
+	__sync_fetch_and_add(&held, 1);
+	result = bpf_slow_regs_read(regs, 0);
+	bpf_slow_regs_release(regs);
+	return result;
 }
 
 static int count(s64 result)
