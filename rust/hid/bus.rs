@@ -125,7 +125,7 @@ impl<W: Watch> Inner<W> {
         // SAFETY: The caller passes a device that is bound, with its lock. If `add` fails, it
         // revokes the handle. Otherwise, `unbinds()` or `close()` does.
         if let Err(err) = unsafe { Device::new(hdev) }.and_then(|device| this.add(hdev, device)) {
-            pr_err!("a HID device cannot be offered to BPF programs: {err:?}\n");
+            pr_err!("a HID device is hidden from BPF programs: {err:?}; bind its driver again\n");
         }
     }
 
@@ -169,7 +169,7 @@ impl<W: Watch> Inner<W> {
     /// request: the driver that unbinds the device in its own request has a bug.
     fn revoke(device: &Device) {
         if device.revoke().is_err() {
-            pr_err!("a driver is unbound in a request to its device; the device is leaked\n");
+            pr_err!("a HID device is leaked: its driver must end a request before it unbinds\n");
             core::mem::forget(device.clone());
         }
     }
@@ -238,7 +238,7 @@ pub fn watch<W: Watch>(module: &'static ThisModule) -> Result {
         // SAFETY: The value does not move: `free()` gets the box back.
         let inner = KBox::into_raw(unsafe { Pin::into_inner_unchecked(inner) });
         // SAFETY: The watcher, which is the first field, stays until the helper calls `free()`. The
-        // module stays in its init.
+        // helper refuses a module that goes, so the notifier of its end always sees the watcher.
         let err = unsafe { rust_hid_helper_watch(inner.cast()) };
         if err != 0 {
             // SAFETY: The helper has failed, so no other code uses the watcher.
