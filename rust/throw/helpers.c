@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the throw crate needs of C: warnings, which are macros, and functions of the
+ * kernel that are inline.
+ */
+
+#include <linux/bpf.h>
+#include <linux/bug.h>
+#include <linux/kasan.h>
+#include <linux/kprobes.h>
+
+#include "helpers.h"
+
+/* The kfunc does not return, so nothing may hook its return. */
+void bpf_throw(u64 cookie);
+NOKPROBE_SYMBOL(bpf_throw);
+
+/* Counts the exception, and warns once of each thing that the walk did not find. */
+void rust_throw_helper_leaves(struct bpf_prog_aux *aux, u64 bp, u32 frames)
+{
+	WARN_ON_ONCE(!aux);
+	if (aux)
+		WARN_ON_ONCE(!aux->exception_boundary);
+	WARN_ON_ONCE(!bp);
+	WARN_ON_ONCE(!frames);
+	/* The code behind the throw was removed, so the program cannot go on. */
+	BUG_ON(!aux);
+	bpf_prog_inc_exceptions_counter(aux->prog);
+}
+
+void rust_throw_helper_returned(void)
+{
+	WARN(1, "A call to BPF exception callback should never return\n");
+}
+
+/*
+ * The frames that the exception skips do not undo their marks in KASAN's shadow. The
+ * stack is used again.
+ */
+void rust_throw_helper_unpoison(u64 below)
+{
+	kasan_unpoison_task_stack_below((void *)(long)below);
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Declarations of C functions that the bindings of the kernel crate lack.
+//!
+//! C headers: `rust/throw/helpers.h`, [`include/linux/filter.h`](srctree/include/linux/filter.h)
+
+use core::ffi::c_void;
+use kernel::{
+    bindings,
+    ffi::c_ulong, //
+};
+
+/// C: `bool (*)(void *cookie, u64 ip, u64 sp, u64 bp)`.
+pub(crate) type Visit = unsafe extern "C" fn(*mut c_void, u64, u64, u64) -> bool;
+
+// Structs of the kernel point to structs that have no fields in the bindings.
+#[allow(improper_ctypes)]
+extern "C" {
+    pub(crate) fn arch_bpf_stack_walk(visit: Visit, cookie: *mut c_void);
+    pub(crate) fn bpf_prog_ksym_find(addr: c_ulong) -> *mut bindings::bpf_prog;
+    pub(crate) fn bpf_tramp_image_ksym_find(addr: c_ulong) -> *mut bindings::bpf_tramp_image;
+
+    pub(crate) fn rust_throw_helper_leaves(aux: *mut bindings::bpf_prog_aux, bp: u64, frames: u32);
+    pub(crate) fn rust_throw_helper_returned();
+    pub(crate) fn rust_throw_helper_unpoison(below: u64);
+}
