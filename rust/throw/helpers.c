@@ -11,9 +11,11 @@
 
 #include "helpers.h"
 
-/* The kfunc does not return, so nothing may hook its return. */
+/* The kfuncs do not return, so nothing may hook their return. */
 void bpf_throw(u64 cookie);
 NOKPROBE_SYMBOL(bpf_throw);
+void bpf_throw_reason(u64 cookie, const char *reason, u64 a, u64 b, u64 c);
+NOKPROBE_SYMBOL(bpf_throw_reason);
 
 /* Counts the exception, and warns once of each thing that the walk did not find. */
 void rust_throw_helper_leaves(struct bpf_prog_aux *aux, u64 bp, u32 frames)

@@ -7,7 +7,11 @@
 use core::ffi::c_void;
 use kernel::{
     bindings,
-    ffi::c_ulong, //
+    ffi::{
+        c_char,
+        c_int,
+        c_ulong, //
+    },
 };
 
 /// C: `bool (*)(void *cookie, u64 ip, u64 sp, u64 bp)`.
@@ -18,6 +22,11 @@ pub(crate) type Visit = unsafe extern "C" fn(*mut c_void, u64, u64, u64) -> bool
 extern "C" {
     pub(crate) fn arch_bpf_stack_walk(visit: Visit, cookie: *mut c_void);
     pub(crate) fn bpf_prog_ksym_find(addr: c_ulong) -> *mut bindings::bpf_prog;
+    pub(crate) fn bpf_stream_stage_push(
+        stage: *mut bindings::bpf_stream_stage,
+        text: *const c_char,
+        len: c_int,
+    ) -> c_int;
     pub(crate) fn bpf_tramp_image_ksym_find(addr: c_ulong) -> *mut bindings::bpf_tramp_image;
 
     pub(crate) fn rust_throw_helper_leaves(aux: *mut bindings::bpf_prog_aux, bp: u64, frames: u32);

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The record of an exception, which the exception callback of a program gets as its second
+//! argument.
+//!
+//! The record is on the stack of the throw, so it lives exactly as long as the throw.
+//!
+//! C header: [`include/linux/bpf.h`](srctree/include/linux/bpf.h), `struct bpf_throw_record`
+
+use crate::chain::{
+    text,
+    Chain, //
+};
+use kernel::{
+    bindings,
+    prelude::*, //
+};
+
+/// Takes the record of an exception.
+pub(crate) fn take(
+    cookie: u64,
+    reason: &CStr,
+    values: [u64; 3],
+    chain: &Chain<'_>,
+) -> bindings::bpf_throw_record {
+    let mut record = bindings::bpf_throw_record {
+        cookie,
+        values,
+        ..Default::default()
+    };
+    fill(&mut record.reason, reason.to_bytes());
+    for call in chain.calls() {
+        let place = call.place();
+        let line = place.as_ref().map_or(0, |place| place.line);
+        let count = record.nr_frames as usize;
+        if let Some(frame) = record.frames.get_mut(count) {
+            frame.func = call.index();
+            frame.line = line;
+        }
+        if count == 0 {
+            fill(&mut record.func, call.name());
+            if let Some(place) = place {
+                fill_with_end(&mut record.file, place.file.to_bytes());
+            }
+        }
+        record.nr_frames = record.nr_frames.wrapping_add(1);
+    }
+    if let Some(main) = chain.main() {
+        record.prog_id = main.aux().id;
+        fill(&mut record.prog, text(&main.aux().name));
+    }
+    record
+}
+
+/// Copies the begin of `from`. The last byte of `to` stays 0.
+fn fill(to: &mut [u8], from: &[u8]) {
+    let room = to.len().saturating_sub(1);
+    for (to, from) in to.iter_mut().take(room).zip(from) {
+        *to = *from;
+    }
+}
+
+/// Copies the end of `from`. The last byte of `to` stays 0.
+fn fill_with_end(to: &mut [u8], from: &[u8]) {
+    let room = to.len().saturating_sub(1);
+    let skipped = from.len().saturating_sub(room);
+    fill(to, from.get(skipped..).unwrap_or(from));
+}
