@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <vmlinux.h>
+#include <bpf/bpf_helpers.h>
+#include "bpf_misc.h"
+#include "bpf_assert.h"
+
+char _license[] SEC("license") = "GPL";
+
+__u32 input;
+const volatile char bytes[65];
+
+SEC("syscall")
+__failure __msg("unbounded memory access")
+int no_assertion(void *ctx)
+{
+	__u32 x = *(volatile __u32 *)&input;
+
+	return bytes[x];
+}
+
+SEC("syscall")
+__failure __msg("invalid access to map value")
+int limit_is_too_large(void *ctx)
+{
+	__u32 x = *(volatile __u32 *)&input;
+
+	bpf_assert_range(x, 1, 65);
+	return bytes[x];
+}
+
+SEC("syscall")
+__failure __msg("R{{[0-9]}} min value is negative")
+int no_lower_limit(void *ctx)
+{
+	__s64 x = *(volatile __u32 *)&input - 5LL;
+
+	bpf_assert_le(x, 64);
+	return bytes[x];
+}
+
+SEC("syscall")
+__failure __msg("bpf_throw would lead to reference leak")
+int with_reference(void *ctx)
+{
+	struct task_struct *task = bpf_task_from_pid(1);
+
+	if (!task)
+		return 0;
+	bpf_assert_eq(*(volatile __u32 *)&input, 0);
+	bpf_task_release(task);
+	return 0;
+}
+
+static int in_loop(__u32 i, void *ctx)
+{
+	bpf_assert_lt(i, 5);
+	return 0;
+}
+
+SEC("syscall")
+__failure __msg("bpf_throw kfunc (insn {{[0-9]+}}) cannot be called from callback subprog")
+int in_callback(void *ctx)
+{
+	bpf_loop(10, in_loop, NULL, 0);
+	return 0;
+}
