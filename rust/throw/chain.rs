@@ -4,12 +4,11 @@
 //!
 //! C header: [`include/linux/bpf.h`](srctree/include/linux/bpf.h)
 
-use crate::unwind::{
-    Boundary,
-    Frame,
-    Stack, //
+use crate::unwind;
+use core::ptr::{
+    self,
+    NonNull, //
 };
-use core::ptr;
 use kernel::{
     bindings,
     ffi::{
@@ -23,9 +22,14 @@ use kernel::{
 const MOST: usize = bindings::BPF_THROW_FRAMES as usize;
 
 /// A function of a program, and the place from which it has not returned yet.
+///
+/// # Invariants
+///
+/// `prog` has a frame on this stack, so neither it nor its data and its BTF are freed, and they do
+/// not change.
 #[derive(Clone, Copy)]
-pub(crate) struct Call<'a> {
-    prog: &'a bindings::bpf_prog,
+pub(crate) struct Call {
+    prog: NonNull<bindings::bpf_prog>,
     ip: u64,
 }
 
@@ -37,47 +41,50 @@ pub(crate) struct Place<'a> {
 }
 
 /// The calls that an exception unwinds, the innermost first.
-pub(crate) struct Chain<'a> {
-    calls: [Option<Call<'a>>; MOST],
-    main: Option<Call<'a>>,
+pub(crate) struct Chain {
+    calls: [Option<Call>; MOST],
+    main: Option<Call>,
 }
 
-impl<'a> Chain<'a> {
+impl Chain {
     /// Takes the calls on the stack. The main program is the last of them.
-    pub(crate) fn on(stack: &'a Stack) -> Self {
-        let mut calls = [None; MOST];
-        let mut main = None;
-        let mut free = calls.iter_mut();
-        Boundary::find(stack, |frame| {
-            if let Frame::Program(prog, ip) = frame {
-                main = Some(Call { prog, ip });
-                if let Some(call) = free.next() {
-                    *call = main;
-                }
-            }
-        });
-        Self { calls, main }
+    pub(crate) fn take() -> Self {
+        let mut chain = Self {
+            calls: [None; MOST],
+            main: None,
+        };
+        unwind::walk(Some(&mut chain));
+        chain
+    }
+
+    /// Adds the call in `prog`, which has a frame on this stack, behind the others.
+    pub(crate) fn add(&mut self, prog: *mut bindings::bpf_prog, ip: u64) {
+        // INVARIANT: The walk over the stack found the program.
+        self.main = NonNull::new(prog).map(|prog| Call { prog, ip });
+        if let Some(free) = self.calls.iter_mut().find(|call| call.is_none()) {
+            *free = self.main;
+        }
     }
 
     /// The call in the main program, if the walk over the stack found it.
-    pub(crate) fn main(&self) -> Option<Call<'a>> {
-        self.main
+    pub(crate) fn main(&self) -> Option<&Call> {
+        self.main.as_ref()
     }
 
     /// The calls, the innermost first.
-    pub(crate) fn calls(&self) -> impl Iterator<Item = Call<'a>> + '_ {
-        self.calls.iter().flatten().copied()
+    pub(crate) fn calls(&self) -> impl Iterator<Item = &Call> {
+        self.calls.iter().flatten()
     }
 }
 
-impl<'a> Call<'a> {
-    pub(crate) fn prog(&self) -> &'a bindings::bpf_prog {
-        self.prog
+impl Call {
+    pub(crate) fn prog(&self) -> *mut bindings::bpf_prog {
+        self.prog.as_ptr()
     }
 
-    pub(crate) fn aux(&self) -> &'a bindings::bpf_prog_aux {
-        // SAFETY: The data of a program lives as long as the program, and does not change.
-        unsafe { &*self.prog.aux }
+    pub(crate) fn aux(&self) -> &bindings::bpf_prog_aux {
+        // SAFETY: By the type invariants, the data of the program is not freed and does not change.
+        unsafe { &*self.prog.as_ref().aux }
     }
 
     /// The number of the function in its program. The main program has 0.
@@ -92,7 +99,7 @@ impl<'a> Call<'a> {
     }
 
     /// The name of the function.
-    pub(crate) fn name(&self) -> &'a [u8] {
+    pub(crate) fn name(&self) -> &[u8] {
         // kallsyms shows the function as "bpf_prog_TAG_NAME", with 16 digits for the tag.
         const BEFORE: usize = "bpf_prog_0123456789abcdef_".len();
         let symbol = text(&self.aux().ksym.name);
@@ -100,14 +107,14 @@ impl<'a> Call<'a> {
     }
 
     /// The place of the call in the source, if the program was loaded with line information.
-    pub(crate) fn place(&self) -> Option<Place<'a>> {
+    pub(crate) fn place(&self) -> Option<Place<'_>> {
         let (mut file, mut text) = (ptr::null::<c_char>(), ptr::null::<c_char>());
         let mut line: c_int = 0;
-        // SAFETY: The program has a frame on this stack, so its BTF and its line information are not
-        // freed, and `ip` is an address in it. The function writes to the three variables.
+        // SAFETY: By the type invariants, the line information of the program is not freed. `ip` is an
+        // address in it. The function writes to the three variables.
         let err = unsafe {
             bindings::bpf_prog_get_file_line(
-                ptr::from_ref(self.prog).cast_mut(),
+                self.prog.as_ptr(),
                 self.ip as usize,
                 &mut file,
                 &mut text,
@@ -117,7 +124,7 @@ impl<'a> Call<'a> {
         if err != 0 || file.is_null() || text.is_null() {
             return None;
         }
-        // SAFETY: Both are strings of the program's BTF, which lives as long as the program.
+        // SAFETY: Both are strings of the program's BTF, which is not freed by the type invariants.
         let [file, text] = [file, text].map(|string| unsafe { CStr::from_char_ptr(string) });
         Some(Place {
             file,

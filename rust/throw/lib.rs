@@ -39,16 +39,12 @@ mod report;
 mod unwind;
 
 use chain::Chain;
-use unwind::{
-    Boundary,
-    Stack, //
-};
 
 /// Ends the program. Its exception callback returns in place of it, or, without a callback, the
 /// program returns @cookie.
 #[kfunc]
 fn bpf_throw(cookie: u64) {
-    Boundary::leave(&Stack, cookie, core::ptr::null());
+    unwind::leave(cookie, core::ptr::null());
 }
 
 /// Ends the program as `bpf_throw()` does, and says why.
@@ -57,10 +53,10 @@ fn bpf_throw(cookie: u64) {
 /// stream BPF_STDERR of the program gets @reason, the values @a, @b and @c, and the place.
 #[kfunc]
 fn bpf_throw_reason(cookie: u64, reason: &CStr, a: u64, b: u64, c: u64) {
-    let chain = Chain::on(&Stack);
+    let chain = Chain::take();
     let record = record::take(cookie, reason, [a, b, c], &chain);
     report::write(&record, reason, &chain);
-    Boundary::leave(&Stack, cookie, &record);
+    unwind::leave(cookie, &record);
 }
 
 /// The kfuncs of this crate. The kernel's own set, `common_btf_ids` in `kernel/bpf/helpers.c`, names

@@ -21,7 +21,7 @@ pub(crate) fn take(
     cookie: u64,
     reason: &CStr,
     values: [u64; 3],
-    chain: &Chain<'_>,
+    chain: &Chain,
 ) -> bindings::bpf_throw_record {
     let mut record = bindings::bpf_throw_record {
         cookie,

@@ -10,13 +10,13 @@
 //! has three of these, and an exception can happen in a fourth context, NMI, on top of the others.
 
 use crate::{
-    chain::Chain,
+    chain::{
+        Call,
+        Chain, //
+    },
     helpers, //
 };
-use core::{
-    mem::MaybeUninit,
-    ptr, //
-};
+use core::mem::MaybeUninit;
 use kernel::{
     bindings,
     fmt::{
@@ -31,7 +31,7 @@ use kernel::{
 const LONGEST: usize = 256;
 
 /// Writes the report.
-pub(crate) fn write(record: &bindings::bpf_throw_record, reason: &CStr, chain: &Chain<'_>) {
+pub(crate) fn write(record: &bindings::bpf_throw_record, reason: &CStr, chain: &Chain) {
     let Some(main) = chain.main() else { return };
     let mut report = Report::new();
 
@@ -60,7 +60,7 @@ pub(crate) fn write(record: &bindings::bpf_throw_record, reason: &CStr, chain: &
             ));
         }
     }
-    report.commit(main.prog());
+    report.commit(main);
 }
 
 /// A number whose type only the program knows.
@@ -102,12 +102,12 @@ impl Report {
     }
 
     /// Moves the lines to the stream `BPF_STDERR` of a program.
-    fn commit(mut self, prog: &bindings::bpf_prog) {
+    fn commit(mut self, main: &Call) {
         // SAFETY: The stream of a program has its own synchronization.
         unsafe {
             bindings::bpf_stream_stage_commit(
                 &mut self.stage,
-                ptr::from_ref(prog).cast_mut(),
+                main.prog(),
                 bindings::bpf_stream_id_BPF_STDERR,
             )
         };
