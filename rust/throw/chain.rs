@@ -82,19 +82,33 @@ impl Call {
         self.prog.as_ptr()
     }
 
-    pub(crate) fn aux(&self) -> &bindings::bpf_prog_aux {
-        // SAFETY: By the type invariants, the data of the program is not freed and does not change.
-        unsafe { &*self.prog.as_ref().aux }
+    fn aux(&self) -> *const bindings::bpf_prog_aux {
+        // SAFETY: By the type invariants, the program is not freed.
+        unsafe { (*self.prog.as_ptr()).aux }
     }
 
     /// The number of the function in its program. The main program has 0.
     pub(crate) fn index(&self) -> u32 {
-        self.aux().func_idx
+        // SAFETY: By the type invariants, the data of the program is not freed and does not change.
+        unsafe { (*self.aux()).func_idx }
+    }
+
+    /// The number of the program, if this is its main program.
+    pub(crate) fn id(&self) -> u32 {
+        // SAFETY: As for `index`. User space can drop the number meanwhile, which is 0 then.
+        unsafe { ptr::addr_of!((*self.aux()).id).read_volatile() }
+    }
+
+    /// The name that the program was loaded with, if this is its main program.
+    pub(crate) fn loaded_as(&self) -> &[u8] {
+        // SAFETY: As for `index`.
+        text(unsafe { &(*self.aux()).name })
     }
 
     /// The distance of the place from the begin of the function, in bytes of machine code.
     pub(crate) fn offset(&self) -> u64 {
-        let start = self.aux().ksym.start;
+        // SAFETY: As for `index`.
+        let start = unsafe { (*self.aux()).ksym.start };
         self.ip.wrapping_sub(start as u64)
     }
 
@@ -102,7 +116,8 @@ impl Call {
     pub(crate) fn name(&self) -> &[u8] {
         // kallsyms shows the function as "bpf_prog_TAG_NAME", with 16 digits for the tag.
         const BEFORE: usize = "bpf_prog_0123456789abcdef_".len();
-        let symbol = text(&self.aux().ksym.name);
+        // SAFETY: As for `index`.
+        let symbol = text(unsafe { &(*self.aux()).ksym.name });
         symbol.get(BEFORE..).unwrap_or(symbol)
     }
 

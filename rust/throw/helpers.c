@@ -18,10 +18,10 @@ void bpf_throw_reason(u64 cookie, const char *reason, u64 a, u64 b, u64 c);
 NOKPROBE_SYMBOL(bpf_throw_reason);
 
 /*
- * Counts the exception, and warns once of each thing that the walk did not find. Returns
- * aux, which is not null.
+ * Counts the exception, and warns once of each thing that the walk did not find. If aux is
+ * null, it does not return.
  */
-struct bpf_prog_aux *rust_throw_helper_leaves(struct bpf_prog_aux *aux, u64 bp, u32 frames)
+void rust_throw_helper_leaves(struct bpf_prog_aux *aux, u64 bp, u32 frames)
 {
 	WARN_ON_ONCE(!aux);
 	if (aux)
@@ -31,7 +31,6 @@ struct bpf_prog_aux *rust_throw_helper_leaves(struct bpf_prog_aux *aux, u64 bp, 
 	/* The code behind the throw was removed, so the program cannot go on. */
 	BUG_ON(!aux);
 	bpf_prog_inc_exceptions_counter(aux->prog);
-	return aux;
 }
 
 void rust_throw_helper_returned(void)

@@ -8,7 +8,7 @@
 
 struct bpf_prog_aux;
 
-struct bpf_prog_aux *rust_throw_helper_leaves(struct bpf_prog_aux *aux, u64 bp, u32 frames);
+void rust_throw_helper_leaves(struct bpf_prog_aux *aux, u64 bp, u32 frames);
 void rust_throw_helper_returned(void);
 void rust_throw_helper_unpoison(u64 below);
 

@@ -4,10 +4,7 @@
 //!
 //! C headers: `rust/throw/helpers.h`, [`include/linux/filter.h`](srctree/include/linux/filter.h)
 
-use core::{
-    ffi::c_void,
-    ptr::NonNull, //
-};
+use core::ffi::c_void;
 use kernel::{
     bindings,
     ffi::{
@@ -32,11 +29,7 @@ extern "C" {
     ) -> c_int;
     pub(crate) fn bpf_tramp_image_ksym_find(addr: c_ulong) -> *mut bindings::bpf_tramp_image;
 
-    pub(crate) fn rust_throw_helper_leaves(
-        aux: Option<NonNull<bindings::bpf_prog_aux>>,
-        bp: u64,
-        frames: u32,
-    ) -> *mut bindings::bpf_prog_aux;
+    pub(crate) fn rust_throw_helper_leaves(aux: *mut bindings::bpf_prog_aux, bp: u64, frames: u32);
     pub(crate) fn rust_throw_helper_returned();
     pub(crate) fn rust_throw_helper_unpoison(below: u64);
 }

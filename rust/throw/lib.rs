@@ -24,7 +24,8 @@
 //!
 //! - It releases nothing. The verifier rejects a program that throws while it holds a reference, a
 //!   lock, or a critical section.
-//! - It unwinds no frame of the kernel: the verifier rejects throws in callbacks.
+//! - It unwinds no frame of the kernel that holds something. The verifier rejects throws in
+//!   callbacks, except those of `bpf_loop()`, and of `bpf_for_each_map_elem()` for arrays.
 //! - It is for architectures whose JIT supports exceptions: x86-64 with the ORC unwinder, arm64.
 
 use bpf::prelude::*;

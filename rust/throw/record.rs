@@ -7,10 +7,7 @@
 //!
 //! C header: [`include/linux/bpf.h`](srctree/include/linux/bpf.h), `struct bpf_throw_record`
 
-use crate::chain::{
-    text,
-    Chain, //
-};
+use crate::chain::Chain;
 use kernel::{
     bindings,
     prelude::*, //
@@ -46,8 +43,8 @@ pub(crate) fn take(
         record.nr_frames = record.nr_frames.wrapping_add(1);
     }
     if let Some(main) = chain.main() {
-        record.prog_id = main.aux().id;
-        fill(&mut record.prog, text(&main.aux().name));
+        record.prog_id = main.id();
+        fill(&mut record.prog, main.loaded_as());
     }
     record
 }
