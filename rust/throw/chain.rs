@@ -4,7 +4,10 @@
 //!
 //! C header: [`include/linux/bpf.h`](srctree/include/linux/bpf.h)
 
-use crate::unwind;
+use crate::unwind::{
+    self,
+    Walk, //
+};
 use core::ptr::{
     self,
     NonNull, //
@@ -53,7 +56,9 @@ impl Chain {
             calls: [None; MOST],
             main: None,
         };
-        unwind::walk(Some(&mut chain));
+        let mut walk: Walk<'_> = pin_init::zeroed();
+        walk.chain = Some(&mut chain);
+        unwind::run(&mut walk);
         chain
     }
 

@@ -6,6 +6,7 @@
 
 #include <linux/bpf.h>
 #include <linux/bug.h>
+#include <linux/filter.h>
 #include <linux/kasan.h>
 #include <linux/kprobes.h>
 
@@ -17,32 +18,38 @@ NOKPROBE_SYMBOL(bpf_throw);
 void bpf_throw_reason(u64 cookie, const char *reason, u64 a, u64 b, u64 c);
 NOKPROBE_SYMBOL(bpf_throw_reason);
 
+/* Puts the reference of a trampoline to itself, if ip is in one. */
+void rust_throw_helper_leave_trampoline(u64 ip)
+{
+	struct bpf_tramp_image *im = bpf_tramp_image_ksym_find(ip);
+
+	if (im)
+		__bpf_tramp_exit(im);
+}
+
 /*
- * Counts the exception, and warns once of each thing that the walk did not find. If aux is
+ * Warns once of each thing that the walk did not find, and counts the exception. If aux is
  * null, it does not return.
  */
-void rust_throw_helper_leaves(struct bpf_prog_aux *aux, u64 bp, u32 frames)
+void rust_throw_helper_leaves(struct bpf_prog_aux *aux, struct bpf_prog_aux *main, u64 sp,
+			      u64 bp)
 {
 	WARN_ON_ONCE(!aux);
 	if (aux)
 		WARN_ON_ONCE(!aux->exception_boundary);
 	WARN_ON_ONCE(!bp);
-	WARN_ON_ONCE(!frames);
+	WARN_ON_ONCE(!main);
 	/* The code behind the throw was removed, so the program cannot go on. */
 	BUG_ON(!aux);
 	bpf_prog_inc_exceptions_counter(aux->prog);
+	/*
+	 * The frames that the exception skips do not undo their marks in KASAN's shadow.
+	 * Some architectures have no stack pointer here.
+	 */
+	kasan_unpoison_task_stack_below((void *)(long)(sp ?: bp));
 }
 
 void rust_throw_helper_returned(void)
 {
 	WARN(1, "A call to BPF exception callback should never return\n");
-}
-
-/*
- * The frames that the exception skips do not undo their marks in KASAN's shadow. The
- * stack is used again.
- */
-void rust_throw_helper_unpoison(u64 below)
-{
-	kasan_unpoison_task_stack_below((void *)(long)below);
 }

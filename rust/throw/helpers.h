@@ -8,8 +8,9 @@
 
 struct bpf_prog_aux;
 
-void rust_throw_helper_leaves(struct bpf_prog_aux *aux, u64 bp, u32 frames);
+void rust_throw_helper_leave_trampoline(u64 ip);
+void rust_throw_helper_leaves(struct bpf_prog_aux *aux, struct bpf_prog_aux *main, u64 sp,
+			      u64 bp);
 void rust_throw_helper_returned(void);
-void rust_throw_helper_unpoison(u64 below);
 
 #endif

@@ -27,9 +27,13 @@ extern "C" {
         text: *const c_char,
         len: c_int,
     ) -> c_int;
-    pub(crate) fn bpf_tramp_image_ksym_find(addr: c_ulong) -> *mut bindings::bpf_tramp_image;
 
-    pub(crate) fn rust_throw_helper_leaves(aux: *mut bindings::bpf_prog_aux, bp: u64, frames: u32);
+    pub(crate) fn rust_throw_helper_leave_trampoline(ip: u64);
+    pub(crate) fn rust_throw_helper_leaves(
+        aux: *mut bindings::bpf_prog_aux,
+        main: *mut bindings::bpf_prog_aux,
+        sp: u64,
+        bp: u64,
+    );
     pub(crate) fn rust_throw_helper_returned();
-    pub(crate) fn rust_throw_helper_unpoison(below: u64);
 }
