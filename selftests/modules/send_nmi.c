@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sends NMIs to the current CPU, because a virtual machine has no other source
- * of NMIs. Write the number of NMIs to /sys/module/send_nmi/parameters/count.
+ * Sends NMIs, because a virtual machine has no other source of NMIs. Write the number of
+ * NMIs to a file in /sys/module/send_nmi/parameters: to "count" for the current CPU, which
+ * does nothing else then, or to "others" for each of the others, whatever they do.
  */
 #include <linux/kernel.h>
 #include <linux/module.h>
@@ -36,10 +37,33 @@ static int send(const char *text, const struct kernel_param *param)
 	return atomic_xchg(&sent, 0) ? -EIO : 0;
 }
 
+static int send_to_others(const char *text, const struct kernel_param *param)
+{
+	unsigned int count, wait;
+	int err = kstrtouint(text, 0, &count);
+
+	if (err)
+		return err;
+	while (count--) {
+		preempt_disable();
+		atomic_add(num_online_cpus() - 1, &sent);
+		apic->send_IPI_allbutself(NMI_VECTOR);
+		preempt_enable();
+		for (wait = 0; atomic_read(&sent) && wait < 1000000; wait++)
+			cpu_relax();
+	}
+	return atomic_xchg(&sent, 0) ? -EIO : 0;
+}
+
 static const struct kernel_param_ops send_ops = {
 	.set = send,
 };
 module_param_cb(count, &send_ops, NULL, 0200);
+
+static const struct kernel_param_ops others_ops = {
+	.set = send_to_others,
+};
+module_param_cb(others, &others_ops, NULL, 0200);
 
 static int __init send_nmi_init(void)
 {
