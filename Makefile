@@ -39,7 +39,8 @@ help:
 	@echo 'with this tree built in, or the same with all checks (scripts/harness/configs), and'
 	@echo 'KERNEL=forky: the kernel and the compilers of Debian'"'"'s next release. test, shell and'
 	@echo 'kernel take KERNEL=arm64 as well: the test kernel for that machine, emulated.'
-	@echo 'bench takes KERNEL=inline: a kernel by clang, with C helpers inlined into Rust code.'
+	@echo 'bench takes KERNEL=inline: a kernel by clang, with C helpers inlined into Rust code, and'
+	@echo 'KERNEL=test: exceptions in Rust and in C, each in a kernel of its own.'
 	@echo
 	@echo 'Everything goes to $${XDG_CACHE_HOME:-~/.cache}/bpf-rust (9 GB).'
 	@echo 'Needs a Debian-based system with make, mmdebstrap and bubblewrap.'

@@ -11,6 +11,8 @@
 #include <linux/btf_ids.h>
 #include <linux/module.h>
 
+static bool pending;
+
 __bpf_kfunc_start_defs();
 
 __bpf_kfunc u64 bpf_bench_clock(void)
@@ -18,10 +20,17 @@ __bpf_kfunc u64 bpf_bench_clock(void)
 	return rdtsc_ordered();
 }
 
+/* For throw/: what a program would ask after each call. */
+__bpf_kfunc bool bpf_bench_pending(void)
+{
+	return READ_ONCE(pending);
+}
+
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(kfuncs)
 BTF_ID_FLAGS(func, bpf_bench_clock)
+BTF_ID_FLAGS(func, bpf_bench_pending)
 BTF_KFUNCS_END(kfuncs)
 
 static const struct btf_kfunc_id_set set = {
