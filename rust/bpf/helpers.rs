@@ -138,7 +138,7 @@ extern "C" {
         reg: *const bindings::bpf_reg_state,
         btf: *mut *const bindings::btf,
     ) -> u32;
-    pub(crate) fn rust_bpf_helper_throw_id() -> u32;
+    pub(crate) fn rust_bpf_helper_throws(id: i32) -> bool;
 
     // symbol.c
     pub(crate) fn rust_bpf_helper_check_symbols(entries: *const Entry, count: u32) -> c_int;

@@ -146,7 +146,7 @@ u32 rust_bpf_helper_sock_mark(const void *sk);
 u16 rust_bpf_helper_sock_protocol(const void *sk);
 u8 rust_bpf_helper_sock_state(const void *sk);
 bool rust_bpf_helper_task_inc_not_zero(void *task);
-u32 rust_bpf_helper_throw_id(void);
+bool rust_bpf_helper_throws(s32 id);
 long rust_bpf_helper_wait(struct completion *done, u32 milliseconds);
 bool rust_bpf_helper_work_begins(struct rust_bpf_reclaim *reclaim);
 void rust_bpf_helper_work_ends(struct rust_bpf_reclaim *reclaim);

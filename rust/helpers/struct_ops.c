@@ -40,39 +40,51 @@ u32 rust_bpf_helper_arg_struct(const struct btf *btf, const struct btf_type *t, 
 	return t->type;
 }
 
+/* The BTF ids of the kfuncs that throw, or 0 */
+struct throws {
+	u32 plain;
+	u32 reason;
+};
+
 /*
- * Returns the BTF id of bpf_throw(), or 0 if the kernel does not have it, and the
- * kernel's own BTF in @vmlinux. A module has no other way to get that BTF: only
- * built-in code can use BTF_ID() for functions of the kernel. The function does not
- * release the reference to the BTF. A module cannot do so, and the kernel's BTF is
- * never freed.
+ * Returns the kernel's own BTF, and in @throws the BTF ids of bpf_throw() and
+ * bpf_throw_reason(); or NULL if the kernel does not have the first. A module has no
+ * other way to get that BTF: only built-in code can use BTF_ID() for functions of the
+ * kernel. The function does not release the reference to the BTF. A module cannot do
+ * so, and the kernel's BTF is never freed.
  */
-static u32 find_throw(struct btf **vmlinux)
+static struct btf *find_throws(struct throws *throws)
 {
 	static struct btf *cached;
-	static u32 throw_id;
-	struct btf *btf;
+	static struct throws ids;
+	struct btf *vmlinux, *btf;
 	s32 id;
 
 	/* Pairs with smp_store_release() below. */
-	*vmlinux = smp_load_acquire(&cached);
-	if (*vmlinux)
-		return throw_id;
-	id = bpf_find_btf_id("bpf_throw", BTF_KIND_FUNC, &btf);
+	vmlinux = smp_load_acquire(&cached);
+	if (vmlinux) {
+		*throws = ids;
+		return vmlinux;
+	}
+	id = bpf_find_btf_id("bpf_throw", BTF_KIND_FUNC, &vmlinux);
 	if (id <= 0)
-		return 0;
-	WRITE_ONCE(throw_id, id);
-	/* A CPU that sees the BTF also sees the id. */
-	smp_store_release(&cached, btf);
-	*vmlinux = btf;
-	return id;
+		return NULL;
+	throws->plain = id;
+	id = bpf_find_btf_id("bpf_throw_reason", BTF_KIND_FUNC, &btf);
+	throws->reason = id > 0 && btf == vmlinux ? id : 0;
+	WRITE_ONCE(ids.plain, throws->plain);
+	WRITE_ONCE(ids.reason, throws->reason);
+	/* A CPU that sees the BTF also sees the ids. */
+	smp_store_release(&cached, vmlinux);
+	return vmlinux;
 }
 
-u32 rust_bpf_helper_throw_id(void)
+/* Returns whether a call of the kernel's function with this BTF id ends a program. */
+bool rust_bpf_helper_throws(s32 id)
 {
-	struct btf *vmlinux;
+	struct throws throws;
 
-	return find_throw(&vmlinux);
+	return id > 0 && find_throws(&throws) && (id == throws.plain || id == throws.reason);
 }
 
 /* Returns the size of a scalar type in bytes, or 0 for other types. */
@@ -95,10 +107,12 @@ u32 rust_bpf_helper_kfunc_id(const char *name, u32 params, u32 result_size)
 {
 	struct btf *vmlinux, *btf;
 	const struct btf_type *t;
+	struct throws throws;
 	s32 id;
 	u32 i;
 
-	if (!find_throw(&vmlinux))
+	vmlinux = find_throws(&throws);
+	if (!vmlinux)
 		return 0;
 	id = bpf_find_btf_id(name, BTF_KIND_FUNC, &btf);
 	if (id <= 0 || btf != vmlinux)

@@ -16,7 +16,7 @@ use super::{
     subsystem::StructOps, //
 };
 use crate::{
-    helpers::rust_bpf_helper_throw_id,
+    helpers::rust_bpf_helper_throws,
     kfunc_set::Prog,
     pro_epilogue::{
         exit,
@@ -182,16 +182,16 @@ fn check_program<S: StructOps>(prog: &MemberProg<'_>) -> Result {
     Err(EINVAL)
 }
 
-/// Returns whether an instruction can leave the program without the epilogue (`bpf_throw()`), or
-/// run the prologue again (a jump through a table: the kernel corrects the targets of other jumps,
-/// but not the targets in tables).
+/// Returns whether an instruction can leave the program without the epilogue (`bpf_throw()`,
+/// `bpf_throw_reason()`), or run the prologue again (a jump through a table: the kernel corrects the
+/// targets of other jumps, but not the targets in tables).
 fn evades(insn: &bpf_insn) -> bool {
     let code = u32::from(insn.code);
     let throws = code == bindings::BPF_JMP | bindings::BPF_CALL
         && u32::from(insn.src_reg()) == bindings::BPF_PSEUDO_KFUNC_CALL
         && insn.off == 0
-        // SAFETY: The C function returns a number and has no requirements.
-        && insn.imm == unsafe { rust_bpf_helper_throw_id() } as i32;
+        // SAFETY: The C function compares numbers and has no requirements.
+        && unsafe { rust_bpf_helper_throws(insn.imm) };
     throws || code == bindings::BPF_JMP | bindings::BPF_JA | bindings::BPF_X
 }
 

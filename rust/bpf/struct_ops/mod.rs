@@ -170,8 +170,8 @@
 //!   pointers into arenas.
 //! - Tail calls between programs of tables: the kernel does not compare all properties of
 //!   arguments.
-//! - In programs with a prologue or an epilogue: `bpf_throw()`, which would skip the epilogue, and
-//!   jumps through tables (`gotox`), which could run the prologue again.
+//! - In programs with a prologue or an epilogue: `bpf_throw()` and `bpf_throw_reason()`, which would
+//!   skip the epilogue, and jumps through tables (`gotox`), which could run the prologue again.
 //! - Different rules for programs of different members about the fields that they may read or
 //!   write.
 //! - Tables of more than 23 members: the kernel would take the number of a member for something
