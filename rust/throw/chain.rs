@@ -21,7 +21,8 @@ use kernel::{
     prelude::*, //
 };
 
-/// The verifier limits the depth of calls in a program to this.
+/// The number of calls that are taken. The verifier limits the depth of calls to this number, but
+/// begins to count again in each global function.
 const MOST: usize = bindings::BPF_THROW_FRAMES as usize;
 
 /// A function of a program, and the place from which it has not returned yet.
@@ -43,10 +44,12 @@ pub(crate) struct Place<'a> {
     pub(crate) line: u32,
 }
 
-/// The calls that an exception unwinds, the innermost first.
+/// The calls that an exception unwinds, the innermost first. If there are more than fit, the last one
+/// is that in the main program.
 pub(crate) struct Chain {
     calls: [Option<Call>; MOST],
     main: Option<Call>,
+    count: u32,
 }
 
 impl Chain {
@@ -55,6 +58,7 @@ impl Chain {
         let mut chain = Self {
             calls: [None; MOST],
             main: None,
+            count: 0,
         };
         let mut walk: Walk<'_> = pin_init::zeroed();
         walk.chain = Some(&mut chain);
@@ -66,9 +70,21 @@ impl Chain {
     pub(crate) fn add(&mut self, prog: *mut bindings::bpf_prog, ip: u64) {
         // INVARIANT: The walk over the stack found the program.
         self.main = NonNull::new(prog).map(|prog| Call { prog, ip });
-        if let Some(free) = self.calls.iter_mut().find(|call| call.is_none()) {
-            *free = self.main;
+        let free = self.calls.iter().position(Option::is_none);
+        if let Some(call) = self.calls.get_mut(free.unwrap_or(MOST - 1)) {
+            *call = self.main;
         }
+        self.count = self.count.saturating_add(1);
+    }
+
+    /// The number of calls, also of those that did not fit.
+    pub(crate) fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// The number of calls that did not fit. They are before the last one.
+    pub(crate) fn left_out(&self) -> u32 {
+        self.count.saturating_sub(MOST as u32)
     }
 
     /// The call in the main program, if the walk over the stack found it.

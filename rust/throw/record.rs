@@ -26,21 +26,16 @@ pub(crate) fn take(
         ..Default::default()
     };
     fill(&mut record.reason, reason.to_bytes());
-    for call in chain.calls() {
-        let place = call.place();
-        let line = place.as_ref().map_or(0, |place| place.line);
-        let count = record.nr_frames as usize;
-        if let Some(frame) = record.frames.get_mut(count) {
-            frame.func = call.index();
-            frame.line = line;
+    record.nr_frames = chain.count();
+    for (frame, call) in record.frames.iter_mut().zip(chain.calls()) {
+        frame.func = call.index();
+        frame.line = call.place().map_or(0, |place| place.line);
+    }
+    if let Some(thrower) = chain.calls().next() {
+        fill(&mut record.func, thrower.name());
+        if let Some(place) = thrower.place() {
+            fill_with_end(&mut record.file, place.file.to_bytes());
         }
-        if count == 0 {
-            fill(&mut record.func, call.name());
-            if let Some(place) = place {
-                fill_with_end(&mut record.file, place.file.to_bytes());
-            }
-        }
-        record.nr_frames = record.nr_frames.wrapping_add(1);
     }
     if let Some(main) = chain.main() {
         record.prog_id = main.id();

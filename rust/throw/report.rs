@@ -3,8 +3,9 @@
 //! The report of an exception to the user: text in the stream `BPF_STDERR` of the program, which
 //! `bpftool prog tracelog` and `bpf_prog_stream_read()` read.
 //!
-//! A stream has limited room, and a report that finds no room or no memory is lost. The kernel counts
-//! each exception of a program in any case (`exceptions` in the `fdinfo` of the program).
+//! A stream has limited room, and a report that finds no room, or no memory for one of its lines, is
+//! lost. The kernel counts each exception of a program in any case (`exceptions` in the `fdinfo` of
+//! the program).
 //!
 //! The text is formatted on the stack, and not in the buffers of `bpf_stream_stage_printk()`: a CPU
 //! has three of these, and an exception can happen in a fourth context, NMI, on top of the others.
@@ -23,44 +24,70 @@ use kernel::{
         self,
         Write, //
     },
-    prelude::*,
-    str::BStr, //
+    prelude::*, //
 };
 
 /// The longest line, in bytes. The rest of a longer one is cut off.
 const LONGEST: usize = 256;
 
+/// The longest text from the source, so that the place behind it fits into the line.
+const LONGEST_SOURCE: usize = 120;
+
 /// Writes the report.
 pub(crate) fn write(record: &bindings::bpf_throw_record, reason: &CStr, chain: &Chain) {
     let Some(main) = chain.main() else { return };
+    // SAFETY: The program has a frame on this stack, so it is not freed.
+    if unsafe { helpers::bpf_stream_is_full(main.prog(), bindings::bpf_stream_id_BPF_STDERR) } {
+        return;
+    }
     let mut report = Report::new();
 
     report.line(fmt!(
-        "ERROR: exception in {} (id {}): {}\n",
-        BStr::from_bytes(main.name()),
+        "ERROR: exception in {} (id {}): {}",
+        Text(main.name()),
         record.prog_id,
-        BStr::from_bytes(reason.to_bytes()),
+        Text(reason.to_bytes()),
     ));
     let [a, b, c] = record.values.map(Value);
-    report.line(fmt!("Values: {a}, {b}, {c}\n"));
-    report.line(fmt!("Cookie: {}\n", Value(record.cookie)));
-    report.line(fmt!("Call trace:\n"));
-    for call in chain.calls() {
-        report.line(fmt!(
-            "{}+{:#x}\n",
-            BStr::from_bytes(call.name()),
-            call.offset()
-        ));
+    report.line(fmt!("Values: {a}, {b}, {c}"));
+    report.line(fmt!("Cookie: {}", Value(record.cookie)));
+    report.line(fmt!("Call trace:"));
+    for (number, call) in chain.calls().enumerate() {
+        if chain.left_out() > 0 && number.wrapping_add(1) == record.frames.len() {
+            report.line(fmt!("({} more)", chain.left_out()));
+        }
+        report.line(fmt!("{}+{:#x}", Text(call.name()), call.offset()));
         if let Some(place) = call.place() {
+            let text = place.text.to_bytes();
             report.line(fmt!(
-                "  {} @ {}:{}\n",
-                BStr::from_bytes(place.text.to_bytes()),
-                BStr::from_bytes(place.file.to_bytes()),
+                "  {} @ {}:{}",
+                Text(text.get(..LONGEST_SOURCE).unwrap_or(text)),
+                Text(place.file.to_bytes()),
                 place.line
             ));
         }
     }
     report.commit(main);
+}
+
+/// Text of the author of a program, which should be UTF-8. It ends where it is not. Other characters
+/// replace those that control a terminal.
+struct Text<'a>(&'a [u8]);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(chunk) = self.0.utf8_chunks().next() else {
+            return Ok(());
+        };
+        for character in chunk.valid().chars() {
+            f.write_char(if character.is_control() {
+                '?'
+            } else {
+                character
+            })?;
+        }
+        Ok(())
+    }
 }
 
 /// A number whose type only the program knows.
@@ -72,9 +99,10 @@ impl fmt::Display for Value {
     }
 }
 
-/// Lines that go to a stream together.
+/// Lines that go to a stream together, or not at all.
 struct Report {
     stage: bindings::bpf_stream_stage,
+    is_complete: bool,
 }
 
 impl Report {
@@ -85,6 +113,7 @@ impl Report {
         Self {
             // SAFETY: It is initialized.
             stage: unsafe { stage.assume_init() },
+            is_complete: true,
         }
     }
 
@@ -95,14 +124,19 @@ impl Report {
         };
         // A line that is too long is cut off, which is no error here.
         let _ = line.write_fmt(text);
+        line.end();
         // SAFETY: `bytes` has `len` bytes. The function copies them.
-        unsafe {
+        let err = unsafe {
             helpers::bpf_stream_stage_push(&mut self.stage, line.bytes.as_ptr(), line.len as i32)
         };
+        self.is_complete &= err == 0;
     }
 
     /// Moves the lines to the stream `BPF_STDERR` of a program.
     fn commit(mut self, main: &Call) {
+        if !self.is_complete {
+            return;
+        }
         // SAFETY: The stream of a program has its own synchronization.
         unsafe {
             bindings::bpf_stream_stage_commit(
@@ -126,22 +160,30 @@ struct Line {
     len: usize,
 }
 
+impl Line {
+    fn end(&mut self) {
+        if let Some(end) = self.bytes.get_mut(self.len) {
+            *end = b'\n';
+            self.len = self.len.wrapping_add(1);
+        }
+    }
+}
+
 impl Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         // The last byte is for the end of the line.
         let room = LONGEST.saturating_sub(1);
         let free = self.bytes.iter_mut().take(room).skip(self.len);
+        let mut written: usize = 0;
         for (to, from) in free.zip(text.bytes()) {
             *to = from;
-            self.len = self.len.wrapping_add(1);
+            written = written.wrapping_add(1);
         }
-        if self.len >= room {
-            if let Some(last) = self.bytes.last_mut() {
-                *last = b'\n';
-                self.len = LONGEST;
-            }
-            return Err(fmt::Error);
+        self.len = self.len.wrapping_add(written);
+        if written == text.len() {
+            Ok(())
+        } else {
+            Err(fmt::Error)
         }
-        Ok(())
     }
 }
