@@ -48,8 +48,8 @@ extern void bpf_throw_reason(__u64 cookie, const char *reason__str, __u64 a, __u
 
 /*
  * Assert that x is equal to y, not equal, less, less or equal, greater, greater or equal.
- * The operands are integers. They have the common type that C's operators give them, so
- * the comparison is unsigned if one of the two is unsigned.
+ * The operands are integers of at most 64 bits. They have the common type that C's operators
+ * give them, so the comparison is unsigned if one of the two is unsigned.
  */
 #define bpf_assert_eq(x, y) __bpf_assert_op(x, "==", "==", y, #x " == " #y)
 #define bpf_assert_ne(x, y) __bpf_assert_op(x, "!=", "!=", y, #x " != " #y)
@@ -61,27 +61,32 @@ extern void bpf_throw_reason(__u64 cookie, const char *reason__str, __u64 a, __u
 /* Asserts that x is from lo to hi, both included. */
 #define bpf_assert_range(x, lo, hi)						\
 	do {									\
-		__label__ holds, fails;						\
-		__typeof__(1 ? (x) : 1 ? (lo) : (hi)) __x = (x), __lo = (lo), __hi = (hi); \
+		__label__ __bpf_assert_holds, __bpf_assert_wrong;		\
+		__typeof__(1 ? (x) : 1 ? (lo) : (hi)) __bpf_assert_x = (x),	\
+			__bpf_assert_lo = (lo), __bpf_assert_hi = (hi);		\
 										\
-		__bpf_assert_goto(__x, "<", "s<", __lo, fails);			\
-		__bpf_assert_goto(__x, "<=", "s<=", __hi, holds);		\
-fails:										\
-		__bpf_assert_fails(#lo " <= " #x " <= " #hi, __x, __lo, __hi);	\
-holds:										\
+		__bpf_assert_goto(__bpf_assert_x, "<", "s<", __bpf_assert_lo,	\
+				  __bpf_assert_wrong);				\
+		__bpf_assert_goto(__bpf_assert_x, "<=", "s<=", __bpf_assert_hi,	\
+				  __bpf_assert_holds);				\
+__bpf_assert_wrong:								\
+		__bpf_assert_fails(#lo " <= " #x " <= " #hi, __bpf_assert_x,	\
+				   __bpf_assert_lo, __bpf_assert_hi);		\
+__bpf_assert_holds:								\
 		;								\
 	} while (0)
 
-/* What follows is not for users. */
+/* What follows is not for users. Names that begin with __bpf_assert are reserved. */
 
 #define __bpf_assert_op(x, op, signed_op, y, text)				\
 	do {									\
-		__label__ holds;						\
-		__typeof__(1 ? (x) : (y)) __x = (x), __y = (y);			\
+		__label__ __bpf_assert_holds;					\
+		__typeof__(1 ? (x) : (y)) __bpf_assert_x = (x), __bpf_assert_y = (y); \
 										\
-		__bpf_assert_goto(__x, op, signed_op, __y, holds);		\
-		__bpf_assert_fails(text, __x, __y, 0);				\
-holds:										\
+		__bpf_assert_goto(__bpf_assert_x, op, signed_op, __bpf_assert_y, \
+				  __bpf_assert_holds);				\
+		__bpf_assert_fails(text, __bpf_assert_x, __bpf_assert_y, 0);	\
+__bpf_assert_holds:								\
 		;								\
 	} while (0)
 
@@ -91,6 +96,7 @@ holds:										\
  */
 #define __bpf_assert_goto(x, op, signed_op, y, label)				\
 	do {									\
+		_Static_assert(sizeof(x) <= 8, "integers of at most 64 bits");	\
 		if ((__typeof__(x))-1 < (__typeof__(x))1)			\
 			__bpf_assert_jump(x, signed_op, y, label);		\
 		else								\

@@ -136,6 +136,10 @@ static void test_types(struct bpf_assert *skel, bool reasons)
 	HOLDS(lt_mixed, s32, 4);
 	FAILS(lt_mixed, s32, -1, "x < 5U", "4294967295 (0xffffffff), 5 (0x5), 0 (0x0)");
 
+	HOLDS(own_names, u32, 3);
+	FAILS(own_names, u32, 4, "x <= __x", "4 (0x4), 3 (0x3), 0 (0x0)");
+	FAILS(own_names, u32, 0, "__lo <= x <= __hi", "0 (0x0), 1 (0x1), 3 (0x3)");
+
 	skel->bss->in.u64 = 1ULL << 32;
 	HOLDS(lt_variable, u32, -1);
 	skel->bss->in.u64 = 7;
@@ -152,9 +156,9 @@ static void test_trace(struct bpf_assert *skel, bool reasons)
 	text = errors(skel->progs.in_subprog);
 	if (!reasons)
 		return;
-	ASSERT_HAS_SUBSTR(text, "\n  bpf_assert_range(len, 1, 64); @ bpf_assert.c:79\nin_subprog+0x",
+	ASSERT_HAS_SUBSTR(text, "\n  bpf_assert_range(len, 1, 64); @ bpf_assert.c:95\nin_subprog+0x",
 			  "assertion and caller");
-	ASSERT_HAS_SUBSTR(text, "\n  return element(*(volatile __u32 *)&in.u32); @ bpf_assert.c:86\n",
+	ASSERT_HAS_SUBSTR(text, "\n  return element(*(volatile __u32 *)&in.u32); @ bpf_assert.c:102\n",
 			  "call");
 }
 

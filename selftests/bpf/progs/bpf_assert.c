@@ -74,6 +74,22 @@ int lt_variable(void *ctx)
 	return 1;
 }
 
+/* Names of the macros' own variables */
+SEC("syscall")
+int own_names(void *ctx)
+{
+	__u32 x = *(volatile __u32 *)&in.u32;
+	__u32 __x = 3, __y = 3, __lo = 1, __hi = 3;
+
+	barrier_var(__x);
+	barrier_var(__y);
+	bpf_assert_le(x, __x);
+	bpf_assert_le(x, __y);
+	bpf_assert_range(x, __lo, __hi);
+	bpf_assert_range(x, __lo, __x);
+	return 1;
+}
+
 static __noinline int element(__u32 len)
 {
 	bpf_assert_range(len, 1, 64);
