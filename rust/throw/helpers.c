@@ -29,7 +29,8 @@ void rust_throw_helper_leave_trampoline(u64 ip)
 
 /*
  * Warns once of each thing that the walk did not find, and counts the exception. If aux is
- * null, it does not return.
+ * null, the kernel ends the task here: the program cannot go on, because the code behind
+ * the throw was removed.
  */
 void rust_throw_helper_leaves(struct bpf_prog_aux *aux, struct bpf_prog_aux *main, u64 sp,
 			      u64 bp)
@@ -39,8 +40,6 @@ void rust_throw_helper_leaves(struct bpf_prog_aux *aux, struct bpf_prog_aux *mai
 		WARN_ON_ONCE(!aux->exception_boundary);
 	WARN_ON_ONCE(!bp);
 	WARN_ON_ONCE(!main);
-	/* The code behind the throw was removed, so the program cannot go on. */
-	BUG_ON(!aux);
 	bpf_prog_inc_exceptions_counter(aux->prog);
 	/*
 	 * The frames that the exception skips do not undo their marks in KASAN's shadow.

@@ -130,19 +130,45 @@ static __noinline int sets_flag(__u32 x)
 	return (x & 1) + input;
 }
 
-#define NOTHING
+#define NOTHING do { } while (0)
 #define TEST_FLAG								\
 	asm volatile goto("r1 = %[flag] ll; r1 = *(u64 *)(r1 + 0); if r1 != 0 goto %l[out]" \
-			  :: [flag] "i"(&flag) : "r1" : out);
+			  :: [flag] "i"(&flag) : "r1" : out)
 #define ASK									\
-	if (bpf_bench_pending())						\
-		goto out;
+	do {									\
+		if (bpf_bench_pending())					\
+			goto out;						\
+	} while (0)
 
-#define CALL(function, after) sum += function(sum); after
-#define CALL_8(f, a) CALL(f, a) CALL(f, a) CALL(f, a) CALL(f, a)		\
-		     CALL(f, a) CALL(f, a) CALL(f, a) CALL(f, a)
-#define CALL_64(f, a) CALL_8(f, a) CALL_8(f, a) CALL_8(f, a) CALL_8(f, a)	\
-		      CALL_8(f, a) CALL_8(f, a) CALL_8(f, a) CALL_8(f, a)
+#define CALL(function, after)							\
+	do {									\
+		sum += function(sum);						\
+		after;								\
+	} while (0)
+
+#define CALL_8(f, a)								\
+	do {									\
+		CALL(f, a);							\
+		CALL(f, a);							\
+		CALL(f, a);							\
+		CALL(f, a);							\
+		CALL(f, a);							\
+		CALL(f, a);							\
+		CALL(f, a);							\
+		CALL(f, a);							\
+	} while (0)
+
+#define CALL_64(f, a)								\
+	do {									\
+		CALL_8(f, a);							\
+		CALL_8(f, a);							\
+		CALL_8(f, a);							\
+		CALL_8(f, a);							\
+		CALL_8(f, a);							\
+		CALL_8(f, a);							\
+		CALL_8(f, a);							\
+		CALL_8(f, a);							\
+	} while (0)
 
 volatile int result;
 
@@ -153,9 +179,10 @@ int name(void *ctx)								\
 	int sum = input;							\
 										\
 	reset;									\
-	calls									\
+	calls;									\
 	result = sum;								\
-out: __attribute__((unused))							\
+	goto out;								\
+out:										\
 	return 0;								\
 }
 

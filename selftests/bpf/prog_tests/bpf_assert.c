@@ -156,9 +156,11 @@ static void test_trace(struct bpf_assert *skel, bool reasons)
 	text = errors(skel->progs.in_subprog);
 	if (!reasons)
 		return;
-	ASSERT_HAS_SUBSTR(text, "\n  bpf_assert_range(len, 1, 64); @ bpf_assert.c:95\nin_subprog+0x",
+	ASSERT_HAS_SUBSTR(text,
+			  "\n  bpf_assert_range(len, 1, 64); @ bpf_assert.c:95\nin_subprog+0x",
 			  "assertion and caller");
-	ASSERT_HAS_SUBSTR(text, "\n  return element(*(volatile __u32 *)&in.u32); @ bpf_assert.c:102\n",
+	ASSERT_HAS_SUBSTR(text,
+			  "\n  return element(*(volatile __u32 *)&in.u32); @ bpf_assert.c:102\n",
 			  "call");
 }
 

@@ -58,8 +58,8 @@ static void send_nmis(void)
  */
 static int count_reports(struct bpf_program *prog)
 {
-	static char text[256 * 1024];
 	LIBBPF_OPTS(bpf_prog_stream_read_opts, opts);
+	static char text[256 * 1024];
 	long long context, cookie, inverse;
 	int len = 0, read, count = 0;
 	char *line;
