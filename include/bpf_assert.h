@@ -17,7 +17,7 @@
  *
  * The user reads what was false, where, and with which values:
  *
- *	# bpftool prog tracelog name check_packet stderr
+ *	# bpftool prog tracelog stderr name check_packet
  *	ERROR: exception in check_packet (id 17): 1 <= len <= 64
  *	Values: 70 (0x46), 1 (0x1), 64 (0x40)
  *
