@@ -51,9 +51,16 @@ int with_reference(void *ctx)
 	return 0;
 }
 
-static int in_loop(__u32 i, void *ctx)
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8);
+	__type(key, __u32);
+	__type(value, __u32);
+} hash SEC(".maps");
+
+static long at_element(struct bpf_map *map, __u32 *key, __u32 *value, void *ctx)
 {
-	bpf_assert_lt(i, 5);
+	bpf_assert_lt(*value, 5);
 	return 0;
 }
 
@@ -61,6 +68,6 @@ SEC("syscall")
 __failure __msg("bpf_throw kfunc (insn {{[0-9]+}}) cannot be called from callback subprog")
 int in_callback(void *ctx)
 {
-	bpf_loop(10, in_loop, NULL, 0);
+	bpf_for_each_map_elem(&hash, at_element, NULL, 0);
 	return 0;
 }
