@@ -1,7 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the user of a program with an assertion reads, with bpftool. */
+/*
+ * What the user of a program with an assertion reads: with bpftool, which is built from the
+ * kernel's source for x86, elsewhere from the stream itself.
+ */
 #include <test_progs.h>
 #include "tracelog.skel.h"
+
+static void read_errors(int fd, __u32 id, char *text, size_t size)
+{
+#ifdef __x86_64__
+	char command[64];
+	FILE *output;
+
+	snprintf(command, sizeof(command), "./bpftool prog tracelog stderr id %u 2>&1", id);
+	output = popen(command, "r");
+	if (!ASSERT_OK_PTR(output, "bpftool"))
+		return;
+	text[fread(text, 1, size - 1, output)] = 0;
+	ASSERT_OK(pclose(output), "exit code of bpftool");
+#else
+	LIBBPF_OPTS(bpf_prog_stream_read_opts, opts);
+
+	ASSERT_GT(bpf_prog_stream_read(fd, BPF_STREAM_STDERR, text, size - 1, &opts), 0,
+		  "stream_read");
+#endif
+}
 
 void test_tracelog(void)
 {
@@ -18,21 +41,12 @@ void test_tracelog(void)
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
 	struct bpf_prog_info info = {};
 	__u32 len = sizeof(info);
-	char command[64], text[4096] = "";
+	char text[4096] = "", packet[70] = {};
 	const char *at = text;
 	struct tracelog *skel;
-	char packet[70] = {};
-	FILE *output;
 	size_t i;
 	int fd;
 
-	/* It is built from the kernel's source, for this machine only. */
-	if (access("bpftool", X_OK)) {
-#ifdef __x86_64__
-		ASSERT_FAIL("there is no bpftool");
-#endif
-		return;
-	}
 	skel = tracelog__open_and_load();
 	if (!ASSERT_OK_PTR(skel, "open_and_load"))
 		return;
@@ -43,12 +57,7 @@ void test_tracelog(void)
 	ASSERT_EQ(opts.retval, 0, "retval");
 
 	ASSERT_OK(bpf_prog_get_info_by_fd(fd, &info, &len), "info");
-	snprintf(command, sizeof(command), "./bpftool prog tracelog stderr id %u 2>&1", info.id);
-	output = popen(command, "r");
-	if (!ASSERT_OK_PTR(output, "bpftool"))
-		goto out;
-	text[fread(text, 1, sizeof(text) - 1, output)] = 0;
-	ASSERT_OK(pclose(output), "exit code of bpftool");
+	read_errors(fd, info.id, text, sizeof(text));
 	for (i = 0; i < ARRAY_SIZE(expected); i++) {
 		const char *found = strstr(at, expected[i]);
 
@@ -58,6 +67,5 @@ void test_tracelog(void)
 		}
 		at = found + strlen(expected[i]);
 	}
-out:
 	tracelog__destroy(skel);
 }
