@@ -116,19 +116,20 @@ impl Call {
 
     /// The number of the program, if this is its main program.
     pub(crate) fn id(&self) -> u32 {
-        // SAFETY: As for `index`. User space can drop the number meanwhile, which is 0 then.
+        // SAFETY: By the type invariants, the data of the program is not freed. Only this field of it
+        // changes: it becomes 0 when the last reference to the program is put.
         unsafe { ptr::addr_of!((*self.aux()).id).read_volatile() }
     }
 
     /// The name that the program was loaded with, if this is its main program.
     pub(crate) fn loaded_as(&self) -> &[u8] {
-        // SAFETY: As for `index`.
+        // SAFETY: By the type invariants, the data of the program is not freed and does not change.
         text(unsafe { &(*self.aux()).name })
     }
 
     /// The distance of the place from the begin of the function, in bytes of machine code.
     pub(crate) fn offset(&self) -> u64 {
-        // SAFETY: As for `index`.
+        // SAFETY: By the type invariants, the data of the program is not freed and does not change.
         let start = unsafe { (*self.aux()).ksym.start };
         self.ip.wrapping_sub(start as u64)
     }
@@ -137,7 +138,7 @@ impl Call {
     pub(crate) fn name(&self) -> &[u8] {
         // kallsyms shows the function as "bpf_prog_TAG_NAME", with 16 digits for the tag.
         const BEFORE: usize = "bpf_prog_0123456789abcdef_".len();
-        // SAFETY: As for `index`.
+        // SAFETY: By the type invariants, the data of the program is not freed and does not change.
         let symbol = text(unsafe { &(*self.aux()).ksym.name });
         symbol.get(BEFORE..).unwrap_or(symbol)
     }

@@ -56,10 +56,9 @@ unsafe extern "C" fn visit(walk: *mut c_void, ip: u64, sp: u64, bp: u64) -> bool
         }
         return true;
     }
-    // SAFETY: A program with a frame on this stack is not freed, its `aux` lives as long, and these
-    // fields do not change.
+    // SAFETY: A program with a frame on this stack is not freed, and its `aux` does not change.
     let aux = unsafe { (*prog).aux };
-    // SAFETY: As above.
+    // SAFETY: `aux` is valid while the program is on the stack, and these fields do not change.
     let (main, index) = unsafe { ((*aux).main_prog_aux, (*aux).func_idx) };
     if !walk.main.is_null() && walk.main != main {
         return false;
@@ -82,7 +81,7 @@ pub(crate) fn leave(cookie: u64, record: *const bindings::bpf_throw_record) {
     let mut found: Walk<'_> = pin_init::zeroed();
     run(&mut found);
     // SAFETY: `aux` is null or the data of a program with a frame on this stack. If it is null, the
-    // helper does not return. All stack below `sp` is that of frames that do not run again.
+    // helper ends the task. All stack below `sp` is that of frames that do not run again.
     unsafe { helpers::rust_throw_helper_leaves(found.aux, found.main, found.sp, found.bp) };
     // SAFETY: The program is not freed, and the field does not change.
     let report = unsafe { (*found.aux).bpf_exception_report };
