@@ -90,10 +90,14 @@ pub(crate) fn leave(cookie: u64, record: *const bindings::bpf_throw_record) {
     let cookie = report.map_or(cookie, |report| unsafe {
         report(cookie, record as u64, 0, 0, 0)
     });
+    // SAFETY: The frames of the program are on the stack, and no function of it runs again. What the
+    // verifier noted of the calls on the way is what these frames hold.
+    unsafe { helpers::bpf_release_on_throw(found.main) };
     // SAFETY: `sp` and `bp` are those of the main program, which the JIT compiled as the boundary of
     // an exception, so the callback finds the registers of the caller of the main program there. No
-    // frame that it skips holds anything: the verifier rejects a throw while the program does, the
-    // walk left the trampolines, and nothing here needs to be dropped. The last function only warns.
+    // frame that it skips holds anything: the verifier rejects a throw while the program holds what
+    // was not released above, the walk left the trampolines, and nothing here needs to be dropped.
+    // The last function only warns.
     unsafe {
         let sp = found
             .sp
