@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Exceptions release objects and iterators of samples/registry. Expects registry.ko to be
+ * loaded. After all programs, no counter is left.
+ */
+#include <test_progs.h>
+#include "testing_helpers.h"
+#include "throw_release.skel.h"
+
+static int run(struct bpf_program *prog)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+
+	if (!ASSERT_OK(bpf_prog_test_run_opts(bpf_program__fd(prog), &opts), "run"))
+		return -1;
+	return opts.retval;
+}
+
+static bool no_counter_left(struct throw_release *skel)
+{
+	kern_sync_rcu();
+	usleep(100000);
+	return ASSERT_EQ(run(skel->progs.alive), 0, "counters alive");
+}
+
+void serial_test_throw_release(void)
+{
+	struct throw_release *skel;
+	int i;
+
+	skel = throw_release__open_and_load();
+	if (!ASSERT_OK_PTR(skel, "open_and_load"))
+		return;
+	for (i = 0; i < 100; i++) {
+		if (!ASSERT_EQ(run(skel->progs.counters), 43, "throw while counters are held") ||
+		    !ASSERT_EQ(run(skel->progs.iterator), 43, "throw in an iteration"))
+			break;
+	}
+	ASSERT_EQ(skel->bss->seen, i, "items");
+	no_counter_left(skel);
+	skel->data->throw_at = 1000;
+	ASSERT_EQ(run(skel->progs.counters), 1, "no throw while counters are held");
+	ASSERT_EQ(run(skel->progs.iterator), 1, "no throw in an iteration");
+	no_counter_left(skel);
+	throw_release__destroy(skel);
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Exceptions release what a program holds of a Rust module: references to objects, and an
+ * iterator (samples/registry).
+ */
+#include <vmlinux.h>
+#include <bpf/bpf_helpers.h>
+#include "bpf_misc.h"
+#include "bpf_experimental.h"
+
+char _license[] SEC("license") = "GPL";
+
+__u64 throw_at = 1;
+__u32 seen;
+
+static __noinline int throw_if(__u64 value)
+{
+	if (value >= throw_at)
+		bpf_throw(43);
+	return 0;
+}
+
+static __noinline int hold_and_throw(__u64 key)
+{
+	struct bpf_counter *counter = bpf_counter_open(key);
+
+	if (!counter)
+		return 0;
+	bpf_counter_add(counter, 1);
+	throw_if(bpf_counter_value(counter));
+	bpf_counter_release(counter);
+	return 1;
+}
+
+/* References in two frames, to two counters or twice to one */
+SEC("syscall") __release_on_throw
+int counters(void *ctx)
+{
+	struct bpf_counter *counter = bpf_counter_open(1);
+	int ret;
+
+	if (!counter)
+		return 0;
+	ret = hold_and_throw(1 + (seen & 1));
+	bpf_counter_release(counter);
+	return ret;
+}
+
+/* An iterator, and a reference to one of its items */
+SEC("raw_tp") __release_on_throw
+int iterator(void *ctx)
+{
+	struct bpf_counter *first = bpf_counter_open(1), *item, *counter;
+	struct bpf_iter_counter it;
+
+	if (!first)
+		return 0;
+	bpf_counter_add(first, 1);
+	if (!bpf_iter_counter_new(&it, 0)) {
+		while ((item = bpf_iter_counter_next(&it))) {
+			counter = bpf_counter_acquire(item);
+			if (!counter)
+				continue;
+			seen++;
+			throw_if(bpf_counter_value(counter));
+			bpf_counter_release(counter);
+		}
+	}
+	bpf_iter_counter_destroy(&it);
+	bpf_counter_release(first);
+	return 1;
+}
+
+SEC("syscall")
+int alive(void *ctx)
+{
+	return bpf_counters_alive();
+}
