@@ -25,7 +25,8 @@
  * One without exceptions (before Linux 6.7) rejects the program.
  *
  * A program cannot assert in a callback, such as that of bpf_loop(), and not while it holds a
- * reference, a lock or a critical section: the verifier rejects it there.
+ * reference, a lock or a critical section: the verifier rejects it there. A kernel with the
+ * patches of this header accepts it in more places, see Documentation/exceptions.rst.
  */
 
 #ifndef BPF_ASSERT_H
