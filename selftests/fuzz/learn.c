@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include "fuzz.h"
 
-#define ATTEMPTS	8
+#define ATTEMPTS	32
 
 static char log_text[256 * 1024];
 
