@@ -18,13 +18,9 @@ NOKPROBE_SYMBOL(bpf_throw);
 void bpf_throw_reason(u64 cookie, const char *reason, u64 a, u64 b, u64 c);
 NOKPROBE_SYMBOL(bpf_throw_reason);
 
-/* Puts the reference of a trampoline to itself, if ip is in one. */
-void rust_throw_helper_leave_trampoline(u64 ip)
+bool rust_throw_helper_is_trampoline(u64 ip)
 {
-	struct bpf_tramp_image *im = bpf_tramp_image_ksym_find(ip);
-
-	if (im)
-		__bpf_tramp_exit(im);
+	return bpf_tramp_image_ksym_find(ip);
 }
 
 /*

@@ -8,7 +8,7 @@
 
 struct bpf_prog_aux;
 
-void rust_throw_helper_leave_trampoline(u64 ip);
+bool rust_throw_helper_is_trampoline(u64 ip);
 void rust_throw_helper_leaves(struct bpf_prog_aux *aux, struct bpf_prog_aux *main, u64 sp,
 			      u64 bp);
 void rust_throw_helper_returned(void);

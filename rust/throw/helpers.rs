@@ -22,7 +22,6 @@ pub(crate) type Visit = unsafe extern "C" fn(*mut c_void, u64, u64, u64) -> bool
 extern "C" {
     pub(crate) fn arch_bpf_stack_walk(visit: Visit, cookie: *mut c_void);
     pub(crate) fn bpf_prog_ksym_find(addr: c_ulong) -> *mut bindings::bpf_prog;
-    pub(crate) fn bpf_release_on_throw(main: *mut bindings::bpf_prog_aux);
     pub(crate) fn bpf_stream_is_full(
         prog: *const bindings::bpf_prog,
         stream: bindings::bpf_stream_id,
@@ -32,8 +31,9 @@ extern "C" {
         text: *const c_char,
         len: c_int,
     ) -> c_int;
+    pub(crate) fn bpf_throw_leave_frames(main: *mut bindings::bpf_prog_aux, trampolines: bool);
 
-    pub(crate) fn rust_throw_helper_leave_trampoline(ip: u64);
+    pub(crate) fn rust_throw_helper_is_trampoline(ip: u64) -> bool;
     pub(crate) fn rust_throw_helper_leaves(
         aux: *mut bindings::bpf_prog_aux,
         main: *mut bindings::bpf_prog_aux,

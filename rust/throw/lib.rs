@@ -23,7 +23,7 @@
 //! # What this crate does not do
 //!
 //! - It does not know what a program holds. The verifier notes it, if the program asks for that, and
-//!   the kernel's `bpf_release_on_throw()` releases it. Other programs are rejected if they throw
+//!   the kernel's `bpf_throw_leave_frames()` releases it. Other programs are rejected if they throw
 //!   while they hold a reference, and all if they hold a lock or are in a critical section.
 //! - It unwinds no frame of the kernel that holds something. The verifier rejects throws in
 //!   callbacks, except those of `bpf_loop()`, and of `bpf_for_each_map_elem()` for arrays.

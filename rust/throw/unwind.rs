@@ -25,7 +25,9 @@ pub(crate) struct Walk<'a> {
     main: *mut bindings::bpf_prog_aux,
     sp: u64,
     bp: u64,
-    /// Takes the calls. Without it, the walk leaves the trampolines.
+    /// Whether there are trampolines on the way.
+    trampolines: bool,
+    /// Takes the calls.
     pub(crate) chain: Option<&'a mut Chain>,
 }
 
@@ -48,12 +50,9 @@ unsafe extern "C" fn visit(walk: *mut c_void, ip: u64, sp: u64, bp: u64) -> bool
     if prog.is_null() {
         // A frame of the kfunc, of a helper that called the program back and holds nothing, or of a
         // trampoline.
-        if !walk.main.is_null() && walk.chain.is_none() {
-            // SAFETY: If the frame is that of a trampoline, it took a reference to itself before it
-            // called the function that throws, and would put it when the function returns, which it
-            // never does. `run` holds the RCU read lock.
-            unsafe { helpers::rust_throw_helper_leave_trampoline(ip) };
-        }
+        // SAFETY: `run` holds the RCU read lock.
+        walk.trampolines |=
+            !walk.main.is_null() && unsafe { helpers::rust_throw_helper_is_trampoline(ip) };
         return true;
     }
     // SAFETY: A program with a frame on this stack is not freed, and its `aux` does not change.
@@ -91,13 +90,13 @@ pub(crate) fn leave(cookie: u64, record: *const bindings::bpf_throw_record) {
         report(cookie, record as u64, 0, 0, 0)
     });
     // SAFETY: The frames of the program are on the stack, and no function of it runs again. What the
-    // verifier noted of the calls on the way is what these frames hold.
-    unsafe { helpers::bpf_release_on_throw(found.main) };
+    // verifier noted of the calls on the way is what these frames hold. The trampolines took
+    // references to themselves, and would put them when a function returns, which it never does.
+    unsafe { helpers::bpf_throw_leave_frames(found.main, found.trampolines) };
     // SAFETY: `sp` and `bp` are those of the main program, which the JIT compiled as the boundary of
     // an exception, so the callback finds the registers of the caller of the main program there. No
     // frame that it skips holds anything: the verifier rejects a throw while the program holds what
-    // was not released above, the walk left the trampolines, and nothing here needs to be dropped.
-    // The last function only warns.
+    // was not released above, and nothing here needs to be dropped. The last function only warns.
     unsafe {
         let sp = found
             .sp
