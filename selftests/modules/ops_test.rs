@@ -669,6 +669,12 @@ fn bpf_ops_item_new(key: u64) -> Option<ARef<Object<Item>>> {
     Item::new(key).ok()
 }
 
+/// Sleeps for 200 ms, longer than a grace period.
+#[kfunc(sleepable)]
+fn bpf_ops_test_sleep() {
+    fsleep(Delta::from_millis(200));
+}
+
 kfunc_set! {
     static CALLS = {
         prog_types: [Syscall],
@@ -690,6 +696,7 @@ kfunc_set! {
             bpf_ops_test_around,
             bpf_ops_test_counts,
             bpf_ops_test_alive,
+            bpf_ops_test_sleep,
         ],
     };
 }
