@@ -4,6 +4,7 @@
  * to be loaded. After all programs, no counter is left.
  */
 #include <test_progs.h>
+#include <network_helpers.h>
 #include "testing_helpers.h"
 #include "throw_release.skel.h"
 
@@ -13,6 +14,10 @@ static int run(struct bpf_program *prog)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
 
+	if (bpf_program__type(prog) == BPF_PROG_TYPE_SCHED_CLS) {
+		opts.data_in = &pkt_v4;
+		opts.data_size_in = sizeof(pkt_v4);
+	}
 	if (!ASSERT_OK(bpf_prog_test_run_opts(bpf_program__fd(prog), &opts), "run"))
 		return -1;
 	return opts.retval;
@@ -41,6 +46,10 @@ void serial_test_throw_release(void)
 #endif
 	if (!ASSERT_OK(err, "load"))
 		goto out;
+	skel->links.trace_release = bpf_program__attach(skel->progs.trace_release);
+	ASSERT_OK_PTR(skel->links.trace_release, "attach");
+	ASSERT_EQ(run(skel->progs.task), 0, "assertion while a task is held");
+	ASSERT_EQ(skel->bss->released, 1, "released");
 	for (i = 0; i < RUNS; i++) {
 		if (!ASSERT_EQ(run(skel->progs.counters), 43, "throw while counters are held") ||
 		    !ASSERT_EQ(run(skel->progs.iterator), 43, "throw in an iteration"))

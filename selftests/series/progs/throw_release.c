@@ -6,7 +6,9 @@
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 #include "bpf_misc.h"
-#include "bpf_experimental.h"
+#include "bpf_assert.h"
+
+#define __release_on_throw __attribute__((btf_decl_tag("release_on_throw")))
 
 char _license[] SEC("license") = "GPL";
 
@@ -58,6 +60,28 @@ int iterator(void *ctx)
 		throw_if(1);
 	}
 	bpf_iter_counter_destroy(&it);
+	return 1;
+}
+
+__u32 released;
+
+SEC("fentry/bpf_task_release_dtor")
+int trace_release(void *ctx)
+{
+	released++;
+	return 0;
+}
+
+/* As in Documentation/exceptions.rst */
+SEC("tc") __release_on_throw
+int task(struct __sk_buff *skb)
+{
+	struct task_struct *task = bpf_task_from_pid(1);
+
+	if (!task)
+		return 2;
+	bpf_assert_range(skb->len, 1, 8);
+	bpf_task_release(task);
 	return 1;
 }
 
