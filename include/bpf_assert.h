@@ -25,8 +25,9 @@
  * One without exceptions (before Linux 6.7) rejects the program.
  *
  * A program cannot assert in a callback, such as that of bpf_loop(), and not while it holds a
- * reference, a lock or a critical section: the verifier rejects it there. A kernel with the
- * patches of this header accepts it in more places, see Documentation/exceptions.rst.
+ * reference, a lock or a critical section: the verifier rejects it there. A kernel with this
+ * project's patches accepts it in bpf_loop(), and releases references if the program asks for
+ * that: see Documentation/exceptions.rst.
  */
 
 #ifndef BPF_ASSERT_H

@@ -27,7 +27,7 @@ pub(crate) struct Walk<'a> {
     bp: u64,
     /// Whether there are trampolines on the way.
     trampolines: bool,
-    /// Takes the calls.
+    /// The chain that the walk fills, if somebody wants it.
     pub(crate) chain: Option<&'a mut Chain>,
 }
 
