@@ -106,6 +106,37 @@ fn rejected(own: &Btf, descriptions: &[&str], message: &str) {
     );
 }
 
+/// The names of an async callback's arguments are in a stub, and not in the type of the kfunc's
+/// parameter, as C has it. The types of both must have one id.
+#[test]
+fn the_stub_of_an_async_callback_has_the_names() {
+    assert_eq!(
+        added(
+            &own(),
+            &[
+                REQUEST,
+                "kfunc bpf_later(n u32, cb__s_async *fn(a__ref *struct bpf_request, b u64) u32, \
+                 done__async *fn() void, other *fn(x u32) void) void",
+            ]
+        ),
+        [
+            "14 struct bpf_request size 8 (len bit 0 type 3)",
+            "15 ptr 14",
+            "16 proto ( 15,  5) 3",
+            "17 ptr 16",
+            "18 proto () 0",
+            "19 ptr 18",
+            "20 proto (x 3) 0",
+            "21 ptr 20",
+            "22 proto (n 3, cb__s_async 17, done__async 19, other 21) 0",
+            "23 func bpf_later 22 linkage 0",
+            "24 proto (a__ref 15, b 5) 3",
+            "25 func bpf_later__cb 24 linkage 0",
+            "26 func bpf_later__done 18 linkage 0",
+        ]
+    );
+}
+
 /// The kernel compares the types of a stub's parameters with those of the member by their ids.
 /// Therefore equal types and equal prototypes must have one id.
 #[test]

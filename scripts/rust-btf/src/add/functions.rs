@@ -13,6 +13,7 @@ use crate::{
         Scope, //
     },
     parse::{
+        Core,
         Function,
         Role, //
     },
@@ -31,12 +32,17 @@ use super::{
     Origin,
 };
 
+/// The suffixes of parameters that are async callbacks. The verifier has the same.
+const CALLBACKS: &[&str] = &["__async", "__s_async"];
+
 /// Plans the functions that the BTF does not have yet, in the order of their names.
 pub(super) fn plan(
     mut functions: Vec<Function>,
     names: &mut Names<'_>,
     plan: &mut Plan,
 ) -> Result<()> {
+    let stubs: Vec<Function> = functions.iter_mut().flat_map(name_callbacks).collect();
+    functions.extend(stubs);
     functions.sort_by(|a, b| a.name.cmp(&b.name));
     for (function, next) in functions.iter().zip(functions.iter().skip(1)) {
         let Function { role, name, .. } = function;
@@ -61,6 +67,34 @@ pub(super) fn plan(
         }
     }
     Ok(())
+}
+
+/// Moves the names of the arguments of a kfunc's async callbacks to stubs. A pointer to a function
+/// has no names in the BTF of C, so the verifier looks for them in a function with the name of the
+/// kfunc, two underscores, and the name of the parameter without its suffix.
+fn name_callbacks(function: &mut Function) -> Vec<Function> {
+    let mut stubs = Vec::new();
+    if function.role != Role::Kfunc {
+        return stubs;
+    }
+    for param in &mut function.proto.params {
+        let Some(callback) = CALLBACKS
+            .iter()
+            .find_map(|end| param.name.strip_suffix(end))
+        else {
+            continue;
+        };
+        let Core::Fn(proto) = &param.ty.core else {
+            continue;
+        };
+        stubs.push(Function {
+            role: Role::Func,
+            name: format!("{}__{callback}", function.name),
+            proto: (**proto).clone(),
+        });
+        param.ty = param.ty.bare();
+    }
+    stubs
 }
 
 /// Whether a function has to be added. A function of that name in the object's BTF has to be equal.

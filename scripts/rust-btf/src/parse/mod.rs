@@ -51,6 +51,14 @@
 //! of a function of the kernel: the kernel does not load a module with such a kfunc, and the kernel
 //! and libbpf would find the kernel's function in place of such a `func`.
 //!
+//! A parameter of a kfunc whose name ends in `__async` or `__s_async` is a callback, which the
+//! kernel calls later. Its type is a pointer to a function, and the names of this function's
+//! parameters have suffixes as well, so they become those of a `func` of their own:
+//!
+//! ```text
+//! kfunc bpf_later(cb__s_async *fn(task__ref *struct bpf_task_obj, n u32) s32) s32
+//! ```
+//!
 //! A type reads from left to right: `*const struct file` is a pointer to a constant `struct file`,
 //! `[4]*u8` is an array of four pointers. A `NAME` alone is a typedef, or an integer type of C.
 //! `void` is the return type of a function without a result, or the target of a pointer, never a
