@@ -10,4 +10,5 @@ kernel-has = $(if $(shell grep -lsw '$(1)' '$(srctree)/$(2)'),--cfg kernel_has_$
 rustflags-y += $(call kernel-has,KF_PERFMON,include/linux/btf.h) \
 	$(call kernel-has,KF_SPINLOCK_SAFE,include/linux/btf.h) \
 	$(call kernel-has,BTF_FMODEL_ARENA_ARG,include/linux/bpf.h) \
-	$(call kernel-has,EILSEQ,rust/kernel/error.rs)
+	$(call kernel-has,EILSEQ,rust/kernel/error.rs) \
+	$(call kernel-has,bpf_callback_arm,include/linux/bpf_callback.h)

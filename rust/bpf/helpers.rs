@@ -28,6 +28,21 @@ extern "C" {
     // cgroup.c
     pub(crate) fn rust_bpf_helper_cgroup_id(cgroup: *const c_void) -> u64;
 
+    // callback.c
+    pub(crate) fn rust_bpf_helper_callback_arm(
+        owner: *mut c_void,
+        function: *mut c_void,
+        armed: *mut *mut c_void,
+    ) -> c_int;
+    pub(crate) fn rust_bpf_helper_callback_cancel(callback: *mut c_void) -> bool;
+    pub(crate) fn rust_bpf_helper_callback_free(callback: *mut c_void);
+    pub(crate) fn rust_bpf_helper_callback_run(
+        callback: *mut c_void,
+        sleepable: bool,
+        args: *const u64,
+    ) -> u64;
+    pub(crate) fn rust_bpf_helper_callback_take(callback: *mut c_void) -> bool;
+
     // compat.c
     pub(crate) fn rust_bpf_helper_calls_back_asleep(prog: *const c_void) -> bool;
 

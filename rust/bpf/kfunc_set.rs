@@ -11,6 +11,10 @@
 //! C header: [`include/linux/btf.h`](srctree/include/linux/btf.h)
 
 use crate::{
+    compat::{
+        self,
+        EOPNOTSUPP, //
+    },
     header::Reclaim,
     helpers::rust_bpf_helper_check_symbols,
     init,
@@ -248,6 +252,17 @@ impl KfuncSet {
                 self.name
             );
             return Err(EEXIST);
+        }
+        // SAFETY: By the type invariants, `ids` is a list of kfuncs.
+        let refused = unsafe { compat::without_callbacks(self.ids) };
+        if refused > 0 {
+            pr_warn!(
+                "{}: programs cannot call {} kfuncs that take callbacks, because this kernel does \
+                 not check callbacks (errno {})\n",
+                self.name,
+                refused,
+                EOPNOTSUPP.to_errno()
+            );
         }
         // SAFETY: `Lock::in_init()` checked that `module`, which owns the set, is in its `init`.
         unsafe { self.register_for(module.as_ptr()) }?;

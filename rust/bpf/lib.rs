@@ -78,6 +78,7 @@
 //! | `struct bpf_dynptr *p__nullable` | `p: Option<Dynptr<'_>>` | a dynptr, or null | all |
 //! | `p__arena`, `p__arena__nullable` | [`p: Arena<'_>`](Arena), `Option<Arena<'_>>` | any address in the arena of the program | all with an arena |
 //! | `void *m__map` | [`m: &Map`](Map) | a map | all |
+//! | `int (*c__async)(u32)`, `c__s_async` | [`c: Callback<'_, fn(u32) -> i32>`](callback), `Callback<'_, ..., Sleepable>` | a static function of the program, which is called later | all, on a kernel with the patches |
 //! | `KF_IMPLICIT_ARGS`, `struct bpf_prog_aux *` | [`prog: &ProgAux`](ProgAux), last | nothing: the kernel adds the argument | all |
 //! | `KF_RCU_PROTECTED` | `rcu: &rcu::Guard` | nothing; the program must be in an RCU read-side critical section | all, under RCU |
 //! | a static | [`module: &ModuleRef`](ModuleRef) with [`ModuleState`] | nothing | all |
@@ -129,7 +130,8 @@
 //!   by name, and only in the kernel itself.
 //! - `KF_ARENA_RET` and results that point into an arena: the crate has no function that allocates
 //!   arena memory. `KF_ARENA_ARG1` and `KF_ARENA_ARG2` mean the same as the suffix `__arena`.
-//! - Callbacks: the verifier supports callbacks only for kfuncs and helpers of the kernel itself.
+//! - Callbacks that are called before the kfunc returns: the verifier knows the few functions that
+//!   do by their names.
 //! - `KF_FASTCALL`: the verifier would have to know how to inline the kfunc.
 //! - `__const_map`: its additional promise is about maps in maps, which [`Map`] does not access.
 //! - References and structs by value as items of an iterator: see [`iterator`].
@@ -170,6 +172,7 @@
 extern crate self as bpf;
 
 pub mod arena;
+pub mod callback;
 pub mod cgroup;
 #[doc(hidden)]
 pub mod compat;

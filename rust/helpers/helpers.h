@@ -18,6 +18,7 @@
 #include <linux/wait.h>
 #include <asm/rqspinlock.h>
 
+struct bpf_callback;
 struct bpf_reg_state;
 struct completion;
 struct btf;
@@ -90,6 +91,12 @@ struct rust_bpf_kick {
 
 u32 rust_bpf_helper_arg_struct(const struct btf *btf, const struct btf_type *t, u32 member,
 			       u32 arg);
+int rust_bpf_helper_callback_arm(struct bpf_map *owner, void *function,
+				 struct bpf_callback **armed);
+bool rust_bpf_helper_callback_cancel(struct bpf_callback *cb);
+void rust_bpf_helper_callback_free(struct bpf_callback *cb);
+u64 rust_bpf_helper_callback_run(struct bpf_callback *cb, bool sleepable, const u64 *args);
+bool rust_bpf_helper_callback_take(struct bpf_callback *cb);
 bool rust_bpf_helper_calls_back_asleep(const struct bpf_prog *prog);
 u64 rust_bpf_helper_cgroup_id(const void *cgrp);
 int rust_bpf_helper_check_symbols(const struct rust_bpf_symbol *symbols, u32 count);

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Callbacks of programs, on kernels that have them (patches/). Other kernels have no
+ * callback that could be armed.
+ */
+
+#include <linux/errno.h>
+
+#include "helpers.h"
+
+#if __has_include(<linux/bpf_callback.h>)
+
+#include <linux/bpf_callback.h>
+
+/*
+ * Arms a new callback. Returns 0, -ENOMEM, or the error of bpf_callback_arm(). May be
+ * called in any context.
+ */
+int rust_bpf_helper_callback_arm(struct bpf_map *owner, void *function,
+				 struct bpf_callback **armed)
+{
+	struct bpf_callback *cb = bpf_callback_alloc();
+	int err;
+
+	if (!cb)
+		return -ENOMEM;
+	err = bpf_callback_arm(cb, owner, function);
+	if (err)
+		bpf_callback_free(cb);
+	else
+		*armed = cb;
+	return err;
+}
+
+/* See bpf_callback_cancel(). */
+bool rust_bpf_helper_callback_cancel(struct bpf_callback *cb)
+{
+	return bpf_callback_cancel(cb);
+}
+
+/* See bpf_callback_take(). */
+bool rust_bpf_helper_callback_take(struct bpf_callback *cb)
+{
+	return bpf_callback_take(cb);
+}
+
+/* See bpf_callback_run(). */
+u64 rust_bpf_helper_callback_run(struct bpf_callback *cb, bool sleepable, const u64 *args)
+{
+	return bpf_callback_run(cb, sleepable, args);
+}
+
+/* See bpf_callback_free(). */
+void rust_bpf_helper_callback_free(struct bpf_callback *cb)
+{
+	bpf_callback_free(cb);
+}
+
+#else
+
+int rust_bpf_helper_callback_arm(struct bpf_map *owner, void *function,
+				 struct bpf_callback **armed)
+{
+	return -EOPNOTSUPP;
+}
+
+bool rust_bpf_helper_callback_cancel(struct bpf_callback *cb)
+{
+	return false;
+}
+
+bool rust_bpf_helper_callback_take(struct bpf_callback *cb)
+{
+	return false;
+}
+
+u64 rust_bpf_helper_callback_run(struct bpf_callback *cb, bool sleepable, const u64 *args)
+{
+	return 0;
+}
+
+void rust_bpf_helper_callback_free(struct bpf_callback *cb)
+{
+}
+
+#endif
