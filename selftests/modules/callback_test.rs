@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Kfuncs that call functions of programs later.
+
+use bpf::{
+    callback::{
+        Callback,
+        Lent,
+        Scheduled,
+        Sleepable, //
+    },
+    prelude::*,
+    work,
+    StateGuard, //
+};
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
+};
+
+module! {
+    type: CallbackTest,
+    name: "callback_test",
+    description: "Callbacks for the BPF selftests",
+    license: "GPL",
+}
+
+/// The number of values that are not dropped.
+static VALUES: Atomic<u32> = Atomic::new(0);
+
+/// The number of callbacks that are not dropped.
+static CALLBACKS: Atomic<u32> = Atomic::new(0);
+
+#[derive(BtfType)]
+#[btf(object, name = "bpf_cbtest_value")]
+struct Value {
+    number: u32,
+}
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        VALUES.fetch_sub(1, Relaxed);
+    }
+}
+
+type Numbers = fn(bool, u8, i16, u32, i64) -> i32;
+type Give = fn(ARef<Object<Value>>, Option<ARef<Object<Value>>>) -> u32;
+type Lend = fn(Lent<Value>, Option<Lent<Value>>) -> u32;
+
+/// The callbacks, one for each prototype.
+enum Kind {
+    Numbers(Scheduled<Numbers, Sleepable>),
+    Later(Scheduled<fn(u32) -> u32>),
+    Sleep(Scheduled<fn(u32) -> u32, Sleepable>),
+    Give(Scheduled<Give, Sleepable>),
+    Lend(Scheduled<Lend>),
+    /// No callback: the thread of the queue sleeps for this number of milliseconds.
+    Block(u32),
+}
+
+/// Counts the callbacks that are not dropped.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        CALLBACKS.fetch_add(1, Relaxed);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        CALLBACKS.fetch_sub(1, Relaxed);
+    }
+}
+
+#[pin_data]
+#[derive(BtfType)]
+#[btf(object, name = "bpf_cbtest_later")]
+struct Later {
+    kind: Kind,
+    counted: Counted,
+    #[pin]
+    status: work::Status,
+}
+
+impl Later {
+    fn start(kind: Kind, module: &ModuleRef) -> Option<ARef<Object<Self>>> {
+        let counted = Counted::new();
+        let later = pin_init!(Self { kind, counted, status <- work::Status::new() });
+        QUEUE.get(module)?.start(later).ok()
+    }
+}
+
+impl work::Work for Later {
+    fn run(&self, running: &work::Running) {
+        let call = || {
+            Ok(match &self.kind {
+                Kind::Numbers(numbers) => numbers.call(running)? as u32,
+                Kind::Later(later) => later.call(running)?,
+                Kind::Sleep(sleep) => sleep.call(running)?,
+                Kind::Give(give) => give.call(running)?,
+                Kind::Lend(lend) => lend.call(running)?,
+                Kind::Block(milliseconds) => {
+                    fsleep(Delta::from_millis(i64::from(*milliseconds)));
+                    0
+                }
+            })
+        };
+        let _ = self.status.finish(running, call);
+    }
+}
+
+static QUEUE: ModuleState<work::Queue<Later>> = ModuleState::new();
+
+/// Creates a value.
+#[kfunc]
+fn bpf_cbtest_value_new(number: u32) -> Option<ARef<Object<Value>>> {
+    VALUES.fetch_add(1, Relaxed);
+    // If the allocation fails, the value is dropped as well.
+    Object::new(Value { number }).ok()
+}
+
+#[kfunc]
+fn bpf_cbtest_value_get(value: &Object<Value>) -> u32 {
+    value.number
+}
+
+#[kfunc]
+fn bpf_cbtest_value_release(value: ARef<Object<Value>>) {
+    drop(value);
+}
+
+/// The smallest or largest number of each type.
+#[kfunc]
+fn bpf_cbtest_numbers(
+    owner: &Map,
+    callback: Callback<'_, Numbers, Sleepable>,
+    module: &ModuleRef,
+) -> Option<ARef<Object<Later>>> {
+    let args = (true, u8::MAX, i16::MIN, u32::MAX, i64::MIN);
+    Later::start(Kind::Numbers(callback.schedule(owner, args).ok()?), module)
+}
+
+#[kfunc]
+fn bpf_cbtest_later(
+    owner: &Map,
+    callback: Callback<'_, fn(u32) -> u32>,
+    number: u32,
+    module: &ModuleRef,
+) -> Option<ARef<Object<Later>>> {
+    let later = callback.schedule(owner, (number,)).ok()?;
+    Later::start(Kind::Later(later), module)
+}
+
+/// Returns the error of `schedule()`.
+#[kfunc]
+fn bpf_cbtest_error(owner: &Map, callback: Callback<'_, fn(u32) -> u32>) -> Result<()> {
+    callback.schedule(owner, (0,)).map(drop)
+}
+
+#[kfunc]
+fn bpf_cbtest_sleep(
+    owner: &Map,
+    callback: Callback<'_, fn(u32) -> u32, Sleepable>,
+    number: u32,
+    module: &ModuleRef,
+) -> Option<ARef<Object<Later>>> {
+    let sleep = callback.schedule(owner, (number,)).ok()?;
+    Later::start(Kind::Sleep(sleep), module)
+}
+
+/// The callback owns `value`, and null.
+#[kfunc]
+fn bpf_cbtest_give(
+    value: ARef<Object<Value>>,
+    owner: &Map,
+    callback: Callback<'_, Give, Sleepable>,
+    module: &ModuleRef,
+) -> Option<ARef<Object<Later>>> {
+    let give = callback.schedule(owner, (value, None)).ok()?;
+    Later::start(Kind::Give(give), module)
+}
+
+/// The kernel keeps `value` until the callback has returned.
+#[kfunc]
+fn bpf_cbtest_lend(
+    value: ARef<Object<Value>>,
+    owner: &Map,
+    callback: Callback<'_, Lend>,
+    module: &ModuleRef,
+) -> Option<ARef<Object<Later>>> {
+    let args = (Lent(value.clone()), Some(Lent(value)));
+    Later::start(Kind::Lend(callback.schedule(owner, args).ok()?), module)
+}
+
+#[kfunc]
+fn bpf_cbtest_block(milliseconds: u32, module: &ModuleRef) -> Option<ARef<Object<Later>>> {
+    Later::start(Kind::Block(milliseconds), module)
+}
+
+/// Sleeps.
+#[kfunc(sleepable)]
+fn bpf_cbtest_nap(milliseconds: u32) {
+    fsleep(Delta::from_millis(i64::from(milliseconds)));
+}
+
+#[kfunc(sleepable)]
+fn bpf_cbtest_wait(later: &Object<Later>, milliseconds: u32) -> Result<u32> {
+    later.status.wait(milliseconds)
+}
+
+#[kfunc]
+fn bpf_cbtest_cancel(later: &Object<Later>) -> bool {
+    match &later.kind {
+        Kind::Numbers(numbers) => numbers.cancel(),
+        Kind::Later(later) => later.cancel(),
+        Kind::Sleep(sleep) => sleep.cancel(),
+        Kind::Give(give) => give.cancel(),
+        Kind::Lend(lend) => lend.cancel(),
+        Kind::Block(_) => false,
+    }
+}
+
+#[kfunc]
+fn bpf_cbtest_release(later: ARef<Object<Later>>) {
+    drop(later);
+}
+
+/// The number of values that live.
+#[kfunc]
+fn bpf_cbtest_values() -> u32 {
+    VALUES.load(Relaxed)
+}
+
+/// The number of callbacks that live.
+#[kfunc]
+fn bpf_cbtest_count() -> u32 {
+    CALLBACKS.load(Relaxed)
+}
+
+kfunc_set! {
+    static KFUNCS = {
+        prog_types: [Syscall, Tracing, SchedCls],
+        kfuncs: [
+            bpf_cbtest_value_new,
+            bpf_cbtest_value_get,
+            bpf_cbtest_value_release,
+            bpf_cbtest_numbers,
+            bpf_cbtest_later,
+            bpf_cbtest_error,
+            bpf_cbtest_sleep,
+            bpf_cbtest_give,
+            bpf_cbtest_lend,
+            bpf_cbtest_block,
+            bpf_cbtest_nap,
+            bpf_cbtest_wait,
+            bpf_cbtest_cancel,
+            bpf_cbtest_release,
+            bpf_cbtest_values,
+            bpf_cbtest_count,
+        ],
+    };
+}
+
+struct CallbackTest {
+    _queue: StateGuard<work::Queue<Later>>,
+}
+
+impl kernel::Module for CallbackTest {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        KFUNCS.register(module)?;
+        Ok(Self {
+            _queue: QUEUE.init(module, work::Queue::new(256)?)?,
+        })
+    }
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Kfuncs in Rust call functions of programs later. */
+#include <sys/mman.h>
+#include <test_progs.h>
+#include <network_helpers.h>
+#include "callback.skel.h"
+
+static int run(struct bpf_program *prog)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+
+	if (bpf_program__type(prog) == BPF_PROG_TYPE_SCHED_CLS) {
+		opts.data_in = &pkt_v4;
+		opts.data_size_in = sizeof(pkt_v4);
+	}
+	if (!ASSERT_OK(bpf_prog_test_run_opts(bpf_program__fd(prog), &opts), "run"))
+		return -1000;
+	return opts.retval;
+}
+
+/* Waits until no value and no callback is left. */
+static void none_left(struct bpf_program *counts)
+{
+	int i, left = -1;
+
+	for (i = 0; i < 1000 && left; i++) {
+		left = run(counts);
+		usleep(10 * 1000);
+	}
+	ASSERT_EQ(left, 0, "values and callbacks");
+}
+
+static bool prog_exists(__u32 id)
+{
+	int fd = bpf_prog_get_fd_by_id(id);
+
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+static __u32 prog_id(struct bpf_program *prog)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	ASSERT_OK(bpf_prog_get_info_by_fd(bpf_program__fd(prog), &info, &len), "info");
+	return info.id;
+}
+
+/* Waits until a program is freed. */
+static void is_freed(__u32 id)
+{
+	int i;
+
+	for (i = 0; i < 1000 && prog_exists(id); i++)
+		usleep(10 * 1000);
+	ASSERT_FALSE(prog_exists(id), "program");
+}
+
+static void test_values(struct callback *skel)
+{
+	int i, result = 0;
+
+	ASSERT_EQ(run(skel->progs.run_numbers), 1, "numbers");
+	ASSERT_EQ(run(skel->progs.run_later), 42, "later");
+	ASSERT_EQ(run(skel->progs.run_give), 11, "give");
+	ASSERT_EQ(run(skel->progs.run_lend), 24, "lend");
+	ASSERT_EQ(run(skel->progs.run_cancel), 0, "cancel");
+
+	for (i = 0; i < 100; i++)
+		result |= run(skel->progs.start_sleep);
+	ASSERT_EQ(result, 0, "start");
+	ASSERT_EQ(run(skel->progs.wait_elem), 7, "sleep");
+	none_left(skel->progs.counts);
+}
+
+/* Another skeleton counts, while @skel is closed in the order that @order says. */
+static void close_in_order(struct callback *counter, int order)
+{
+	struct callback *skel = callback__open_and_load();
+	int map, extra = -1;
+	__u32 id;
+
+	if (!ASSERT_OK_PTR(skel, "open_and_load"))
+		return;
+	skel->bss->milliseconds = order == 3 ? 0 : 200;
+	id = prog_id(skel->progs.start_cycle);
+	map = bpf_map__fd(skel->maps.owner);
+	ASSERT_OK(run(skel->progs.start_cycle), "start");
+	if (order == 1) {
+		/* A pin holds the map, and the callbacks run. */
+		unlink("/sys/fs/bpf/callback_owner");
+		ASSERT_OK(bpf_obj_pin(map, "/sys/fs/bpf/callback_owner"), "pin");
+	} else if (order == 2) {
+		/* The program goes first: its callbacks hold it. */
+		extra = dup(map);
+		bpf_program__unload(skel->progs.start_cycle);
+		ASSERT_TRUE(prog_exists(id), "held by its callbacks");
+	}
+	callback__destroy(skel);
+	if (order == 1) {
+		ASSERT_TRUE(prog_exists(id), "held by its callbacks");
+		ASSERT_OK(unlink("/sys/fs/bpf/callback_owner"), "unpin");
+	} else if (order == 2) {
+		usleep(100 * 1000);
+		close(extra);
+	}
+	is_freed(id);
+	none_left(counter->progs.counts);
+}
+
+/* A callback that starts itself again ends with its map. */
+static void test_again(struct callback *counter)
+{
+	struct callback *skel = callback__open_and_load();
+	__u32 id;
+
+	if (!ASSERT_OK_PTR(skel, "open_and_load"))
+		return;
+	id = prog_id(skel->progs.start_again);
+	ASSERT_OK(run(skel->progs.start_again), "start");
+	usleep(200 * 1000);
+	ASSERT_GT(skel->bss->runs, 10, "runs");
+	callback__destroy(skel);
+	is_freed(id);
+	none_left(counter->progs.counts);
+}
+
+/* A callback that runs when everything is closed goes on. */
+static void test_running(struct callback *counter)
+{
+	struct callback *skel = callback__open_and_load();
+	struct callback__bss *data;
+	int bss, i;
+	__u32 id;
+
+	if (!ASSERT_OK_PTR(skel, "open_and_load"))
+		return;
+	id = prog_id(skel->progs.start_slow);
+	bss = dup(bpf_map__fd(skel->maps.bss));
+	data = mmap(NULL, sizeof(*data), PROT_READ | PROT_WRITE, MAP_SHARED, bss, 0);
+	if (!ASSERT_NEQ(data, MAP_FAILED, "mmap"))
+		return;
+	ASSERT_OK(run(skel->progs.start_slow), "start");
+	for (i = 0; i < 1000 && !*(volatile __u32 *)&data->in_program; i++)
+		usleep(1000);
+	ASSERT_EQ(data->in_program, 1, "runs");
+	callback__destroy(skel);
+	ASSERT_TRUE(prog_exists(id), "held by its call");
+	data->may_end = 1;
+	is_freed(id);
+	ASSERT_EQ(data->runs, 1, "ended");
+	munmap(data, sizeof(*data));
+	close(bss);
+	none_left(counter->progs.counts);
+}
+
+/* User space has closed the map before. */
+static void test_no_owner(struct callback *counter)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	struct callback *skel;
+	int fd;
+
+	skel = callback__open_and_load();
+	if (!ASSERT_OK_PTR(skel, "open_and_load"))
+		return;
+	ASSERT_OK(run(skel->progs.error), "owner");
+	fd = dup(bpf_program__fd(skel->progs.error));
+	callback__destroy(skel);
+	ASSERT_OK(bpf_prog_test_run_opts(fd, &opts), "run");
+	ASSERT_EQ((int)opts.retval, -EPERM, "no owner");
+	close(fd);
+	none_left(counter->progs.counts);
+}
+
+void serial_test_callback(void)
+{
+	struct callback *skel = callback__open_and_load();
+
+	if (!ASSERT_OK_PTR(skel, "open_and_load"))
+		return;
+	if (test__start_subtest("values"))
+		test_values(skel);
+	if (test__start_subtest("close_all"))
+		close_in_order(skel, 0);
+	if (test__start_subtest("pinned_map"))
+		close_in_order(skel, 1);
+	if (test__start_subtest("program_first"))
+		close_in_order(skel, 2);
+	if (test__start_subtest("while_they_start"))
+		close_in_order(skel, 3);
+	if (test__start_subtest("again"))
+		test_again(skel);
+	if (test__start_subtest("running"))
+		test_running(skel);
+	if (test__start_subtest("no_owner"))
+		test_no_owner(skel);
+	callback__destroy(skel);
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Functions that kfuncs in Rust call later. */
+#include <vmlinux.h>
+#include <bpf/bpf_helpers.h>
+#include "bpf_misc.h"
+#include "bpf_experimental.h"
+
+struct elem {
+	struct bpf_cbtest_later __kptr * later;
+};
+
+/* The owner of the callbacks, in which they are kept as well. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 4);
+	__type(key, u32);
+	__type(value, struct elem);
+} owner SEC(".maps");
+
+u32 runs, in_program, may_end, milliseconds;
+
+/* Starts a callback and waits for its result. */
+#define WAIT(start) ({							\
+	struct bpf_cbtest_later *started = (start);			\
+	s64 result = -1;						\
+									\
+	if (started) {							\
+		result = bpf_cbtest_wait(started, 5000);		\
+		bpf_cbtest_release(started);				\
+	}								\
+	result;								\
+})
+
+#define OWNER ((void *)&owner)
+
+static int numbers(bool b, u8 u, s16 s, u32 n, s64 l)
+{
+	return b == 1 && u == 255 && s == -32768 && n == 0xffffffff &&
+	       l == (s64)(1ULL << 63);
+}
+
+SEC("syscall")
+int run_numbers(void *ctx)
+{
+	return WAIT(bpf_cbtest_numbers(OWNER, numbers));
+}
+
+static u32 twice(u32 n)
+{
+	runs++;
+	return 2 * n;
+}
+
+SEC("syscall")
+int run_later(void *ctx)
+{
+	return WAIT(bpf_cbtest_later(OWNER, twice, 21));
+}
+
+/* A callback may sleep that a program started which may not. */
+static u32 nap(u32 n)
+{
+	bpf_cbtest_nap(1);
+	return n;
+}
+
+SEC("tc")
+int start_sleep(struct __sk_buff *skb)
+{
+	struct bpf_cbtest_later *later = bpf_cbtest_sleep(OWNER, nap, 7);
+	struct elem *elem;
+	u32 key = 0;
+
+	if (!later)
+		return 1;
+	elem = bpf_map_lookup_elem(&owner, &key);
+	if (elem)
+		later = bpf_kptr_xchg(&elem->later, later);
+	if (later)
+		bpf_cbtest_release(later);
+	return 0;
+}
+
+/* Waits for what an element has. */
+SEC("syscall")
+int wait_elem(void *ctx)
+{
+	struct bpf_cbtest_later *later;
+	struct elem *elem;
+	u32 key = 0;
+
+	elem = bpf_map_lookup_elem(&owner, &key);
+	later = elem ? bpf_kptr_xchg(&elem->later, NULL) : NULL;
+	return WAIT(later);
+}
+
+static u32 own(struct bpf_cbtest_value *value, struct bpf_cbtest_value *null)
+{
+	u32 number = bpf_cbtest_value_get(value);
+
+	bpf_cbtest_value_release(value);
+	if (null) {
+		bpf_cbtest_value_release(null);
+		return 0;
+	}
+	return number;
+}
+
+SEC("syscall")
+int run_give(void *ctx)
+{
+	struct bpf_cbtest_value *value = bpf_cbtest_value_new(11);
+
+	return value ? WAIT(bpf_cbtest_give(value, OWNER, own)) : -1;
+}
+
+static u32 borrow(struct bpf_cbtest_value *value, struct bpf_cbtest_value *same)
+{
+	if (!same)
+		return 0;
+	return bpf_cbtest_value_get(value) + bpf_cbtest_value_get(same);
+}
+
+SEC("syscall")
+int run_lend(void *ctx)
+{
+	struct bpf_cbtest_value *value = bpf_cbtest_value_new(12);
+
+	return value ? WAIT(bpf_cbtest_lend(value, OWNER, borrow)) : -1;
+}
+
+/* Cancels a callback that waits behind a work. Its value is dropped at once. */
+SEC("syscall")
+int run_cancel(void *ctx)
+{
+	struct bpf_cbtest_later *block = bpf_cbtest_block(300), *later;
+	struct bpf_cbtest_value *value;
+	int result = -1;
+
+	if (!block)
+		return -2;
+	value = bpf_cbtest_value_new(13);
+	if (value) {
+		later = bpf_cbtest_give(value, OWNER, own);
+		if (later) {
+			result = !bpf_cbtest_cancel(later) + 2 * bpf_cbtest_cancel(later);
+			if (bpf_cbtest_wait(later, 5000) != -125 /* ECANCELED */)
+				result += 4;
+			bpf_cbtest_release(later);
+		}
+	}
+	bpf_cbtest_release(block);
+	return result;
+}
+
+/* Starts itself again, until nobody holds the map. */
+static u32 again(u32 n)
+{
+	struct bpf_cbtest_later *later;
+
+	runs++;
+	later = bpf_cbtest_sleep(OWNER, again, n + 1);
+	if (!later)
+		return n;
+	bpf_cbtest_release(later);
+	return 0;
+}
+
+SEC("syscall")
+int start_again(void *ctx)
+{
+	return again(0);
+}
+
+/* Fills the map with callbacks that wait behind a work: the program holds the map, the map
+ * the callback, and the callback the program.
+ */
+SEC("syscall")
+int start_cycle(void *ctx)
+{
+	struct bpf_cbtest_later *later;
+	struct elem *elem;
+	u32 key;
+
+	later = bpf_cbtest_block(milliseconds);
+	if (!later)
+		return 1;
+	bpf_cbtest_release(later);
+	bpf_for(key, 0, 4) {
+		u32 at = key;
+
+		later = bpf_cbtest_later(OWNER, twice, key);
+		if (!later)
+			return 2;
+		elem = bpf_map_lookup_elem(&owner, &at);
+		if (elem)
+			later = bpf_kptr_xchg(&elem->later, later);
+		if (later)
+			bpf_cbtest_release(later);
+	}
+	return 0;
+}
+
+static u32 slow(u32 n)
+{
+	in_program = 1;
+	bpf_repeat(1 << 10) {
+		bpf_repeat(1 << 20) {
+			if (*(volatile u32 *)&may_end)
+				break;
+		}
+	}
+	runs++;
+	return n;
+}
+
+SEC("syscall")
+int start_slow(void *ctx)
+{
+	struct bpf_cbtest_later *later = bpf_cbtest_later(OWNER, slow, 1);
+
+	if (!later)
+		return 1;
+	bpf_cbtest_release(later);
+	return 0;
+}
+
+SEC("syscall")
+int error(void *ctx)
+{
+	return bpf_cbtest_error(OWNER, twice);
+}
+
+SEC("syscall")
+int counts(void *ctx)
+{
+	return bpf_cbtest_values() + (bpf_cbtest_count() << 8);
+}
+
+char _license[] SEC("license") = "GPL";
