@@ -11,11 +11,10 @@ use crate::{
 };
 use core::mem::MaybeUninit;
 use kernel::{
+    alloc::AllocError,
     bindings,
-    prelude::{
-        InPlaceWrite,
-        PinInit, //
-    }, //
+    error::code::EACCES,
+    prelude::*, //
 };
 
 /// The error codes that `kernel::error::code` lacks.
@@ -152,8 +151,9 @@ const RCU: u32 = bindings::KF_RCU | bindings::KF_RCU_PROTECTED;
 /// It verifies global functions of the program once, although a sleepable callback, which runs
 /// without RCU, may call them. 7.3 verifies them for both cases (`called` in
 /// `struct bpf_func_info_aux`).
+#[doc(hidden)]
 #[inline]
-fn keeps_rcu(prog: &Prog, flags: u32) -> bool {
+pub fn keeps_rcu(prog: &Prog, flags: u32) -> bool {
     if IS_7_3 || flags & RCU == 0 || prog.is_sleepable() {
         return true;
     }
@@ -162,52 +162,62 @@ fn keeps_rcu(prog: &Prog, flags: u32) -> bool {
 }
 
 /// The mark of a kfunc that takes a callback, if the kernel does not have the patches: its verifier
-/// does not check the callback. Not a flag of the kernel.
+/// does not check the callback, so programs must not call the kfunc. Not a flag of the kernel.
 pub(crate) const NO_CALLBACKS: u32 = if cfg!(kernel_has_bpf_callback_arm) {
     0
 } else {
     1 << 30
 };
 
-/// Returns how many kfuncs of a set no program can call, because they take a callback.
+/// Copies a list of kfuncs without those that have the mark [`NO_CALLBACKS`]. Returns the copy, in
+/// the format of the list, and the number of kfuncs that it lacks.
 ///
 /// # Safety
 ///
 /// `set` must point to a list of kfuncs.
-pub(crate) unsafe fn without_callbacks(set: *const bindings::btf_id_set8) -> usize {
+pub(crate) unsafe fn without_callbacks(
+    set: *const bindings::btf_id_set8,
+) -> Result<(KVec<u32>, u32), AllocError> {
     // SAFETY: The caller passes a valid list.
-    let pairs = unsafe { (*set).pairs.as_slice((*set).cnt as usize) };
-    pairs
-        .iter()
-        .filter(|pair| pair.flags & NO_CALLBACKS != 0)
-        .count()
-}
-
-/// Returns whether a set of kfuncs whose flags together are `flags` needs a filter.
-#[doc(hidden)]
-pub const fn needs_filter(flags: u32) -> bool {
-    flags & NO_CALLBACKS != 0 || (!IS_7_3 && flags & RCU != 0)
-}
-
-/// Returns whether `prog` may call the kfunc `id` of a set whose flags together are `flags`.
-///
-/// # Safety
-///
-/// `set` must point to the list of kfuncs of the set.
-#[doc(hidden)]
-#[inline]
-pub unsafe fn allows(set: *const bindings::btf_id_set8, flags: u32, prog: &Prog, id: u32) -> bool {
-    if flags & NO_CALLBACKS != 0 {
-        // SAFETY: The caller passes a valid list.
-        let pairs = unsafe { (*set).pairs.as_slice((*set).cnt as usize) };
-        let refused = |pair: &bindings::btf_id_set8__bindgen_ty_1| {
-            pair.id == id && pair.flags & NO_CALLBACKS != 0
-        };
-        if pairs.iter().any(refused) {
-            return false;
+    let (cnt, flags, pairs) = unsafe {
+        let set = &*set;
+        (set.cnt, set.flags, set.pairs.as_slice(set.cnt as usize))
+    };
+    let mut copy = KVec::new();
+    let mut left: u32 = 0;
+    copy.extend_from_slice(&[0, flags], GFP_KERNEL)?;
+    for pair in pairs {
+        if pair.flags & NO_CALLBACKS == 0 {
+            copy.extend_from_slice(&[pair.id, pair.flags], GFP_KERNEL)?;
+            left = left.wrapping_add(1);
         }
     }
-    keeps_rcu(prog, flags)
+    if let Some(first) = copy.first_mut() {
+        *first = left;
+    }
+    Ok((copy, cnt.wrapping_sub(left)))
+}
+
+/// Returns the filter of a set of kfuncs whose flags together are `flags`.
+#[doc(hidden)]
+pub const fn filter(flags: u32) -> bindings::btf_kfunc_filter_t {
+    /// # Safety
+    ///
+    /// `prog` must be a valid program.
+    unsafe extern "C" fn filter(prog: *const bindings::bpf_prog, _id: u32) -> kernel::ffi::c_int {
+        // SAFETY: The caller promises that `prog` is a valid program.
+        if keeps_rcu(unsafe { Prog::from_raw(prog) }, RCU) {
+            0
+        } else {
+            EACCES.to_errno()
+        }
+    }
+
+    if IS_7_3 || flags & RCU == 0 {
+        None
+    } else {
+        Some(filter)
+    }
 }
 
 /// Initializes `slot`, as `pin_init::raw_try_init()` does, which 7.2 lacks.

@@ -253,17 +253,6 @@ impl KfuncSet {
             );
             return Err(EEXIST);
         }
-        // SAFETY: By the type invariants, `ids` is a list of kfuncs.
-        let refused = unsafe { compat::without_callbacks(self.ids) };
-        if refused > 0 {
-            pr_warn!(
-                "{}: programs cannot call {} kfuncs that take callbacks, because this kernel does \
-                 not check callbacks (errno {})\n",
-                self.name,
-                refused,
-                EOPNOTSUPP.to_errno()
-            );
-        }
         // SAFETY: `Lock::in_init()` checked that `module`, which owns the set, is in its `init`.
         unsafe { self.register_for(module.as_ptr()) }?;
         Ok(())
@@ -281,10 +270,14 @@ impl KfuncSet {
             set: self.ids.cast_mut(),
             filter: self.filter,
         };
+        let checked = self.checked()?;
+        if let Some(checked) = &checked {
+            set.set = checked.as_ptr().cast_mut().cast();
+        }
         for &prog_type in self.prog_types {
-            // SAFETY: By the type invariants, `ids` is a list of kfuncs of the module. The caller
-            // promises that the module is in its `init`, as the function requires. The function
-            // copies the list and does not write to it.
+            // SAFETY: By the type invariants, `ids` is a list of kfuncs of the module, and so is the
+            // copy of a part of it. The caller promises that the module is in its `init`, as the
+            // function requires. The function copies the list and does not write to it.
             let ret = unsafe { bindings::register_btf_kfunc_id_set(prog_type as u32, &set) };
             to_result(ret).inspect_err(|err| self.explain(*err))?;
         }
@@ -296,6 +289,27 @@ impl KfuncSet {
             to_result(ret).inspect_err(|err| self.explain(*err))?;
         }
         self.register_dtors(owner)
+    }
+
+    /// Returns a copy of the list without the kfuncs whose arguments this kernel does not check, if
+    /// there are any.
+    fn checked(&self) -> Result<Option<KVec<u32>>> {
+        if compat::NO_CALLBACKS == 0 {
+            return Ok(None);
+        }
+        // SAFETY: By the type invariants, `ids` is a list of kfuncs.
+        let (checked, refused) = unsafe { compat::without_callbacks(self.ids) }?;
+        if refused == 0 {
+            return Ok(None);
+        }
+        pr_warn!(
+            "{}: programs cannot call {} kfuncs that take callbacks, because this kernel does not \
+             check callbacks (errno {})\n",
+            self.name,
+            refused,
+            EOPNOTSUPP.to_errno()
+        );
+        Ok(Some(checked))
     }
 
     /// Registers the destructors that no earlier set has registered.

@@ -193,6 +193,7 @@ pub(crate) fn expand(set: KfuncSet) -> Result<TokenStream> {
         once.push(once_per_module(name.span(), "with_fmod_ret"));
     }
     let objects = set.objects.iter();
+    let filter = filter(&set);
     let kfuncs: Vec<_> = set.kfuncs.iter().collect();
     let programs = programs(&set, &hooks);
     let has_dtors = format!("rust_bpf_has_dtors_{}", module());
@@ -231,7 +232,6 @@ pub(crate) fn expand(set: KfuncSet) -> Result<TokenStream> {
         };
     }
     let text = name.to_string();
-    let filter = filter(&set, &label);
 
     Ok(quote! {
         #ids
@@ -320,43 +320,30 @@ fn once_per_module(span: Span, what: &str) -> TokenStream {
     }
 }
 
-/// Generates the C function through which the kernel calls the author's filter, or asks what the
-/// kernel does not check itself. `label` is the symbol of the list of kfuncs.
-fn filter(set: &KfuncSet, label: &str) -> TokenStream {
+/// Generates the C function through which the kernel calls the author's filter.
+fn filter(set: &KfuncSet) -> TokenStream {
     let kfuncs: Vec<_> = set.kfuncs.iter().collect();
-    let flags = quote! { const { 0 #(| <#kfuncs as ::bpf::kfunc::Kfunc>::FLAGS)* } };
-    let (needed, filter) = match &set.filter {
-        Some(filter) => (quote! { true }, quote! { #filter }),
-        None => (
-            quote! { ::bpf::compat::needs_filter(#flags) },
-            quote! { |_| true },
-        ),
+    let flags = quote! { 0 #(| <#kfuncs as ::bpf::kfunc::Kfunc>::FLAGS)* };
+    let Some(filter) = &set.filter else {
+        return quote! { ::bpf::compat::filter(#flags) };
     };
     quote! {
         {
-            extern "C" {
-                #[link_name = #label]
-                static SET: ::kernel::bindings::btf_id_set8;
-            }
-
             /// # Safety
             ///
             /// `prog` must be a valid program.
             unsafe extern "C" fn __bpf_filter(
                 prog: *const ::kernel::bindings::bpf_prog,
-                id: u32,
+                _kfunc_id: u32,
             ) -> ::kernel::ffi::c_int {
                 // This type rejects a filter that keeps the program after the call.
                 let filter: fn(&::bpf::Prog) -> bool = #filter;
                 // SAFETY: The caller promises that `prog` is a valid program.
                 let prog = unsafe { ::bpf::Prog::from_raw(prog) };
-                // SAFETY: `SET` is the list of kfuncs of the set.
-                let allowed = unsafe {
-                    ::bpf::compat::allows(::core::ptr::addr_of!(SET), #flags, prog, id)
-                } && filter(prog);
+                let allowed = ::bpf::compat::keeps_rcu(prog, const { #flags }) && filter(prog);
                 if allowed { 0 } else { ::kernel::error::code::EACCES.to_errno() }
             }
-            if #needed { ::core::option::Option::Some(__bpf_filter) } else { ::core::option::Option::None }
+            ::core::option::Option::Some(__bpf_filter)
         }
     }
 }
