@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Kfuncs in Rust call functions of programs later. */
 #include <sys/mman.h>
+#include <pthread.h>
 #include <test_progs.h>
 #include <network_helpers.h>
 #include "callback.skel.h"
+
+#define STORM_SECONDS 10
 
 static int run(struct bpf_program *prog)
 {
@@ -176,6 +179,39 @@ static void test_no_owner(struct callback *counter)
 	none_left(counter->progs.counts);
 }
 
+/* Runs a program until there is no time left. */
+static void *run_storm(void *arg)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	time_t end = time(NULL) + STORM_SECONDS;
+	int fd = *(int *)arg;
+
+	while (time(NULL) < end && !bpf_prog_test_run_opts(fd, &opts))
+		;
+	return NULL;
+}
+
+/* Each callback that is started is called or cancelled, and nothing twice. */
+static void test_storm(struct callback *skel)
+{
+	int i, fd = bpf_program__fd(skel->progs.storm);
+	pthread_t threads[2];
+
+	for (i = 0; i < 2; i++)
+		ASSERT_OK(pthread_create(&threads[i], NULL, run_storm, &fd), "thread");
+	for (i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	ASSERT_OK(run(skel->progs.end_storm), "end");
+	none_left(skel->progs.counts);
+	ASSERT_GT(skel->bss->started, 1000, "started");
+	ASSERT_EQ(skel->bss->called + skel->bss->cancelled, skel->bss->started, "called or cancelled");
+	ASSERT_GT(skel->bss->called, 0, "called");
+	ASSERT_GT(skel->bss->cancelled, 0, "cancelled");
+	ASSERT_EQ(skel->bss->wrong, 0, "wrong arguments");
+	printf("storm: %lu started, %lu called, %lu cancelled, %lu refused\n",
+	       skel->bss->started, skel->bss->called, skel->bss->cancelled, skel->bss->refused);
+}
+
 void serial_test_callback(void)
 {
 	struct callback *skel = callback__open_and_load();
@@ -198,5 +234,7 @@ void serial_test_callback(void)
 		test_running(skel);
 	if (test__start_subtest("no_owner"))
 		test_no_owner(skel);
+	if (test__start_subtest("storm"))
+		test_storm(skel);
 	callback__destroy(skel);
 }

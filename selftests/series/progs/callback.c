@@ -225,6 +225,75 @@ int start_slow(void *ctx)
 	return 0;
 }
 
+u64 started, refused, cancelled, called, wrong;
+
+static u32 count(u32 n)
+{
+	if (n >= 100)
+		__sync_fetch_and_add(&wrong, 1);
+	__sync_fetch_and_add(&called, 1);
+	return n;
+}
+
+static __noinline void end(struct bpf_cbtest_later *later)
+{
+	if (!later)
+		return;
+	if (bpf_cbtest_cancel(later))
+		__sync_fetch_and_add(&cancelled, 1);
+	bpf_cbtest_release(later);
+}
+
+/* Starts, cancels and releases callbacks, on several CPUs. */
+SEC("syscall")
+int storm(void *ctx)
+{
+	struct bpf_cbtest_later *later;
+	struct elem *elem;
+	u32 n, key;
+
+	bpf_for(n, 0, 100) {
+		later = bpf_cbtest_later(OWNER, count, n);
+		if (!later) {
+			__sync_fetch_and_add(&refused, 1);
+			continue;
+		}
+		__sync_fetch_and_add(&started, 1);
+		key = bpf_get_prandom_u32() & 3;
+		elem = bpf_map_lookup_elem(&owner, &key);
+		if (elem)
+			later = bpf_kptr_xchg(&elem->later, later);
+		if (!later)
+			continue;
+		if (bpf_get_prandom_u32() & 1)
+			bpf_cbtest_release(later);
+		else
+			end(later);
+	}
+	return 0;
+}
+
+/* Ends what the map has. */
+SEC("syscall")
+int end_storm(void *ctx)
+{
+	struct bpf_cbtest_later *later;
+	struct elem *elem;
+	u32 n, key;
+
+	bpf_for(n, 0, 4) {
+		key = n;
+		elem = bpf_map_lookup_elem(&owner, &key);
+		later = elem ? bpf_kptr_xchg(&elem->later, NULL) : NULL;
+		if (!later)
+			continue;
+		if (bpf_cbtest_cancel(later))
+			__sync_fetch_and_add(&cancelled, 1);
+		bpf_cbtest_release(later);
+	}
+	return 0;
+}
+
 SEC("syscall")
 int error(void *ctx)
 {
