@@ -68,7 +68,8 @@
 //! - A queue without works holds no work, and a work that has ended is held only by programs and
 //!   maps. So no cycle keeps a program, a map and an object for ever: each cycle that contains a
 //!   queue ends with the work.
-//! - A work has no reference to the program that started it, and calls no program.
+//! - A work has no reference to the program that started it, unless its value holds a
+//!   [callback](crate::callback), which belongs to a map.
 //! - The crate delays the unload of the module that contains the type of a work until all works of
 //!   the type have ended, also if the module has leaked the queue. From the beginning of the unload,
 //!   no work of the type starts. So a work must end: it must not wait for something without a time
@@ -80,7 +81,7 @@
 //!
 //! - It does not run a work at a given time, and does not repeat a work.
 //! - It does not interrupt a work that runs.
-//! - It does not call back a program. `bpf_wq` and task work of the kernel do.
+//! - It does not call back a program: see [`callback`](crate::callback).
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
