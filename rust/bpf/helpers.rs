@@ -41,7 +41,7 @@ extern "C" {
         sleepable: bool,
         args: *const u64,
     ) -> u64;
-    pub(crate) fn rust_bpf_helper_callback_take(callback: *mut c_void) -> bool;
+    pub(crate) fn rust_bpf_helper_callback_take(callback: *mut c_void, sleepable: bool) -> c_int;
 
     // compat.c
     pub(crate) fn rust_bpf_helper_calls_back_asleep(prog: *const c_void) -> bool;

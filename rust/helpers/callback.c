@@ -11,6 +11,9 @@
 #if __has_include(<linux/bpf_callback.h>)
 
 #include <linux/bpf_callback.h>
+#include <linux/irqflags.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
 
 /*
  * Arms a new callback. Returns 0, -ENOMEM, or the error of bpf_callback_arm(). May be
@@ -38,10 +41,15 @@ bool rust_bpf_helper_callback_cancel(struct bpf_callback *cb)
 	return bpf_callback_cancel(cb);
 }
 
-/* See bpf_callback_take(). */
-bool rust_bpf_helper_callback_take(struct bpf_callback *cb)
+/*
+ * Takes the right to call a callback. Returns 0, -ECANCELED if the callback is not armed, or
+ * -EAGAIN if the callback may sleep and this thread must not, as far as the kernel knows.
+ */
+int rust_bpf_helper_callback_take(struct bpf_callback *cb, bool sleepable)
 {
-	return bpf_callback_take(cb);
+	if (sleepable && (in_atomic() || irqs_disabled() || rcu_preempt_depth()))
+		return -EAGAIN;
+	return bpf_callback_take(cb) ? 0 : -ECANCELED;
 }
 
 /* See bpf_callback_run(). */
@@ -69,9 +77,9 @@ bool rust_bpf_helper_callback_cancel(struct bpf_callback *cb)
 	return false;
 }
 
-bool rust_bpf_helper_callback_take(struct bpf_callback *cb)
+int rust_bpf_helper_callback_take(struct bpf_callback *cb, bool sleepable)
 {
-	return false;
+	return -ECANCELED;
 }
 
 u64 rust_bpf_helper_callback_run(struct bpf_callback *cb, bool sleepable, const u64 *args)

@@ -96,7 +96,7 @@ int rust_bpf_helper_callback_arm(struct bpf_map *owner, void *function,
 bool rust_bpf_helper_callback_cancel(struct bpf_callback *cb);
 void rust_bpf_helper_callback_free(struct bpf_callback *cb);
 u64 rust_bpf_helper_callback_run(struct bpf_callback *cb, bool sleepable, const u64 *args);
-bool rust_bpf_helper_callback_take(struct bpf_callback *cb);
+int rust_bpf_helper_callback_take(struct bpf_callback *cb, bool sleepable);
 bool rust_bpf_helper_calls_back_asleep(const struct bpf_prog *prog);
 u64 rust_bpf_helper_cgroup_id(const void *cgrp);
 int rust_bpf_helper_check_symbols(const struct rust_bpf_symbol *symbols, u32 count);

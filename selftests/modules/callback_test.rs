@@ -32,6 +32,8 @@ module! {
     license: "GPL",
 }
 
+static LOCK: ResSpinLock<()> = ResSpinLock::new(());
+
 /// The number of values that are not dropped.
 static VALUES: Atomic<u32> = Atomic::new(0);
 
@@ -61,6 +63,8 @@ enum Kind {
     Sleep(Scheduled<fn(u32) -> u32, Sleepable>),
     Give(Scheduled<Give, Sleepable>),
     Lend(Scheduled<Lend>),
+    /// Called under a lock first, where it must not sleep.
+    Locked(Scheduled<fn(u32) -> u32, Sleepable>),
     /// No callback: the thread of the queue sleeps for this number of milliseconds.
     Block(u32),
 }
@@ -108,6 +112,10 @@ impl work::Work for Later {
                 Kind::Sleep(sleep) => sleep.call(running)?,
                 Kind::Give(give) => give.call(running)?,
                 Kind::Lend(lend) => lend.call(running)?,
+                Kind::Locked(locked) => match LOCK.with(|()| locked.call(running))? {
+                    Err(EAGAIN) => locked.call(running)?,
+                    _ => 0,
+                },
                 Kind::Block(milliseconds) => {
                     fsleep(Delta::from_millis(i64::from(*milliseconds)));
                     0
@@ -177,6 +185,17 @@ fn bpf_cbtest_sleep(
     Later::start(Kind::Sleep(sleep), module)
 }
 
+#[kfunc]
+fn bpf_cbtest_locked(
+    owner: &Map,
+    callback: Callback<'_, fn(u32) -> u32, Sleepable>,
+    number: u32,
+    module: &ModuleRef,
+) -> Option<ARef<Object<Later>>> {
+    let locked = callback.schedule(owner, (number,)).ok()?;
+    Later::start(Kind::Locked(locked), module)
+}
+
 /// The callback owns `value`, and null.
 #[kfunc]
 fn bpf_cbtest_give(
@@ -225,6 +244,7 @@ fn bpf_cbtest_cancel(later: &Object<Later>) -> bool {
         Kind::Sleep(sleep) => sleep.cancel(),
         Kind::Give(give) => give.cancel(),
         Kind::Lend(lend) => lend.cancel(),
+        Kind::Locked(locked) => locked.cancel(),
         Kind::Block(_) => false,
     }
 }
@@ -257,6 +277,7 @@ kfunc_set! {
             bpf_cbtest_later,
             bpf_cbtest_error,
             bpf_cbtest_sleep,
+            bpf_cbtest_locked,
             bpf_cbtest_give,
             bpf_cbtest_lend,
             bpf_cbtest_block,

@@ -96,22 +96,22 @@ impl<F: Prototype, C: Context> Scheduled<F, C> {
     ///
     /// # Errors
     ///
-    /// `ECANCELED`: the callback has been called, or was cancelled.
+    /// - `ECANCELED`: the callback has been called, or was cancelled.
+    /// - [`EAGAIN`]: the callback may sleep, and the thread must not: it holds a spinlock, or is in an
+    ///   RCU read-side critical section. A later call is possible.
     ///
     /// # Context
     ///
-    /// The thread of a work. May sleep.
+    /// The thread of a work. Sleeps if the callback does.
     pub fn call(&self, _running: &Running) -> Result<F::Ret> {
         // SAFETY: By the type invariants, `raw` is a callback.
-        if !unsafe { rust_bpf_helper_callback_take(self.raw.as_ptr()) } {
-            return Err(ECANCELED);
-        }
+        to_result(unsafe { rust_bpf_helper_callback_take(self.raw.as_ptr(), C::SLEEPABLE) })?;
         // SAFETY: This thread has the right to the arguments.
         let args = unsafe { (*self.args.get()).take() }.ok_or(ECANCELED)?;
         let (registers, held) = F::pass(args);
         // SAFETY: This thread has the right to call the callback. The verifier has checked the
-        // function for these arguments. The thread of a work may sleep, and the work keeps its
-        // module loaded.
+        // function for these arguments. The helper before has checked that the thread
+        // may sleep if the callback does, and the work keeps its module loaded.
         let result = unsafe {
             rust_bpf_helper_callback_run(self.raw.as_ptr(), C::SLEEPABLE, registers.as_ptr())
         };

@@ -42,7 +42,7 @@ void test_callback_kernels(void)
 	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
 	if (!ASSERT_OK_FD(kmsg, "/dev/kmsg"))
 		return;
-	ASSERT_EQ(logged(kmsg, "KFUNCS: programs cannot call 6 kfuncs that take callbacks, because "
+	ASSERT_EQ(logged(kmsg, "KFUNCS: programs cannot call 7 kfuncs that take callbacks, because "
 			 "this kernel does not check callbacks (errno -95)"), !patched, "log");
 	close(kmsg);
 

@@ -71,6 +71,7 @@ static void test_values(struct callback *skel)
 	ASSERT_EQ(run(skel->progs.run_give), 11, "give");
 	ASSERT_EQ(run(skel->progs.run_lend), 24, "lend");
 	ASSERT_EQ(run(skel->progs.run_cancel), 0, "cancel");
+	ASSERT_EQ(run(skel->progs.run_locked), 8, "under a lock");
 
 	for (i = 0; i < 100; i++)
 		result |= run(skel->progs.start_sleep);

@@ -81,6 +81,12 @@ int start_sleep(struct __sk_buff *skb)
 	return 0;
 }
 
+SEC("syscall")
+int run_locked(void *ctx)
+{
+	return WAIT(bpf_cbtest_locked(OWNER, nap, 8));
+}
+
 /* Waits for what an element has. */
 SEC("syscall")
 int wait_elem(void *ctx)
