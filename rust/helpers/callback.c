@@ -47,7 +47,9 @@ bool rust_bpf_helper_callback_cancel(struct bpf_callback *cb)
  */
 int rust_bpf_helper_callback_take(struct bpf_callback *cb, bool sleepable)
 {
-	if (sleepable && (in_atomic() || irqs_disabled() || rcu_preempt_depth()))
+	bool atomic = IS_ENABLED(CONFIG_PREEMPT_COUNT) && !preemptible();
+
+	if (sleepable && (atomic || irqs_disabled() || rcu_preempt_depth()))
 		return -EAGAIN;
 	return bpf_callback_take(cb) ? 0 : -ECANCELED;
 }

@@ -205,7 +205,8 @@ static void test_storm(struct callback *skel)
 	ASSERT_OK(run(skel->progs.end_storm), "end");
 	none_left(skel->progs.counts);
 	ASSERT_GT(skel->bss->started, 1000, "started");
-	ASSERT_EQ(skel->bss->called + skel->bss->cancelled, skel->bss->started, "called or cancelled");
+	ASSERT_EQ(skel->bss->called + skel->bss->cancelled, skel->bss->started,
+		  "called or cancelled");
 	ASSERT_GT(skel->bss->called, 0, "called");
 	ASSERT_GT(skel->bss->cancelled, 0, "cancelled");
 	ASSERT_EQ(skel->bss->wrong, 0, "wrong arguments");
