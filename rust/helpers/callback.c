@@ -49,7 +49,7 @@ int rust_bpf_helper_callback_take(struct bpf_callback *cb, bool sleepable)
 {
 	bool atomic = IS_ENABLED(CONFIG_PREEMPT_COUNT) && !preemptible();
 
-	if (sleepable && (atomic || irqs_disabled() || rcu_preempt_depth()))
+	if (sleepable && (atomic || in_interrupt() || irqs_disabled() || rcu_preempt_depth()))
 		return -EAGAIN;
 	return bpf_callback_take(cb) ? 0 : -ECANCELED;
 }
