@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <test_progs.h>
 #include <network_helpers.h>
+#include "testing_helpers.h"
 #include "callback.skel.h"
 
 #define STORM_SECONDS 10
@@ -214,6 +215,29 @@ static void test_storm(struct callback *skel)
 	       skel->bss->started, skel->bss->called, skel->bss->cancelled, skel->bss->refused);
 }
 
+/* Callbacks that wait hold the program, which holds the module. Without their map, it can go. */
+static void test_module(void)
+{
+	struct callback *skel = callback__open_and_load();
+	int map, i, err = -1;
+
+	if (!ASSERT_OK_PTR(skel, "open_and_load"))
+		return;
+	skel->bss->milliseconds = 500;
+	map = dup(bpf_map__fd(skel->maps.owner));
+	ASSERT_OK(run(skel->progs.start_cycle), "start");
+	callback__destroy(skel);
+	kern_sync_rcu();
+	ASSERT_ERR(delete_module("callback_test", O_NONBLOCK), "held by its callbacks");
+	close(map);
+	for (i = 0; i < 1000 && err; i++) {
+		err = delete_module("callback_test", O_NONBLOCK);
+		usleep(10 * 1000);
+	}
+	ASSERT_OK(err, "unload");
+	ASSERT_OK(load_module("/tests/callback_test.ko", false), "load");
+}
+
 void serial_test_callback(void)
 {
 	struct callback *skel = callback__open_and_load();
@@ -239,4 +263,6 @@ void serial_test_callback(void)
 	if (test__start_subtest("storm"))
 		test_storm(skel);
 	callback__destroy(skel);
+	if (test__start_subtest("module"))
+		test_module();
 }
