@@ -304,7 +304,7 @@ impl KfuncSet {
         }
         pr_warn!(
             "{}: programs cannot call {} kfuncs that take callbacks, because this kernel does not \
-             check callbacks (errno {})\n",
+             check callbacks (errno {}); boot a kernel with the patches of this tree\n",
             self.name,
             refused,
             EOPNOTSUPP.to_errno()

@@ -22,8 +22,8 @@
 //!
 //! static QUEUE: ModuleState<work::Queue<Later>> = ModuleState::new();
 //!
-//! /// Calls `callback` with `number`, from a thread of the kernel. The program and `owner` are its
-//! /// own. Returns null if there is no room, or if user space does not hold `owner` any more.
+//! /// Calls `callback` with `number`, from a thread of the kernel, unless user space closes `owner`
+//! /// before. Returns null if the queue is full, or if user space does not hold `owner`.
 //! #[kfunc]
 //! fn bpf_later_call(
 //!     owner: &Map,
@@ -53,7 +53,7 @@
 //! ```c
 //! static int tell(u32 number)
 //! {
-//!         return bpf_copy_from_user(...);
+//!         return number + 1;
 //! }
 //!
 //! later = bpf_later_call(&map, tell, 42);
