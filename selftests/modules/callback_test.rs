@@ -196,7 +196,7 @@ fn bpf_cbtest_locked(
     Later::start(Kind::Locked(locked), module)
 }
 
-/// The callback owns `value`, and null.
+/// The callback owns `value`, and a second reference to it if its number is odd, otherwise null.
 #[kfunc]
 fn bpf_cbtest_give(
     value: ARef<Object<Value>>,
@@ -204,7 +204,8 @@ fn bpf_cbtest_give(
     callback: Callback<'_, Give, Sleepable>,
     module: &ModuleRef,
 ) -> Option<ARef<Object<Later>>> {
-    let give = callback.schedule(owner, (value, None)).ok()?;
+    let second = (value.number & 1 == 1).then(|| value.clone());
+    let give = callback.schedule(owner, (value, second)).ok()?;
     Later::start(Kind::Give(give), module)
 }
 

@@ -69,7 +69,8 @@ static void test_values(struct callback *skel)
 
 	ASSERT_EQ(run(skel->progs.run_numbers), 1, "numbers");
 	ASSERT_EQ(run(skel->progs.run_later), 42, "later");
-	ASSERT_EQ(run(skel->progs.run_give), 11, "give");
+	ASSERT_EQ(run(skel->progs.run_give), 22, "give two");
+	ASSERT_EQ(run(skel->progs.run_give_null), 10, "give one and null");
 	ASSERT_EQ(run(skel->progs.run_lend), 24, "lend");
 	ASSERT_EQ(run(skel->progs.run_cancel), 0, "cancel");
 	ASSERT_EQ(run(skel->progs.run_locked), 8, "under a lock");

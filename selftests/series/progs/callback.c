@@ -100,22 +100,30 @@ int wait_elem(void *ctx)
 	return WAIT(later);
 }
 
-static u32 own(struct bpf_cbtest_value *value, struct bpf_cbtest_value *null)
+static u32 own(struct bpf_cbtest_value *value, struct bpf_cbtest_value *second)
 {
-	u32 number = bpf_cbtest_value_get(value);
+	u32 sum = bpf_cbtest_value_get(value);
 
 	bpf_cbtest_value_release(value);
-	if (null) {
-		bpf_cbtest_value_release(null);
-		return 0;
+	if (second) {
+		sum += bpf_cbtest_value_get(second);
+		bpf_cbtest_value_release(second);
 	}
-	return number;
+	return sum;
 }
 
 SEC("syscall")
 int run_give(void *ctx)
 {
 	struct bpf_cbtest_value *value = bpf_cbtest_value_new(11);
+
+	return value ? WAIT(bpf_cbtest_give(value, OWNER, own)) : -1;
+}
+
+SEC("syscall")
+int run_give_null(void *ctx)
+{
+	struct bpf_cbtest_value *value = bpf_cbtest_value_new(10);
 
 	return value ? WAIT(bpf_cbtest_give(value, OWNER, own)) : -1;
 }
