@@ -202,7 +202,7 @@ impl Request {
 }
 
 impl work::Work for Request {
-    fn run(&self, running: &work::Running) {
+    fn run(self: &Object<Self>, running: &work::Running) {
         let result = self.status.finish(running, || Ok(self.transfer()? as u32));
         let count = match result {
             Ok(_) => &self.hid.answered,

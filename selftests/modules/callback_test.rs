@@ -104,7 +104,7 @@ impl Later {
 }
 
 impl work::Work for Later {
-    fn run(&self, running: &work::Running) {
+    fn run(self: &Object<Self>, running: &work::Running) {
         let call = || {
             Ok(match &self.kind {
                 Kind::Numbers(numbers) => numbers.call(running)? as u32,

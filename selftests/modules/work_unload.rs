@@ -48,7 +48,7 @@ impl Again {
 }
 
 impl work::Work for Again {
-    fn run(&self, _: &work::Running) {
+    fn run(self: &Object<Self>, _: &work::Running) {
         fsleep(Delta::from_millis(20));
         // Fails when the module is unloaded.
         let _ = Self::start(&self.queue);
@@ -78,7 +78,7 @@ struct Last {
 }
 
 impl work::Work for Last {
-    fn run(&self, _: &work::Running) {}
+    fn run(self: &Object<Self>, _: &work::Running) {}
 }
 
 /// Its drop, in an RCU callback, starts a work.

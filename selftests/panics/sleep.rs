@@ -301,7 +301,7 @@ struct Work {
 }
 
 impl work::Work for Work {
-    fn run(&self, running: &work::Running) {
+    fn run(self: &Object<Self>, running: &work::Running) {
         fsleep(Delta::from_millis(1));
         let _ = self.status.finish(running, || Ok(1));
     }

@@ -15,7 +15,7 @@
 //! }
 //!
 //! impl work::Work for Later {
-//!     fn run(&self, running: &work::Running) {
+//!     fn run(self: &Object<Self>, running: &work::Running) {
 //!         let _ = self.callback.call(running);
 //!     }
 //! }

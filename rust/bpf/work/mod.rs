@@ -19,7 +19,7 @@
 //! }
 //!
 //! impl work::Work for Blink {
-//!     fn run(&self, running: &work::Running) {
+//!     fn run(self: &Object<Self>, running: &work::Running) {
 //!         // The closure may sleep. It does not run if a program has cancelled the work.
 //!         let _ = self.status.finish(running, || Ok(self.times));
 //!     }
@@ -85,11 +85,12 @@
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
-#[cfg(doc)]
-use crate::object::Object;
 use crate::{
     header::Run,
-    object::BtfObject, //
+    object::{
+        BtfObject,
+        Object, //
+    }, //
 };
 use core::{
     ffi::c_void,
@@ -107,13 +108,13 @@ pub use status::Status;
 pub struct Running(());
 
 /// A value whose objects are works.
-pub trait Work: BtfObject {
-    /// Does the work, once.
+pub trait Work: BtfObject + Sized {
+    /// Does the work, once for each start.
     ///
     /// # Context
     ///
     /// A thread of the kernel, which may sleep. The function must end after a bounded time.
-    fn run(&self, running: &Running);
+    fn run(self: &Object<Self>, running: &Running);
 }
 
 /// Finds [`Work::run`] of a type, if the type is a work. For the code that `#[derive(BtfType)]`
@@ -130,8 +131,8 @@ impl<T: Work> Probe<T> {
     ///
     /// `object` must point to a valid `Object<T>`, and the thread must run works.
     unsafe extern "C" fn run(object: *mut c_void) {
-        // SAFETY: The caller passes a valid object, which begins with its value.
-        unsafe { &*object.cast::<T>() }.run(&Running(()));
+        // SAFETY: The caller passes a valid object.
+        unsafe { &*object.cast::<Object<T>>() }.run(&Running(()));
     }
 }
 

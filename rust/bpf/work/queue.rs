@@ -376,7 +376,7 @@ mod tests {
     }
 
     impl Work for Digit {
-        fn run(&self, running: &Running) {
+        fn run(self: &Object<Self>, running: &Running) {
             let _ = self.status.finish(running, || {
                 fsleep(Delta::from_millis(self.milliseconds));
                 let digits = DIGITS.load(Relaxed);
@@ -488,7 +488,7 @@ mod tests {
     }
 
     impl Work for Waiting {
-        fn run(&self, running: &Running) {
+        fn run(self: &Object<Self>, running: &Running) {
             let _ = self.status.finish(running, || self.on.status.wait(1000));
         }
     }
