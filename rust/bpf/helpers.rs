@@ -36,6 +36,7 @@ extern "C" {
     ) -> c_int;
     pub(crate) fn rust_bpf_helper_callback_cancel(callback: *mut c_void) -> bool;
     pub(crate) fn rust_bpf_helper_callback_free(callback: *mut c_void);
+    pub(crate) fn rust_bpf_helper_callback_get(callback: *mut c_void, sleepable: bool) -> c_int;
     pub(crate) fn rust_bpf_helper_callback_run(
         callback: *mut c_void,
         sleepable: bool,

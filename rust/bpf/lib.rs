@@ -8,7 +8,7 @@
 //! comment. In this crate, the contract is the Rust signature, and the macros generate the rest.
 //!
 //! The crate does not load programs, and it does not call functions of programs except through
-//! [`struct_ops`](mod@struct_ops).
+//! [`struct_ops`](mod@struct_ops) and as [callbacks](callback).
 //!
 //! # A module
 //!

@@ -41,17 +41,31 @@ bool rust_bpf_helper_callback_cancel(struct bpf_callback *cb)
 	return bpf_callback_cancel(cb);
 }
 
-/*
- * Takes the right to call a callback. Returns 0, -ECANCELED if the callback is not armed, or
- * -EAGAIN if the callback may sleep and this thread must not, as far as the kernel knows.
- */
-int rust_bpf_helper_callback_take(struct bpf_callback *cb, bool sleepable)
+/* Returns whether this thread must not sleep, as far as the kernel knows. */
+static bool is_atomic(void)
 {
 	bool atomic = IS_ENABLED(CONFIG_PREEMPT_COUNT) && !preemptible();
 
-	if (sleepable && (atomic || in_interrupt() || irqs_disabled() || rcu_preempt_depth()))
+	return atomic || in_interrupt() || irqs_disabled() || rcu_preempt_depth();
+}
+
+/*
+ * Takes the right to call a callback. Returns 0, -ECANCELED if the callback is not armed, or
+ * -EAGAIN if the callback may sleep and this thread must not.
+ */
+int rust_bpf_helper_callback_take(struct bpf_callback *cb, bool sleepable)
+{
+	if (sleepable && is_atomic())
 		return -EAGAIN;
 	return bpf_callback_take(cb) ? 0 : -ECANCELED;
+}
+
+/* Gets the right to call a callback once, of many times. Returns the same. */
+int rust_bpf_helper_callback_get(struct bpf_callback *cb, bool sleepable)
+{
+	if (sleepable && is_atomic())
+		return -EAGAIN;
+	return bpf_callback_get(cb) ? 0 : -ECANCELED;
 }
 
 /* See bpf_callback_run(). */
@@ -80,6 +94,11 @@ bool rust_bpf_helper_callback_cancel(struct bpf_callback *cb)
 }
 
 int rust_bpf_helper_callback_take(struct bpf_callback *cb, bool sleepable)
+{
+	return -ECANCELED;
+}
+
+int rust_bpf_helper_callback_get(struct bpf_callback *cb, bool sleepable)
 {
 	return -ECANCELED;
 }

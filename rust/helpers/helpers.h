@@ -95,6 +95,7 @@ int rust_bpf_helper_callback_arm(struct bpf_map *owner, void *function,
 				 struct bpf_callback **armed);
 bool rust_bpf_helper_callback_cancel(struct bpf_callback *cb);
 void rust_bpf_helper_callback_free(struct bpf_callback *cb);
+int rust_bpf_helper_callback_get(struct bpf_callback *cb, bool sleepable);
 u64 rust_bpf_helper_callback_run(struct bpf_callback *cb, bool sleepable, const u64 *args);
 int rust_bpf_helper_callback_take(struct bpf_callback *cb, bool sleepable);
 bool rust_bpf_helper_calls_back_asleep(const struct bpf_prog *prog);

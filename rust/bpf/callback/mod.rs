@@ -2,8 +2,9 @@
 
 //! Callbacks: functions of a program, which the kernel calls after the kfunc has returned.
 //!
-//! A kfunc takes a [`Callback`], with a prototype, and keeps it as a [`Scheduled`] value, with the
-//! arguments. A [`work`](crate::work) calls it:
+//! A kfunc takes a [`Callback`], with a prototype, and keeps it: as a [`Scheduled`] value, with the
+//! arguments of one call, or as a [`Kept`] value, for calls with other arguments each time. A
+//! [`work`](crate::work) calls it:
 //!
 //! ```
 //! # use bpf::{callback::{Callback, Scheduled, Sleepable}, prelude::*, work};
@@ -79,17 +80,17 @@
 //!
 //! # Who keeps whom
 //!
-//! A [`Scheduled`] callback holds a reference to its program, and to what its arguments own. It
+//! A callback that is kept holds a reference to its program, and to what its arguments own. It
 //! belongs to a map, its owner. If the last reference of user space to the owner goes (file
 //! descriptors and pins), the callback is cancelled, so a program that keeps the object of a callback in
-//! its own map does not live for ever. So does `bpf_timer`. The reference ends as well when the
-//! callback has been called, and when the value is dropped.
+//! its own map does not live for ever. So does `bpf_timer`. The reference ends as well when a
+//! [`Scheduled`] callback has been called, and when the value is dropped.
 //!
 //! # What this module does not do
 //!
 //! - It does not call a function of the program before the kfunc returns: the verifier of 7.3 knows
 //!   the few functions that do by their names.
-//! - It does not call anything at a given time, and not more than once.
+//! - It does not call anything at a given time: see [`timer`](crate::timer).
 //! - It does nothing on kernels without the patches (`patches/`): there, programs cannot call the
 //!   kfuncs of a set that take a callback, and [`KfuncSet::register`](crate::KfuncSet::register)
 //!   says so.
@@ -112,9 +113,12 @@ use core::{
     ptr::NonNull, //
 };
 
+mod armed;
+mod kept;
 mod prototype;
 mod scheduled;
 
+pub use kept::Kept;
 pub use prototype::{
     CallbackArg,
     CallbackRet,

@@ -7,58 +7,36 @@
 //! the right to call or to cancel the callback from the kernel has the right to the arguments.
 
 use super::{
-    prototype::{
-        returned,
-        Prototype, //
-    },
+    armed::Armed,
     Callback,
     Context,
-    NonSleepable, //
+    NonSleepable,
+    Prototype, //
 };
 use crate::{
     compat::ECANCELED,
-    helpers::{
-        rust_bpf_helper_callback_arm,
-        rust_bpf_helper_callback_cancel,
-        rust_bpf_helper_callback_free,
-        rust_bpf_helper_callback_run,
-        rust_bpf_helper_callback_take, //
-    },
     value::Map,
     work::Running, //
 };
-use core::{
-    cell::UnsafeCell,
-    ffi::c_void,
-    marker::PhantomData,
-    ptr::NonNull, //
-};
-use kernel::{
-    error::to_result,
-    prelude::*, //
-};
+use core::cell::UnsafeCell;
+use kernel::prelude::*;
 
 /// A callback that is called once, with these arguments, unless it is cancelled before.
 ///
 /// # Invariants
 ///
-/// - `raw` is a callback of the kernel, which this value owns.
-/// - `args` has the arguments until the kernel gives one thread the right to call or to cancel the
-///   callback, and belongs to this thread from then on.
+/// `args` has the arguments until the kernel gives one thread the right to call or to cancel the
+/// callback, and belongs to this thread from then on.
 pub struct Scheduled<F: Prototype, C: Context = NonSleepable> {
-    raw: NonNull<c_void>,
+    armed: Armed<F, C>,
     args: UnsafeCell<Option<F::Args>>,
-    _context: PhantomData<C>,
 }
 
-// SAFETY: The kernel's functions may be called on all CPUs, and the arguments are `Send`.
-unsafe impl<F: Prototype, C: Context> Send for Scheduled<F, C> {}
-
-// SAFETY: The kernel gives the right to the arguments to one thread.
+// SAFETY: The kernel gives the right to the arguments to one thread, and they are `Send`.
 unsafe impl<F: Prototype, C: Context> Sync for Scheduled<F, C> {}
 
 impl<F: Prototype, C: Context> Callback<'_, F, C> {
-    /// Keeps the callback, to be called with `args`. `owner` is a map that user space holds.
+    /// Keeps the callback, to be called once, with `args`. `owner` is a map that user space holds.
     ///
     /// # Errors
     ///
@@ -73,17 +51,10 @@ impl<F: Prototype, C: Context> Callback<'_, F, C> {
     ///
     /// Any, NMI included. Takes a lock, which is resilient.
     pub fn schedule(self, owner: &Map, args: F::Args) -> Result<Scheduled<F, C>> {
-        let mut raw = core::ptr::null_mut();
-        let owner = core::ptr::from_ref(owner).cast_mut().cast();
-        // SAFETY: The program that passed the map and the function runs.
-        to_result(unsafe {
-            rust_bpf_helper_callback_arm(owner, self.function.as_ptr(), &mut raw)
-        })?;
-        // INVARIANT: The helper has allocated a callback, and no thread has a right to it.
+        // INVARIANT: No thread has a right to the callback.
         Ok(Scheduled {
-            raw: NonNull::new(raw).ok_or(ENOMEM)?,
+            armed: Armed::new(self, owner)?,
             args: UnsafeCell::new(Some(args)),
-            _context: PhantomData,
         })
     }
 }
@@ -104,20 +75,11 @@ impl<F: Prototype, C: Context> Scheduled<F, C> {
     ///
     /// The thread of a work. Sleeps if the callback does.
     pub fn call(&self, _running: &Running) -> Result<F::Ret> {
-        // SAFETY: By the type invariants, `raw` is a callback.
-        to_result(unsafe { rust_bpf_helper_callback_take(self.raw.as_ptr(), C::SLEEPABLE) })?;
-        // SAFETY: This thread has the right to the arguments.
+        self.armed.take()?;
+        // SAFETY: `take` gave this thread the right to the arguments.
         let args = unsafe { (*self.args.get()).take() }.ok_or(ECANCELED)?;
-        let (registers, held) = F::pass(args);
-        // SAFETY: This thread has the right to call the callback. The verifier has checked the
-        // function for these arguments. The helper before has checked that the thread
-        // may sleep if the callback does, and the work keeps its module loaded.
-        let result = unsafe {
-            rust_bpf_helper_callback_run(self.raw.as_ptr(), C::SLEEPABLE, registers.as_ptr())
-        };
-        drop(held);
-        // SAFETY: The verifier has checked the result for this prototype.
-        Ok(unsafe { returned(result) })
+        // SAFETY: `take` gave the right to the call, and the work keeps its module loaded.
+        Ok(unsafe { self.armed.run(args) })
     }
 
     /// Makes sure that the callback is not called, and releases the arguments. Returns whether that
@@ -127,20 +89,11 @@ impl<F: Prototype, C: Context> Scheduled<F, C> {
     ///
     /// Any, NMI included.
     pub fn cancel(&self) -> bool {
-        // SAFETY: By the type invariants, `raw` is a callback.
-        let cancelled = unsafe { rust_bpf_helper_callback_cancel(self.raw.as_ptr()) };
+        let cancelled = self.armed.cancel();
         if cancelled {
-            // SAFETY: This thread has the right to the arguments.
+            // SAFETY: `cancel` gave this thread the right to the arguments.
             drop(unsafe { (*self.args.get()).take() });
         }
         cancelled
-    }
-}
-
-impl<F: Prototype, C: Context> Drop for Scheduled<F, C> {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariants, this value owns the callback. No call of it is running,
-        // because `call()` borrows the value.
-        unsafe { rust_bpf_helper_callback_free(self.raw.as_ptr()) };
     }
 }
