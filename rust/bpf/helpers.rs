@@ -162,6 +162,24 @@ extern "C" {
     // task.c
     pub(crate) fn rust_bpf_helper_task_inc_not_zero(task: *mut c_void) -> bool;
 
+    // timer.c
+    pub(crate) fn rust_bpf_helper_timer_cancel(timer: *mut c_void) -> bool;
+    pub(crate) fn rust_bpf_helper_timer_drop(timer: *mut c_void);
+    pub(crate) fn rust_bpf_helper_timer_init(
+        timer: *mut c_void,
+        func: unsafe extern "C" fn(*mut Header),
+        period: u64,
+        slack: u64,
+    );
+    pub(crate) fn rust_bpf_helper_timer_missed(timer: *const c_void) -> u64;
+    pub(crate) fn rust_bpf_helper_timer_now() -> u64;
+    pub(crate) fn rust_bpf_helper_timer_start(
+        timer: *mut c_void,
+        header: *const Header,
+        at: u64,
+    ) -> c_int;
+    pub(crate) fn rust_bpf_helper_timer_wait(timer: *mut c_void, milliseconds: u32) -> c_long;
+
     // work.c
     pub(crate) fn rust_bpf_helper_kick(kick: *mut c_void) -> bool;
     pub(crate) fn rust_bpf_helper_kick_init(
@@ -199,4 +217,23 @@ pub(crate) struct GateUser {
 pub(crate) struct Kick {
     work: bindings::irq_work,
     func: unsafe extern "C" fn(*mut c_void),
+}
+
+/// C: `struct rust_bpf_timer` in `rust/helpers/helpers.h`.
+#[repr(C)]
+pub(crate) struct Timer {
+    state: bindings::atomic64_t,
+    period: u64,
+    slack: u64,
+    missed: bindings::atomic64_t,
+    begun: bindings::atomic_t,
+    ended: bindings::atomic_t,
+    func: unsafe extern "C" fn(*mut Header),
+    header: *mut Header,
+    lock: bindings::raw_spinlock_t,
+    node: bindings::list_head,
+    idle: bindings::wait_queue_head,
+    kick: Kick,
+    hrtimer: bindings::hrtimer,
+    work: bindings::work_struct,
 }

@@ -209,6 +209,7 @@ pub mod ring_buf;
 pub mod state;
 pub mod struct_ops;
 pub mod task;
+pub mod timer;
 pub mod traceable;
 pub mod types;
 pub mod value;

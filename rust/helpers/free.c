@@ -400,6 +400,7 @@ static int rust_bpf_module_event(struct notifier_block *nb, unsigned long event,
 	case MODULE_STATE_GOING:
 		rust_bpf_helper_init_ends();
 		wait_for_frees(module);
+		rust_bpf_timers_stop(module);
 		return NOTIFY_OK;
 	case MODULE_STATE_LIVE:
 		rust_bpf_helper_init_ends();
@@ -436,6 +437,7 @@ static void __exit rust_bpf_exit(void)
 	wait_for_callbacks();
 	/* The KUnit suites of this module create objects. */
 	wait_for_frees(THIS_MODULE);
+	rust_bpf_timers_stop(THIS_MODULE);
 	/* Queues are objects of this module, which the last work may have released. */
 	rust_bpf_work_exit();
 	wait_for_callbacks();

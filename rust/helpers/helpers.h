@@ -8,6 +8,7 @@
 #define _RUST_BPF_HELPERS_H
 
 #include <linux/bpf.h>
+#include <linux/hrtimer_types.h>
 #include <linux/irq_work_types.h>
 #include <linux/list.h>
 #include <linux/llist.h>
@@ -16,6 +17,7 @@
 #include <linux/spinlock_types.h>
 #include <linux/types.h>
 #include <linux/wait.h>
+#include <linux/workqueue_types.h>
 #include <asm/rqspinlock.h>
 
 struct bpf_callback;
@@ -89,6 +91,30 @@ struct rust_bpf_kick {
 	void (*func)(struct rust_bpf_kick *kick);
 };
 
+/* A timer in an object; see timer.c. */
+struct rust_bpf_timer {
+	atomic64_t state;
+	u64 period;
+	u64 slack;
+	/* The number of periods without a call. */
+	atomic64_t missed;
+	/* The number of times that the thread has begun and ended; they may wrap. */
+	atomic_t begun;
+	atomic_t ended;
+	/* Does the work of an object. */
+	void (*func)(struct rust_bpf_header *header);
+	/* NULL before the first start. */
+	struct rust_bpf_header *header;
+	/* Held while the hrtimer is set. */
+	raw_spinlock_t lock;
+	/* In the list of the timers that are set up, or empty. */
+	struct list_head node;
+	wait_queue_head_t idle;
+	struct rust_bpf_kick kick;
+	struct hrtimer hrtimer;
+	struct work_struct work;
+};
+
 u32 rust_bpf_helper_arg_struct(const struct btf *btf, const struct btf_type *t, u32 member,
 			       u32 arg);
 int rust_bpf_helper_callback_arm(struct bpf_map *owner, void *function,
@@ -155,6 +181,16 @@ u16 rust_bpf_helper_sock_protocol(const void *sk);
 u8 rust_bpf_helper_sock_state(const void *sk);
 bool rust_bpf_helper_task_inc_not_zero(void *task);
 bool rust_bpf_helper_throws(s32 id);
+bool rust_bpf_helper_timer_cancel(struct rust_bpf_timer *timer);
+void rust_bpf_helper_timer_drop(struct rust_bpf_timer *timer);
+void rust_bpf_helper_timer_init(struct rust_bpf_timer *timer,
+				void (*func)(struct rust_bpf_header *header), u64 period,
+				u64 slack);
+u64 rust_bpf_helper_timer_missed(const struct rust_bpf_timer *timer);
+u64 rust_bpf_helper_timer_now(void);
+int rust_bpf_helper_timer_start(struct rust_bpf_timer *timer, struct rust_bpf_header *header,
+				u64 at);
+long rust_bpf_helper_timer_wait(struct rust_bpf_timer *timer, u32 milliseconds);
 long rust_bpf_helper_wait(struct completion *done, u32 milliseconds);
 bool rust_bpf_helper_work_begins(struct rust_bpf_reclaim *reclaim);
 void rust_bpf_helper_work_ends(struct rust_bpf_reclaim *reclaim);
@@ -167,6 +203,7 @@ u32 rust_bpf_helper_xdp_queue(const void *buff);
 
 bool rust_bpf_is_in_gate_or_works(void);
 void rust_bpf_revoke_init(void);
+void rust_bpf_timers_stop(const struct module *module);
 int rust_bpf_work_init(void);
 void rust_bpf_work_exit(void);
 

@@ -79,7 +79,7 @@
 //!
 //! # What this module does not do
 //!
-//! - It does not run a work at a given time, and does not repeat a work.
+//! - It does not run a work at a given time, and does not repeat a work: see [`timer`](crate::timer).
 //! - It does not interrupt a work that runs.
 //! - It does not call back a program: see [`callback`](crate::callback).
 //!
