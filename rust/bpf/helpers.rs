@@ -234,6 +234,8 @@ pub(crate) struct Timer {
     node: bindings::list_head,
     idle: bindings::wait_queue_head,
     kick: Kick,
+    late: bindings::llist_node,
+    is_late: bool,
     hrtimer: bindings::hrtimer,
     work: bindings::work_struct,
 }

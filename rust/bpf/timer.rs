@@ -56,8 +56,8 @@
 //!
 //! /// Waits, if the callback is running.
 //! #[kfunc(sleepable)]
-//! fn bpf_alarm_stop(alarm: &Object<Alarm>, milliseconds: u32) -> Result<bool> {
-//!     alarm.timer.cancel_and_wait(milliseconds)
+//! fn bpf_alarm_stop(alarm: &Object<Alarm>, milliseconds: u32) -> Result<u32> {
+//!     alarm.timer.cancel_and_wait(milliseconds).map(u32::from)
 //! }
 //! #
 //! # #[kfunc]

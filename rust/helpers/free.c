@@ -424,9 +424,15 @@ static int __init rust_bpf_init(void)
 	err = rust_bpf_work_init();
 	if (err)
 		return err;
-	err = register_module_notifier(&module_notifier);
+	err = rust_bpf_timers_init();
 	if (err)
-		rust_bpf_work_exit();
+		goto exit_work;
+	err = register_module_notifier(&module_notifier);
+	if (!err)
+		return 0;
+	rust_bpf_timers_exit();
+exit_work:
+	rust_bpf_work_exit();
 	return err;
 }
 module_init(rust_bpf_init);
@@ -440,6 +446,7 @@ static void __exit rust_bpf_exit(void)
 	rust_bpf_timers_stop(THIS_MODULE);
 	/* Queues are objects of this module, which the last work may have released. */
 	rust_bpf_work_exit();
+	rust_bpf_timers_exit();
 	wait_for_callbacks();
 }
 module_exit(rust_bpf_exit);

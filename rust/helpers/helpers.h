@@ -111,6 +111,9 @@ struct rust_bpf_timer {
 	struct list_head node;
 	wait_queue_head_t idle;
 	struct rust_bpf_kick kick;
+	/* In the list of the starts that a CPU handles late. */
+	struct llist_node late;
+	bool is_late;
 	struct hrtimer hrtimer;
 	struct work_struct work;
 };
@@ -203,6 +206,8 @@ u32 rust_bpf_helper_xdp_queue(const void *buff);
 
 bool rust_bpf_is_in_gate_or_works(void);
 void rust_bpf_revoke_init(void);
+void rust_bpf_timers_exit(void);
+int rust_bpf_timers_init(void);
 void rust_bpf_timers_stop(const struct module *module);
 int rust_bpf_work_init(void);
 void rust_bpf_work_exit(void);

@@ -14,6 +14,10 @@
  * replaced by another start, or is cancelled. The hrtimer may be set to an older state: if
  * it fires too early, it is set again; each later state sets it as well.
  *
+ * A program can start a timer at an event that a start causes: it traces hrtimer_start(). The
+ * interrupts would follow each other without an end. So a CPU has a limit on them, and starts
+ * beyond it are late: an hrtimer of the CPU handles them.
+ *
  * An armed timer has no reference to its object. When the last reference is released, the
  * RCU callback that drops the value stops the hrtimer. An object can be leaked, so the
  * unload of the module of its type stops the hrtimers of such objects; their list is for
@@ -24,19 +28,36 @@
 #include <linux/cleanup.h>
 #include <linux/errno.h>
 #include <linux/hrtimer.h>
+#include <linux/init.h>
 #include <linux/irq_work.h>
+#include <linux/irqflags.h>
 #include <linux/jiffies.h>
 #include <linux/limits.h>
 #include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
+#include <linux/percpu.h>
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "helpers.h"
+
+/* In that time, in nanoseconds, a CPU handles that many starts. */
+#define PERIOD (4 * NSEC_PER_MSEC)
+#define MAX_STARTS 50
+
+static struct starts {
+	/* The start of the period, and the number of starts that were handled since. */
+	u64 since;
+	u32 count;
+	/* The timers whose starts are late. If the count is MAX_STARTS, the hrtimer is set. */
+	struct llist_head late;
+	struct hrtimer hrtimer;
+} __percpu *starts;
 
 /* The timers with an hrtimer. No program takes the lock: interrupts are off in it. */
 static LIST_HEAD(timers);
@@ -132,10 +153,9 @@ static void run(struct work_struct *work)
 	rust_bpf_helper_work_ends(reclaim);
 }
 
-/* The interrupt after a start. */
-static void kicked(struct rust_bpf_kick *kick)
+/* Sets the hrtimer after a start, which has counted a reference and a work. In an interrupt. */
+static void handle_start(struct rust_bpf_timer *timer)
 {
-	struct rust_bpf_timer *timer = container_of(kick, struct rust_bpf_timer, kick);
 	struct rust_bpf_header *header = timer->header;
 	struct rust_bpf_reclaim *reclaim = header->reclaim;
 
@@ -151,6 +171,71 @@ static void kicked(struct rust_bpf_kick *kick)
 	set_hrtimer(timer);
 	rust_bpf_helper_object_put(header);
 	rust_bpf_helper_work_ends(reclaim);
+}
+
+/* The interrupt after a start. */
+static void kicked(struct rust_bpf_kick *kick)
+{
+	struct starts *here = this_cpu_ptr(starts);
+	u64 now = ktime_get_ns();
+
+	if (here->count < MAX_STARTS && now - here->since >= PERIOD) {
+		here->since = now;
+		here->count = 0;
+	}
+	/* From MAX_STARTS on, another interrupt is rare: from a start that began before. */
+	if (here->count < MAX_STARTS && ++here->count == MAX_STARTS)
+		hrtimer_start(&here->hrtimer, ns_to_ktime(here->since + PERIOD),
+			      HRTIMER_MODE_ABS_PINNED_HARD);
+	handle_start(container_of(kick, struct rust_bpf_timer, kick));
+}
+
+/* Handles the starts that are late, and begins a new period. */
+static enum hrtimer_restart handle_late(struct hrtimer *hrtimer)
+{
+	struct starts *here = container_of(hrtimer, struct starts, hrtimer);
+	struct rust_bpf_timer *timer;
+	struct llist_node *node, *next;
+	u32 count = 0;
+
+	here->since = ktime_get_ns();
+	/* Before the list is taken: an NMI that sees MAX_STARTS adds its start to the list. */
+	WRITE_ONCE(here->count, 0);
+	barrier();
+	llist_for_each_safe(node, next, llist_del_all(&here->late)) {
+		if (count++ < MAX_STARTS) {
+			timer = llist_entry(node, struct rust_bpf_timer, late);
+			/* Before the state is read: who sees true here has changed it before. */
+			xchg(&timer->is_late, false);
+			handle_start(timer);
+		} else {
+			llist_add(node, &here->late);
+		}
+	}
+	if (count < MAX_STARTS)
+		return HRTIMER_NORESTART;
+	WRITE_ONCE(here->count, MAX_STARTS);
+	hrtimer_set_expires(hrtimer, ns_to_ktime(here->since + PERIOD));
+	return HRTIMER_RESTART;
+}
+
+/*
+ * Makes an interrupt handle a start, at once or later. Returns false if an interrupt that has
+ * not come yet is going to handle it.
+ */
+static bool kick_timer(struct rust_bpf_timer *timer)
+{
+	struct starts *here;
+
+	/* The hrtimer of this CPU cannot come between the look at the count and the list. */
+	guard(irqsave)();
+	here = this_cpu_ptr(starts);
+	if (READ_ONCE(here->count) < MAX_STARTS)
+		return rust_bpf_helper_kick(&timer->kick);
+	if (xchg(&timer->is_late, true))
+		return false;
+	llist_add(&timer->late, &here->late);
+	return true;
 }
 
 /*
@@ -169,6 +254,7 @@ void rust_bpf_helper_timer_init(struct rust_bpf_timer *timer,
 	timer->slack = min_t(u64, slack, KTIME_MAX);
 	timer->func = func;
 	timer->header = NULL;
+	timer->is_late = false;
 	raw_spin_lock_init(&timer->lock);
 	INIT_LIST_HEAD(&timer->node);
 	init_waitqueue_head(&timer->idle);
@@ -198,8 +284,8 @@ int rust_bpf_helper_timer_start(struct rust_bpf_timer *timer, struct rust_bpf_he
 	WRITE_ONCE(timer->header, header);
 	replaced = atomic64_xchg(&timer->state, clamp_t(u64, at, 1, KTIME_MAX));
 	refcount_inc(&header->refs);
-	if (!rust_bpf_helper_kick(&timer->kick)) {
-		/* The interrupt that is pending sees the new state. */
+	if (!kick_timer(timer)) {
+		/* The other interrupt sees the new state. */
 		rust_bpf_helper_object_put(header);
 		rust_bpf_helper_work_ends(header->reclaim);
 	}
@@ -271,4 +357,32 @@ void rust_bpf_timers_stop(const struct module *module)
 		list_del_init(&timer->node);
 		hrtimer_cancel(&timer->hrtimer);
 	}
+}
+
+/* The init of the crate, in free.c, calls this function. */
+int __init rust_bpf_timers_init(void)
+{
+	struct starts *here;
+	int cpu;
+
+	starts = alloc_percpu(struct starts);
+	if (!starts)
+		return -ENOMEM;
+	for_each_possible_cpu(cpu) {
+		here = per_cpu_ptr(starts, cpu);
+		init_llist_head(&here->late);
+		hrtimer_setup(&here->hrtimer, handle_late, CLOCK_MONOTONIC,
+			      HRTIMER_MODE_ABS_PINNED_HARD);
+	}
+	return 0;
+}
+
+/* All starts were handled. */
+void rust_bpf_timers_exit(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		hrtimer_cancel(&per_cpu_ptr(starts, cpu)->hrtimer);
+	free_percpu(starts);
 }
