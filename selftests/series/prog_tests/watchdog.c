@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Timers whose callbacks sleep. Expects watchdog.ko and callback_test.ko to be loaded. */
+#include <pthread.h>
+#include <test_progs.h>
+#include "testing_helpers.h"
+#include "watchdog.skel.h"
+
+#define STORM_SECONDS 10
+#define MS 1000000ULL
+
+static int run(struct bpf_program *prog)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+
+	if (!ASSERT_OK(bpf_prog_test_run_opts(bpf_program__fd(prog), &opts), "run"))
+		return -1000;
+	return opts.retval;
+}
+
+static struct watchdog *open_and_load(void)
+{
+	struct watchdog *skel = watchdog__open();
+
+	if (!ASSERT_OK_PTR(skel, "open"))
+		return NULL;
+#ifndef __x86_64__
+	/* Only x86 has these tracepoints. */
+	bpf_program__set_autoload(skel->progs.storm_nmi, false);
+	bpf_program__set_autoload(skel->progs.loop_irq_work, false);
+#endif
+	if (ASSERT_OK(watchdog__load(skel), "load"))
+		return skel;
+	watchdog__destroy(skel);
+	return NULL;
+}
+
+/* Waits until a watchdog has called that often. */
+static bool waits_for(struct watchdog *skel, int number, u64 calls)
+{
+	int i;
+
+	for (i = 0; i < 5000 && *(volatile u64 *)&skel->bss->calls[number] < calls; i++)
+		usleep(1000);
+	return ASSERT_EQ(skel->bss->calls[number], calls, "calls");
+}
+
+/* Waits until no watchdog is left. */
+static void none_left(struct watchdog *skel)
+{
+	int i, left = -1;
+
+	for (i = 0; i < 1000 && left; i++) {
+		left = run(skel->progs.left);
+		usleep(10 * 1000);
+	}
+	ASSERT_EQ(left, 0, "watchdogs");
+}
+
+static __u32 prog_id(struct bpf_program *prog)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	ASSERT_OK(bpf_prog_get_info_by_fd(bpf_program__fd(prog), &info, &len), "info");
+	return info.id;
+}
+
+static bool prog_exists(__u32 id)
+{
+	int fd = bpf_prog_get_fd_by_id(id);
+
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+static void is_freed(__u32 id)
+{
+	int i;
+
+	for (i = 0; i < 1000 && prog_exists(id); i++)
+		usleep(10 * 1000);
+	ASSERT_FALSE(prog_exists(id), "program");
+}
+
+static void test_once(struct watchdog *skel)
+{
+	struct bpf_program *starts[] = { skel->progs.start_count, skel->progs.start_at };
+	u64 ms[] = { 50, 0 };
+	int i, n = 0;
+
+	ASSERT_OK(run(skel->progs.create), "create");
+	for (i = 0; i < 4; i++) {
+		skel->bss->in_ms = ms[i / 2];
+		ASSERT_EQ(run(starts[i % 2]), 0, "start");
+		if (!waits_for(skel, 0, ++n))
+			return;
+		ASSERT_GE(skel->bss->called_at[0], skel->bss->started_at + ms[i / 2] * MS, "time");
+	}
+	/* A start replaces another one, and a cancel ends it. */
+	ASSERT_EQ(run(skel->progs.start_hour), 0, "start");
+	ASSERT_EQ(run(skel->progs.start_hour), 1, "replace");
+	ASSERT_EQ(run(skel->progs.start_at), 1, "replace");
+	waits_for(skel, 0, ++n);
+	ASSERT_EQ(run(skel->progs.start_hour), 0, "start");
+	ASSERT_EQ(run(skel->progs.cancel), 1, "cancel");
+	ASSERT_EQ(run(skel->progs.cancel), 0, "cancelled");
+
+	ASSERT_EQ(run(skel->progs.start_again), 0, "start again");
+	waits_for(skel, 1, 10);
+	usleep(20 * 1000);
+	waits_for(skel, 1, 10);
+	/* The number is taken. */
+	ASSERT_EQ(run(skel->progs.create), 1, "create");
+}
+
+static void test_period(struct watchdog *skel)
+{
+	u64 calls, missed, ms = 200;
+
+	skel->bss->period = 5 * MS;
+	ASSERT_OK(run(skel->progs.create), "create");
+	skel->bss->in_ms = 5;
+	ASSERT_EQ(run(skel->progs.start_count), 0, "start");
+	usleep(ms * 1000);
+	ASSERT_EQ(run(skel->progs.cancel), 1, "cancel");
+	usleep(10 * 1000);
+	calls = skel->bss->calls[0];
+	missed = run(skel->progs.missed);
+	ms = (skel->bss->called_at[0] - skel->bss->started_at) / MS;
+	ASSERT_GE(calls, 10, "calls");
+	ASSERT_GE((calls + missed) * 5 + 5, ms, "at least");
+	ASSERT_LE((calls + missed) * 5, ms, "at most");
+	usleep(20 * 1000);
+	ASSERT_EQ(skel->bss->calls[0], calls, "ended");
+	printf("period of 5 ms: %lu calls, %lu missed, in %lu ms\n", calls, missed, ms);
+}
+
+static void test_wait(struct watchdog *skel)
+{
+	int i;
+
+	ASSERT_OK(run(skel->progs.create), "create");
+	skel->bss->in_ms = 0;
+	ASSERT_EQ(run(skel->progs.wait_slow), 0, "nothing runs");
+	ASSERT_EQ(run(skel->progs.start_slow), 0, "start");
+	for (i = 0; i < 5000 && !*(volatile __u32 *)&skel->bss->napping; i++)
+		usleep(1000);
+	ASSERT_EQ(run(skel->progs.wait_slow), -ETIMEDOUT, "no time");
+	skel->bss->in_ms = 5000;
+	ASSERT_EQ(run(skel->progs.wait_slow), 0, "wait");
+	ASSERT_EQ(skel->bss->calls[2], 1, "calls");
+	ASSERT_EQ(skel->bss->waited, -EDEADLK, "a call waits for itself");
+}
+
+/* The release of the last reference ends the watchdog. */
+static void test_release(struct watchdog *skel)
+{
+	skel->bss->period = MS;
+	ASSERT_OK(run(skel->progs.create), "create");
+	skel->bss->in_ms = 100;
+	ASSERT_EQ(run(skel->progs.start_count), 0, "start");
+	ASSERT_OK(run(skel->progs.release), "release");
+	usleep(150 * 1000);
+	ASSERT_EQ(skel->bss->calls[0], 0, "calls");
+	ASSERT_EQ(run(skel->progs.left), 2, "left");
+}
+
+enum order { ARMED, PERIODIC, RUNNING, PINNED, PROGRAM_FIRST };
+
+/* Everything goes, in several orders, while watchdogs are armed or call. */
+static void close_in_order(struct watchdog *counter, enum order order)
+{
+	struct watchdog *skel = open_and_load();
+	const char *pin = "/sys/fs/bpf/watchdog_owner";
+	int i, map = -1;
+	__u32 id;
+
+	if (!skel)
+		return;
+	id = prog_id(skel->progs.create);
+	skel->bss->period = order == PERIODIC ? MS : 0;
+	ASSERT_OK(run(skel->progs.create), "create");
+	skel->bss->in_ms = 0;
+	ASSERT_EQ(run(order == PERIODIC ? skel->progs.start_count : skel->progs.start_hour), 0,
+		  "start");
+	if (order == RUNNING) {
+		ASSERT_EQ(run(skel->progs.start_slow), 0, "start");
+		for (i = 0; i < 5000 && !*(volatile __u32 *)&skel->bss->napping; i++)
+			usleep(1000);
+	} else if (order == PINNED) {
+		unlink(pin);
+		ASSERT_OK(bpf_obj_pin(bpf_map__fd(skel->maps.owner), pin), "pin");
+	} else if (order == PROGRAM_FIRST) {
+		map = dup(bpf_map__fd(skel->maps.owner));
+	}
+	watchdog__destroy(skel);
+	if (order == PINNED || order == PROGRAM_FIRST) {
+		kern_sync_rcu();
+		usleep(50 * 1000);
+		ASSERT_TRUE(prog_exists(id), "held by its callbacks");
+		ASSERT_EQ(run(counter->progs.left), 3, "left");
+		if (order == PINNED)
+			ASSERT_OK(unlink(pin), "unpin");
+		else
+			close(map);
+	}
+	is_freed(id);
+	none_left(counter);
+}
+
+static bool stop;
+
+static void *run_storm(void *arg)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	int fd = *(int *)arg;
+
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED) && !bpf_prog_test_run_opts(fd, &opts))
+		;
+	return NULL;
+}
+
+/* Sends NMIs to the other CPUs, which only send_nmi.ko for x86 does. */
+static void send_nmis(void)
+{
+#ifdef __x86_64__
+	int fd = open("/sys/module/send_nmi/parameters/others", O_WRONLY);
+
+	if (!ASSERT_GE(fd, 0, "open send_nmi"))
+		return;
+	ASSERT_GT(dprintf(fd, "%d", 20), 0, "send NMIs");
+	close(fd);
+#endif
+}
+
+/*
+ * Watchdogs are created, started, cancelled and released in all contexts on all CPUs. Each
+ * start leads to one call, or is replaced, or cancelled.
+ */
+static void test_storm(struct watchdog *skel)
+{
+	int i, fd = bpf_program__fd(skel->progs.storm_task);
+	struct watchdog__bss *data = skel->bss;
+	pthread_t threads[2];
+	u64 started = 0;
+	time_t end;
+
+	skel->links.storm_softirq = bpf_program__attach(skel->progs.storm_softirq);
+	skel->links.storm_interrupt = bpf_program__attach(skel->progs.storm_interrupt);
+	skel->links.storm_hrtimer = bpf_program__attach(skel->progs.storm_hrtimer);
+	ASSERT_OK_PTR(skel->links.storm_softirq, "softirq");
+	ASSERT_OK_PTR(skel->links.storm_interrupt, "interrupt");
+	ASSERT_OK_PTR(skel->links.storm_hrtimer, "hrtimer");
+#ifdef __x86_64__
+	skel->links.storm_nmi = bpf_program__attach(skel->progs.storm_nmi);
+	ASSERT_OK_PTR(skel->links.storm_nmi, "nmi");
+	ASSERT_OK(load_module("/tests/send_nmi.ko", false), "load send_nmi");
+#endif
+	ASSERT_OK(run(skel->progs.create_storm), "create");
+	data->stormy = true;
+	stop = false;
+	for (i = 0; i < 2; i++)
+		ASSERT_OK(pthread_create(&threads[i], NULL, run_storm, &fd), "thread");
+	for (end = time(NULL) + STORM_SECONDS; time(NULL) < end; usleep(10000))
+		send_nmis();
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	for (i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	data->stormy = false;
+	watchdog__detach(skel);
+	kern_sync_rcu();
+#ifdef __x86_64__
+	ASSERT_OK(unload_module("send_nmi", false), "unload send_nmi");
+	ASSERT_GT(data->started[3], 100, "NMI");
+#endif
+	ASSERT_OK(run(skel->progs.end_storm), "end");
+	none_left(skel);
+	for (i = 0; i < ARRAY_SIZE(data->started); i++)
+		started += data->started[i];
+	ASSERT_EQ(data->failed, 0, "failed starts");
+	ASSERT_EQ(data->called + data->replaced + data->cancelled, started, "called once");
+	ASSERT_GT(data->called, 1000, "called");
+	ASSERT_GT(data->made, 100, "made");
+	printf("storm: %lu in tasks, %lu softirqs, %lu interrupts, %lu NMIs, %lu hrtimer_start\n",
+	       data->started[0], data->started[1], data->started[2], data->started[3],
+	       data->started[4]);
+	printf("storm: %lu called, %lu replaced, %lu cancelled; %lu dropped, %lu refused\n",
+	       data->called, data->replaced, data->cancelled, data->made, data->refused);
+}
+
+/* A program starts a watchdog at events that the start causes. The CPU must go on. */
+static void test_loop(struct watchdog *skel, struct bpf_program *prog)
+{
+	struct bpf_link *link;
+
+	ASSERT_OK(run(skel->progs.create), "create");
+	link = bpf_program__attach(prog);
+	if (!ASSERT_OK_PTR(link, "attach"))
+		return;
+	ASSERT_EQ(run(skel->progs.start_hour) & ~1, 0, "start");
+	sleep(2);
+	ASSERT_GT(skel->bss->loops, 0, "loops");
+	printf("loop: %lu starts in 2 s\n", skel->bss->loops);
+	bpf_link__destroy(link);
+}
+
+/* Watchdogs that are armed hold the module, through the map. Without it, it can go. */
+static void test_module(void)
+{
+	struct watchdog *skel = open_and_load();
+	int map, i, err = -1;
+
+	if (!skel)
+		return;
+	ASSERT_OK(run(skel->progs.create), "create");
+	ASSERT_EQ(run(skel->progs.start_hour), 0, "start");
+	map = dup(bpf_map__fd(skel->maps.owner));
+	watchdog__destroy(skel);
+	kern_sync_rcu();
+	ASSERT_ERR(delete_module("watchdog", O_NONBLOCK), "held by the map");
+	close(map);
+	for (i = 0; i < 1000 && err; i++) {
+		err = delete_module("watchdog", O_NONBLOCK);
+		usleep(10 * 1000);
+	}
+	ASSERT_OK(err, "unload");
+	ASSERT_OK(load_module("/tests/watchdog.ko", false), "load");
+}
+
+/* Each test has watchdogs of its own. */
+static void with_skel(struct watchdog *counter, void (*test)(struct watchdog *))
+{
+	struct watchdog *skel = open_and_load();
+
+	if (!skel)
+		return;
+	test(skel);
+	watchdog__destroy(skel);
+	none_left(counter);
+}
+
+static void loop_hrtimer(struct watchdog *skel)
+{
+	test_loop(skel, skel->progs.loop_hrtimer);
+}
+
+static void loop_expire(struct watchdog *skel)
+{
+	test_loop(skel, skel->progs.loop_expire);
+}
+
+#ifdef __x86_64__
+static void loop_irq_work(struct watchdog *skel)
+{
+	test_loop(skel, skel->progs.loop_irq_work);
+}
+#endif
+
+void serial_test_watchdog(void)
+{
+	struct watchdog *counter = open_and_load();
+
+	if (!counter)
+		return;
+	if (test__start_subtest("once"))
+		with_skel(counter, test_once);
+	if (test__start_subtest("period"))
+		with_skel(counter, test_period);
+	if (test__start_subtest("wait"))
+		with_skel(counter, test_wait);
+	if (test__start_subtest("release"))
+		with_skel(counter, test_release);
+	if (test__start_subtest("close_armed"))
+		close_in_order(counter, ARMED);
+	if (test__start_subtest("close_periodic"))
+		close_in_order(counter, PERIODIC);
+	if (test__start_subtest("close_running"))
+		close_in_order(counter, RUNNING);
+	if (test__start_subtest("close_pinned_map"))
+		close_in_order(counter, PINNED);
+	if (test__start_subtest("close_program_first"))
+		close_in_order(counter, PROGRAM_FIRST);
+	if (test__start_subtest("storm"))
+		with_skel(counter, test_storm);
+	if (test__start_subtest("loop_hrtimer"))
+		with_skel(counter, loop_hrtimer);
+	if (test__start_subtest("loop_expire"))
+		with_skel(counter, loop_expire);
+#ifdef __x86_64__
+	if (test__start_subtest("loop_irq_work"))
+		with_skel(counter, loop_irq_work);
+#endif
+	watchdog__destroy(counter);
+	if (test__start_subtest("module"))
+		test_module();
+}
