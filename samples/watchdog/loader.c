@@ -97,7 +97,8 @@ int main(int argc, char **argv)
 	int err;
 
 	if (!skel) {
-		fprintf(stderr, "%s: is watchdog.ko loaded, has the kernel the patches, are you root?\n",
+		fprintf(stderr,
+			"%s: is watchdog.ko loaded, has the kernel the patches, are you root?\n",
 			argv[0]);
 		return 1;
 	}
