@@ -82,6 +82,26 @@ static void test_values(struct callback *skel)
 	none_left(skel->progs.counts);
 }
 
+/* The stack of a program is private, and not that of its callbacks. */
+static void test_private_stack(struct callback *skel)
+{
+	int i;
+
+	ASSERT_EQ(run(skel->progs.start_private), 255 * 256, "program");
+	for (i = 0; i < 20; i++)
+		ASSERT_EQ(run(skel->progs.start_private), 255 * 256, "program, again");
+	ASSERT_EQ(run(skel->progs.wait_elem), 7 * 256, "callback");
+	none_left(skel->progs.counts);
+}
+
+/* The work of a task, whose function is a callback, too, starts one. */
+static void test_task_work(struct callback *skel)
+{
+	ASSERT_OK(run(skel->progs.start_in_task), "start");
+	ASSERT_EQ(run(skel->progs.wait_elem), 9, "callback");
+	none_left(skel->progs.counts);
+}
+
 /* Another skeleton counts, while @skel is closed in the order that @order says. */
 static void close_in_order(struct callback *counter, int order)
 {
@@ -247,6 +267,10 @@ void serial_test_callback(void)
 		return;
 	if (test__start_subtest("values"))
 		test_values(skel);
+	if (test__start_subtest("private_stack"))
+		test_private_stack(skel);
+	if (test__start_subtest("task_work"))
+		test_task_work(skel);
 	if (test__start_subtest("close_all"))
 		close_in_order(skel, 0);
 	if (test__start_subtest("pinned_map"))

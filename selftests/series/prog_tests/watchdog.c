@@ -167,18 +167,20 @@ static void test_release(struct watchdog *skel)
 	ASSERT_EQ(run(skel->progs.left), 2, "left");
 }
 
-enum order { ARMED, PERIODIC, RUNNING, PINNED, PROGRAM_FIRST };
+enum order { ARMED, PERIODIC, RUNNING, PINNED, PROGRAM_FIRST, LINK };
 
 /* Everything goes, in several orders, while watchdogs are armed or call. */
 static void close_in_order(struct watchdog *counter, enum order order)
 {
 	struct watchdog *skel = open_and_load();
-	const char *pin = "/sys/fs/bpf/watchdog_owner";
+	const char *pin = "/sys/fs/bpf/watchdog";
+	struct bpf_link *link;
 	int i, map = -1;
 	__u32 id;
 
 	if (!skel)
 		return;
+	unlink(pin);
 	id = prog_id(skel->progs.create);
 	skel->bss->period = order == PERIODIC ? MS : 0;
 	ASSERT_OK(run(skel->progs.create), "create");
@@ -190,13 +192,27 @@ static void close_in_order(struct watchdog *counter, enum order order)
 		for (i = 0; i < 5000 && !*(volatile __u32 *)&skel->bss->napping; i++)
 			usleep(1000);
 	} else if (order == PINNED) {
-		unlink(pin);
 		ASSERT_OK(bpf_obj_pin(bpf_map__fd(skel->maps.owner), pin), "pin");
 	} else if (order == PROGRAM_FIRST) {
 		map = dup(bpf_map__fd(skel->maps.owner));
+	} else if (order == LINK) {
+		/* A pinned link holds a program, which goes on, and its maps, as their owner not. */
+		skel->bss->stormy = true;
+		link = bpf_program__attach(skel->progs.storm_softirq);
+		if (ASSERT_OK_PTR(link, "attach"))
+			ASSERT_OK(bpf_link__pin(link, pin), "pin");
+		bpf_link__destroy(link);
+		usleep(100 * 1000);
+		ASSERT_GT(skel->bss->made, 0, "made");
+		id = prog_id(skel->progs.storm_softirq);
 	}
 	watchdog__destroy(skel);
-	if (order == PINNED || order == PROGRAM_FIRST) {
+	if (order == LINK) {
+		usleep(100 * 1000);
+		ASSERT_TRUE(prog_exists(id), "held by its link");
+		ASSERT_EQ(run(counter->progs.left), 3, "only those of the map");
+		ASSERT_OK(unlink(pin), "unpin");
+	} else if (order == PINNED || order == PROGRAM_FIRST) {
 		kern_sync_rcu();
 		usleep(50 * 1000);
 		ASSERT_TRUE(prog_exists(id), "held by its callbacks");
@@ -382,6 +398,8 @@ void serial_test_watchdog(void)
 		close_in_order(counter, PINNED);
 	if (test__start_subtest("close_program_first"))
 		close_in_order(counter, PROGRAM_FIRST);
+	if (test__start_subtest("close_with_link"))
+		close_in_order(counter, LINK);
 	if (test__start_subtest("storm"))
 		with_skel(counter, test_storm);
 	if (test__start_subtest("loop_hrtimer"))

@@ -57,6 +57,18 @@ int run_later(void *ctx)
 	return WAIT(bpf_cbtest_later(OWNER, twice, 21));
 }
 
+static void keep(struct bpf_cbtest_later *later)
+{
+	struct elem *elem;
+	u32 key = 0;
+
+	elem = bpf_map_lookup_elem(&owner, &key);
+	if (elem)
+		later = bpf_kptr_xchg(&elem->later, later);
+	if (later)
+		bpf_cbtest_release(later);
+}
+
 /* A callback may sleep that a program started which may not. */
 static u32 nap(u32 n)
 {
@@ -68,16 +80,10 @@ SEC("tc")
 int start_sleep(struct __sk_buff *skb)
 {
 	struct bpf_cbtest_later *later = bpf_cbtest_sleep(OWNER, nap, 7);
-	struct elem *elem;
-	u32 key = 0;
 
 	if (!later)
 		return 1;
-	elem = bpf_map_lookup_elem(&owner, &key);
-	if (elem)
-		later = bpf_kptr_xchg(&elem->later, later);
-	if (later)
-		bpf_cbtest_release(later);
+	keep(later);
 	return 0;
 }
 
@@ -237,6 +243,91 @@ int start_slow(void *ctx)
 		return 1;
 	bpf_cbtest_release(later);
 	return 0;
+}
+
+/* Fills 256 bytes of the stack, and sums them up. */
+static __noinline u32 sum(u32 n)
+{
+	volatile u8 data[256];
+	u32 result = 0;
+	int i;
+
+	bpf_for(i, 0, 256)
+		data[i & 255] = n;
+	bpf_for(i, 0, 256)
+		result += data[i & 255];
+	return result;
+}
+
+/*
+ * Runs while the program runs again on this CPU. The program has a private stack, on which
+ * this function, and those that it shares with the program, must not be.
+ */
+static u32 sum_asleep(u32 n)
+{
+	volatile u8 data[200];
+	u32 result;
+	int i;
+
+	bpf_for(i, 0, 200)
+		data[i % 200] = n;
+	result = sum(n);
+	bpf_cbtest_nap(50);
+	bpf_for(i, 0, 200)
+		if (data[i % 200] != (u8)n)
+			return 0;
+	return result;
+}
+
+/* More than 512 bytes: the verifier accepts it because the stack is private. */
+SEC("raw_tp/sys_enter")
+int start_private(void *ctx)
+{
+	struct bpf_cbtest_later *later;
+	volatile u8 data[400];
+	int i;
+
+	bpf_for(i, 0, 400)
+		data[i % 400] = 0xff;
+	later = bpf_cbtest_sleep(OWNER, sum_asleep, 7);
+	if (!later)
+		return -1;
+	keep(later);
+	return sum(data[5]);
+}
+
+struct task_elem {
+	struct bpf_task_work work;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct task_elem);
+} tasks SEC(".maps");
+
+/* Work of the task, which starts a callback of a kfunc. */
+static int in_task(struct bpf_map *map, void *key, void *value)
+{
+	struct bpf_cbtest_later *later = bpf_cbtest_sleep(OWNER, nap, 9);
+
+	if (later)
+		keep(later);
+	return 0;
+}
+
+SEC("syscall")
+int start_in_task(void *ctx)
+{
+	struct task_elem *elem;
+	u32 key = 0;
+
+	elem = bpf_map_lookup_elem(&tasks, &key);
+	if (!elem)
+		return -1;
+	return bpf_task_work_schedule_signal(bpf_get_current_task_btf(), &elem->work, &tasks,
+					     in_task);
 }
 
 u64 started, refused, cancelled, called, wrong;
