@@ -231,6 +231,8 @@ pub(crate) struct Timer {
     func: unsafe extern "C" fn(*mut Header),
     header: *mut Header,
     lock: bindings::raw_spinlock_t,
+    is_dropped: bool,
+    set: i64,
     node: bindings::list_head,
     idle: bindings::wait_queue_head,
     kick: Kick,

@@ -77,6 +77,11 @@
 //! skips periods, and [`Timer::missed`] counts them. So a short period cannot make more interrupts
 //! than calls.
 //!
+//! A program can start a timer at an event that a start causes, for example where it traces
+//! `hrtimer_start()`. In such a program, interrupts are off. So after a start with interrupts off
+//! (an NMI does not count), the CPU handles the next ones a period of the tick later, 50 at a time.
+//! A timer with a shorter time expires late then.
+//!
 //! # Who keeps whom
 //!
 //! - An armed timer has no reference to its object: the release of the last one stops it. A program
@@ -239,6 +244,8 @@ impl Timer {
     }
 
     /// Returns how many periods have passed in which the call of the period before had not begun.
+    /// The first period ends at the time for which the timer was started, also if that time had
+    /// passed before the start.
     ///
     /// # Context
     ///
@@ -272,7 +279,7 @@ impl PinnedDrop for Timer {
     fn drop(self: Pin<&mut Self>) {
         // SAFETY: The timer is initialized. If it was started, it is a part of an object, which is
         // dropped in an RCU callback after its last reference, so neither interrupts nor threads
-        // have one. If not, the function does nothing.
+        // have one. If not, no list has it, and the function does nothing, in any context.
         unsafe { rust_bpf_helper_timer_drop(self.raw.get().cast()) };
     }
 }

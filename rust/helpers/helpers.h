@@ -105,13 +105,16 @@ struct rust_bpf_timer {
 	void (*func)(struct rust_bpf_header *header);
 	/* NULL before the first start. */
 	struct rust_bpf_header *header;
-	/* Held while the hrtimer is set. */
+	/* Held while the hrtimer is set. Protects is_dropped. */
 	raw_spinlock_t lock;
+	bool is_dropped;
+	/* The state to which the hrtimer was set. */
+	s64 set;
 	/* In the list of the timers that are set up, or empty. */
 	struct list_head node;
 	wait_queue_head_t idle;
 	struct rust_bpf_kick kick;
-	/* In the list of the starts that a CPU handles late. */
+	/* In the list of the starts that a CPU handles in rounds. */
 	struct llist_node late;
 	bool is_late;
 	struct hrtimer hrtimer;

@@ -14,9 +14,12 @@
  * replaced by another start, or is cancelled. The hrtimer may be set to an older state: if
  * it fires too early, it is set again; each later state sets it as well.
  *
- * A program can start a timer at an event that a start causes: it traces hrtimer_start(). The
- * interrupts would follow each other without an end. So a CPU has a limit on them, and starts
- * beyond it are late: an hrtimer of the CPU handles them.
+ * A program can start a timer at an event that a start causes: it traces hrtimer_start(), or
+ * the exit of an interrupt. Interrupts that follow each other would leave no time for
+ * anything else. In such a program, interrupts are off. So a CPU handles starts with interrupts
+ * off in rounds, with a pause between them, and no start causes a round. The pause is the
+ * period of the tick: a program that takes so long in an interrupt that this is no pause
+ * stops the CPU without timers, too.
  *
  * An armed timer has no reference to its object. When the last reference is released, the
  * RCU callback that drops the value stops the hrtimer. An object can be leaked, so the
@@ -39,6 +42,7 @@
 #include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
 #include <linux/wait.h>
@@ -46,16 +50,19 @@
 
 #include "helpers.h"
 
-/* In that time, in nanoseconds, a CPU handles that many starts. */
-#define PERIOD (4 * NSEC_PER_MSEC)
-#define MAX_STARTS 50
+/* The number of starts in a round. */
+#define ROUND 50
 
+/* The starts with interrupts off on a CPU. */
 static struct starts {
-	/* The start of the period, and the number of starts that were handled since. */
-	u64 since;
-	u32 count;
-	/* The timers whose starts are late. If the count is MAX_STARTS, the hrtimer is set. */
+	/* Those that no round has seen, the last one first. */
 	struct llist_head late;
+	/* A round is to come. Whoever has set it has the following fields. */
+	bool is_busy;
+	/* Those that were too many for a round. */
+	struct llist_node *rest;
+	/* The first round, and the next ones. */
+	struct irq_work work;
 	struct hrtimer hrtimer;
 } __percpu *starts;
 
@@ -87,7 +94,10 @@ static void set_hrtimer(struct rust_bpf_timer *timer)
 	s64 state;
 
 	guard(raw_spinlock_irqsave)(&timer->lock);
+	if (timer->is_dropped)
+		return;
 	state = atomic64_read(&timer->state);
+	WRITE_ONCE(timer->set, state);
 	if (state > 0)
 		hrtimer_start_range_ns(&timer->hrtimer, ns_to_ktime(state), timer->slack,
 				       HRTIMER_MODE_ABS_HARD);
@@ -100,10 +110,12 @@ static enum hrtimer_restart expired(struct hrtimer *hrtimer)
 	struct rust_bpf_timer *timer = container_of(hrtimer, struct rust_bpf_timer, hrtimer);
 	s64 state = atomic64_read(&timer->state);
 
+	/* If the state has changed, or changes meanwhile, what changes it sets the hrtimer. */
+	if (state <= 0 || state != READ_ONCE(timer->set))
+		return HRTIMER_NORESTART;
 	if (state > ktime_get_ns())
 		set_hrtimer(timer);
-	/* If the state changes meanwhile, what changes it sets the hrtimer. */
-	else if (state > 0 && atomic64_try_cmpxchg(&timer->state, &state, -state))
+	else if (atomic64_try_cmpxchg(&timer->state, &state, -state))
 		wake_thread(timer);
 	return HRTIMER_NORESTART;
 }
@@ -176,47 +188,49 @@ static void handle_start(struct rust_bpf_timer *timer)
 /* The interrupt after a start. */
 static void kicked(struct rust_bpf_kick *kick)
 {
-	struct starts *here = this_cpu_ptr(starts);
-	u64 now = ktime_get_ns();
-
-	if (here->count < MAX_STARTS && now - here->since >= PERIOD) {
-		here->since = now;
-		here->count = 0;
-	}
-	/* From MAX_STARTS on, another interrupt is rare: from a start that began before. */
-	if (here->count < MAX_STARTS && ++here->count == MAX_STARTS)
-		hrtimer_start(&here->hrtimer, ns_to_ktime(here->since + PERIOD),
-			      HRTIMER_MODE_ABS_PINNED_HARD);
 	handle_start(container_of(kick, struct rust_bpf_timer, kick));
 }
 
-/* Handles the starts that are late, and begins a new period. */
-static enum hrtimer_restart handle_late(struct hrtimer *hrtimer)
+/* A round: handles starts in their order. In an interrupt. */
+static void handle_round(struct starts *here)
+{
+	struct llist_node *node;
+	struct rust_bpf_timer *timer;
+	int i;
+
+	for (i = 0; i < ROUND; i++) {
+		if (!here->rest)
+			here->rest = llist_reverse_order(llist_del_all(&here->late));
+		node = here->rest;
+		if (!node)
+			break;
+		here->rest = node->next;
+		timer = llist_entry(node, struct rust_bpf_timer, late);
+		/* Before the state is read: who sees true here has changed it before. */
+		xchg(&timer->is_late, false);
+		handle_start(timer);
+	}
+	hrtimer_start(&here->hrtimer, ns_to_ktime(TICK_NSEC), HRTIMER_MODE_REL_PINNED_HARD);
+}
+
+static void first_round(struct irq_work *work)
+{
+	handle_round(container_of(work, struct starts, work));
+}
+
+/* After a pause. On another CPU, if the CPU of the starts is offline. */
+static enum hrtimer_restart next_round(struct hrtimer *hrtimer)
 {
 	struct starts *here = container_of(hrtimer, struct starts, hrtimer);
-	struct rust_bpf_timer *timer;
-	struct llist_node *node, *next;
-	u32 count = 0;
 
-	here->since = ktime_get_ns();
-	/* Before the list is taken: an NMI that sees MAX_STARTS adds its start to the list. */
-	WRITE_ONCE(here->count, 0);
-	barrier();
-	llist_for_each_safe(node, next, llist_del_all(&here->late)) {
-		if (count++ < MAX_STARTS) {
-			timer = llist_entry(node, struct rust_bpf_timer, late);
-			/* Before the state is read: who sees true here has changed it before. */
-			xchg(&timer->is_late, false);
-			handle_start(timer);
-		} else {
-			llist_add(node, &here->late);
-		}
+	if (!here->rest && llist_empty(&here->late)) {
+		xchg(&here->is_busy, false);
+		/* Whoever adds a start now sees false, or is seen here. */
+		if (llist_empty(&here->late) || xchg(&here->is_busy, true))
+			return HRTIMER_NORESTART;
 	}
-	if (count < MAX_STARTS)
-		return HRTIMER_NORESTART;
-	WRITE_ONCE(here->count, MAX_STARTS);
-	hrtimer_set_expires(hrtimer, ns_to_ktime(here->since + PERIOD));
-	return HRTIMER_RESTART;
+	handle_round(here);
+	return HRTIMER_NORESTART;
 }
 
 /*
@@ -227,14 +241,15 @@ static bool kick_timer(struct rust_bpf_timer *timer)
 {
 	struct starts *here;
 
-	/* The hrtimer of this CPU cannot come between the look at the count and the list. */
-	guard(irqsave)();
-	here = this_cpu_ptr(starts);
-	if (READ_ONCE(here->count) < MAX_STARTS)
+	/* No start causes an NMI, nor anything before interrupts are on. */
+	if (in_nmi() || !irqs_disabled())
 		return rust_bpf_helper_kick(&timer->kick);
 	if (xchg(&timer->is_late, true))
 		return false;
+	here = this_cpu_ptr(starts);
 	llist_add(&timer->late, &here->late);
+	if (!xchg(&here->is_busy, true))
+		irq_work_queue(&here->work);
 	return true;
 }
 
@@ -255,6 +270,8 @@ void rust_bpf_helper_timer_init(struct rust_bpf_timer *timer,
 	timer->func = func;
 	timer->header = NULL;
 	timer->is_late = false;
+	timer->is_dropped = false;
+	timer->set = 0;
 	raw_spin_lock_init(&timer->lock);
 	INIT_LIST_HEAD(&timer->node);
 	init_waitqueue_head(&timer->idle);
@@ -329,15 +346,18 @@ long rust_bpf_helper_timer_wait(struct rust_bpf_timer *timer, u32 milliseconds)
 }
 
 /*
- * Stops the hrtimer, for ever. The object has no reference, so no interrupt, and no thread,
- * is going to use the timer. Not in an NMI.
+ * Stops the hrtimer, for ever. Any context, if the timer was not started. Otherwise, not in an
+ * NMI, and not in a program: the object has no reference.
  */
 void rust_bpf_helper_timer_drop(struct rust_bpf_timer *timer)
 {
-	guard(raw_spinlock_irqsave)(&timers_lock);
+	/* Only starts put it into the list, and it is in the list until here. */
 	if (list_empty(&timer->node))
 		return;
-	list_del(&timer->node);
+	scoped_guard(raw_spinlock_irqsave, &timer->lock)
+		timer->is_dropped = true;
+	guard(raw_spinlock_irqsave)(&timers_lock);
+	list_del_init(&timer->node);
 	/* expired() does not take timers_lock, and does not run on this CPU. */
 	hrtimer_cancel(&timer->hrtimer);
 }
@@ -371,8 +391,11 @@ int __init rust_bpf_timers_init(void)
 	for_each_possible_cpu(cpu) {
 		here = per_cpu_ptr(starts, cpu);
 		init_llist_head(&here->late);
-		hrtimer_setup(&here->hrtimer, handle_late, CLOCK_MONOTONIC,
-			      HRTIMER_MODE_ABS_PINNED_HARD);
+		here->is_busy = false;
+		here->rest = NULL;
+		here->work = IRQ_WORK_INIT_HARD(first_round);
+		hrtimer_setup(&here->hrtimer, next_round, CLOCK_MONOTONIC,
+			      HRTIMER_MODE_REL_PINNED_HARD);
 	}
 	return 0;
 }
@@ -382,7 +405,9 @@ void rust_bpf_timers_exit(void)
 {
 	int cpu;
 
-	for_each_possible_cpu(cpu)
+	for_each_possible_cpu(cpu) {
+		irq_work_sync(&per_cpu_ptr(starts, cpu)->work);
 		hrtimer_cancel(&per_cpu_ptr(starts, cpu)->hrtimer);
+	}
 	free_percpu(starts);
 }
