@@ -10,6 +10,7 @@ use bpf::{
         Sleepable, //
     },
     prelude::*,
+    timer::Timer,
     work,
     StateGuard, //
 };
@@ -255,6 +256,26 @@ fn bpf_cbtest_release(later: ARef<Object<Later>>) {
     drop(later);
 }
 
+/// A value whose initialization fails behind that of its timer.
+#[pin_data]
+#[derive(BtfType)]
+#[btf(object, name = "bpf_cbtest_failed")]
+struct Failed {
+    #[pin]
+    timer: Timer,
+    number: u32,
+}
+
+/// Drops a timer that was not started, in any context.
+#[kfunc]
+fn bpf_cbtest_fail_timer() -> Result<()> {
+    let failed = try_pin_init!(Failed {
+        timer <- Timer::new(0, 0),
+        number: Err(ENOENT)?,
+    }? Error);
+    Object::pin_init(failed).map(drop)
+}
+
 /// The number of values that live.
 #[kfunc]
 fn bpf_cbtest_values() -> u32 {
@@ -286,6 +307,7 @@ kfunc_set! {
             bpf_cbtest_wait,
             bpf_cbtest_cancel,
             bpf_cbtest_release,
+            bpf_cbtest_fail_timer,
             bpf_cbtest_values,
             bpf_cbtest_count,
         ],

@@ -306,20 +306,44 @@ static void test_storm(struct watchdog *skel)
 	       data->called, data->replaced, data->cancelled, data->made, data->refused);
 }
 
-/* A program starts a watchdog at events that the start causes. The CPU must go on. */
+/*
+ * Starts a watchdog at events that a start causes, with and without much to do before. The
+ * CPUs must go on.
+ */
 static void test_loop(struct watchdog *skel, struct bpf_program *prog)
 {
+	static const u64 times[] = { 0, 2000, 3600000 * MS };
 	struct bpf_link *link;
+	int i;
 
 	ASSERT_OK(run(skel->progs.create), "create");
 	link = bpf_program__attach(prog);
 	if (!ASSERT_OK_PTR(link, "attach"))
 		return;
-	ASSERT_EQ(run(skel->progs.start_hour) & ~1, 0, "start");
-	sleep(2);
+	for (i = 0; i < 6; i++) {
+		skel->bss->loop_time = times[i / 2];
+		/* About 0.1 ms. */
+		skel->bss->burn = i % 2 ? 20000 : 0;
+		ASSERT_GE(run(skel->progs.start_hour), 0, "start");
+		usleep(300 * 1000);
+	}
 	ASSERT_GT(skel->bss->loops, 0, "loops");
-	printf("loop: %lu starts in 2 s\n", skel->bss->loops);
 	bpf_link__destroy(link);
+	printf("%s: %lu starts\n", bpf_program__name(prog), skel->bss->loops);
+}
+
+/* Many starts with interrupts off are late, and none is forgotten. */
+static void test_many(struct watchdog *skel)
+{
+	int i, n;
+
+	ASSERT_OK(run(skel->progs.create_many), "create");
+	for (n = 60; n <= 180; n += 60) {
+		ASSERT_EQ(run(skel->progs.start_many), 60, "start");
+		for (i = 0; i < 5000 && *(volatile u64 *)&skel->bss->called < n; i++)
+			usleep(1000);
+		ASSERT_EQ(skel->bss->called, n, "called");
+	}
 }
 
 /* Watchdogs that are armed hold the module, through the map. Without it, it can go. */
@@ -357,22 +381,28 @@ static void with_skel(struct watchdog *counter, void (*test)(struct watchdog *))
 	none_left(counter);
 }
 
-static void loop_hrtimer(struct watchdog *skel)
+static void test_loops(struct watchdog *counter)
 {
-	test_loop(skel, skel->progs.loop_hrtimer);
-}
-
-static void loop_expire(struct watchdog *skel)
-{
-	test_loop(skel, skel->progs.loop_expire);
-}
-
+	static const char *const names[] = {
+		"loop_hrtimer", "loop_expire", "loop_setup", "loop_irq_exit",
 #ifdef __x86_64__
-static void loop_irq_work(struct watchdog *skel)
-{
-	test_loop(skel, skel->progs.loop_irq_work);
-}
+		"loop_irq_work",
 #endif
+	};
+	struct watchdog *skel;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!test__start_subtest(names[i]))
+			continue;
+		skel = open_and_load();
+		if (!skel)
+			return;
+		test_loop(skel, bpf_object__find_program_by_name(skel->obj, names[i]));
+		watchdog__destroy(skel);
+		none_left(counter);
+	}
+}
 
 void serial_test_watchdog(void)
 {
@@ -402,14 +432,9 @@ void serial_test_watchdog(void)
 		close_in_order(counter, LINK);
 	if (test__start_subtest("storm"))
 		with_skel(counter, test_storm);
-	if (test__start_subtest("loop_hrtimer"))
-		with_skel(counter, loop_hrtimer);
-	if (test__start_subtest("loop_expire"))
-		with_skel(counter, loop_expire);
-#ifdef __x86_64__
-	if (test__start_subtest("loop_irq_work"))
-		with_skel(counter, loop_irq_work);
-#endif
+	if (test__start_subtest("many"))
+		with_skel(counter, test_many);
+	test_loops(counter);
 	watchdog__destroy(counter);
 	if (test__start_subtest("module"))
 		test_module();

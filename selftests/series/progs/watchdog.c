@@ -356,31 +356,103 @@ int end_storm(void *ctx)
 	return 0;
 }
 
+#define MANY 60
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MANY);
+	__type(key, u32);
+	__type(value, struct elem);
+} many SEC(".maps");
+
+SEC("syscall")
+int create_many(void *ctx)
+{
+	struct bpf_watchdog *watchdog;
+	struct elem *elem;
+	u32 i, key;
+
+	bpf_for(i, 0, MANY) {
+		watchdog = bpf_watchdog_create(OWNER, storm_called, 1000 + 2 * i, 0, 0);
+		if (!watchdog)
+			return 1;
+		key = i;
+		elem = bpf_map_lookup_elem(&many, &key);
+		if (elem)
+			watchdog = bpf_kptr_xchg(&elem->watchdog, watchdog);
+		if (watchdog)
+			bpf_watchdog_release(watchdog);
+	}
+	return 0;
+}
+
+extern void bpf_local_irq_save(unsigned long *flags__irq_flag) __ksym __weak;
+extern void bpf_local_irq_restore(unsigned long *flags__irq_flag) __ksym __weak;
+
+/* Interrupts are off: one start is handled at once, and the others in rounds. */
+SEC("syscall")
+int start_many(void *ctx)
+{
+	unsigned long flags;
+	u32 i, sum = 0;
+
+	bpf_local_irq_save(&flags);
+	bpf_for(i, 0, MANY)
+		sum += start(1000 + 2 * i, 0) == 0;
+	bpf_local_irq_restore(&flags);
+	return sum;
+}
+
 u64 loops;
+/* What a program does before a start, and the time of the start. */
+u32 burn;
+u64 loop_time;
+
+static int nothing(u64 index, void *ctx)
+{
+	return 0;
+}
+
+static __noinline int loop_one(u64 number)
+{
+	__sync_fetch_and_add(&loops, 1);
+	bpf_loop(burn, nothing, NULL, 0);
+	return start(number, loop_time);
+}
 
 /* A start sets an hrtimer, which starts again, and so on. */
 SEC("tp_btf/hrtimer_start")
 int BPF_PROG(loop_hrtimer, struct hrtimer *timer)
 {
-	__sync_fetch_and_add(&loops, 1);
-	start(0, HOUR);
-	return 0;
+	return loop_one(0);
 }
 
 SEC("tp_btf/hrtimer_expire_entry")
 int BPF_PROG(loop_expire, struct hrtimer *timer, ktime_t *now)
 {
-	__sync_fetch_and_add(&loops, 1);
-	start(0, 0);
-	return 0;
+	return loop_one(0);
 }
 
 SEC("tp_btf/irq_work_entry")
 int BPF_PROG(loop_irq_work, int vector)
 {
 	/* Of two watchdogs, one is not in the interrupt now. */
-	start(__sync_fetch_and_add(&loops, 1) & 1, HOUR);
+	return loop_one(loops & 1);
+}
+
+SEC("fentry/tick_nohz_irq_exit")
+int BPF_PROG(loop_irq_exit)
+{
+	loop_one(loops & 1);
 	return 0;
+}
+
+/* In the middle of the code that a start runs first. */
+SEC("tp_btf/hrtimer_setup")
+int BPF_PROG(loop_setup, struct hrtimer *timer)
+{
+	bpf_cbtest_fail_timer();
+	return loop_one(0);
 }
 
 char _license[] SEC("license") = "GPL";
