@@ -74,6 +74,8 @@ pub struct Reclaim {
     drop: Option<unsafe extern "C" fn(*mut c_void)>,
     /// The function that does the work of an object; [`None`] if the type is no work.
     run: Option<Run>,
+    /// The function that the timer of an object calls in a softirq; [`None`] if there is none.
+    run_in_softirq: Option<Run>,
     /// Whether a set of the module has registered the destructor of the type.
     pub(crate) has_dtor: Atomic<bool>,
 }
@@ -84,7 +86,7 @@ unsafe impl Sync for Reclaim {}
 
 impl Reclaim {
     /// Creates the static of a type. For the code that `#[derive(BtfType)]` generates.
-    pub const fn new<T: BtfObject>(run: Option<Run>) -> Self {
+    pub const fn new<T: BtfObject>(run: Option<Run>, run_in_softirq: Option<Run>) -> Self {
         Self {
             free: Header::free,
             free_chained: Header::free_chained,
@@ -102,6 +104,7 @@ impl Reclaim {
                 None
             },
             run,
+            run_in_softirq,
             has_dtor: Atomic::new(false),
         }
     }
@@ -109,6 +112,11 @@ impl Reclaim {
     /// Returns the function that does the work of an object.
     pub(crate) fn run(&self) -> Option<Run> {
         self.run
+    }
+
+    /// Returns the function that the timer of an object calls in a softirq.
+    pub(crate) fn run_in_softirq(&self) -> Option<Run> {
+        self.run_in_softirq
     }
 
     /// Returns the number of callbacks that the callback of another object started and that have

@@ -168,9 +168,11 @@ extern "C" {
     pub(crate) fn rust_bpf_helper_timer_init(
         timer: *mut c_void,
         func: unsafe extern "C" fn(*mut Header),
+        in_softirq: bool,
         period: u64,
         slack: u64,
     );
+    pub(crate) fn rust_bpf_helper_timer_in_softirq(timer: *const c_void) -> bool;
     pub(crate) fn rust_bpf_helper_timer_missed(timer: *const c_void) -> u64;
     pub(crate) fn rust_bpf_helper_timer_now() -> u64;
     pub(crate) fn rust_bpf_helper_timer_start(
@@ -229,6 +231,7 @@ pub(crate) struct Timer {
     begun: bindings::atomic_t,
     ended: bindings::atomic_t,
     func: unsafe extern "C" fn(*mut Header),
+    in_softirq: bool,
     header: *mut Header,
     lock: bindings::raw_spinlock_t,
     is_dropped: bool,

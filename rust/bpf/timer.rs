@@ -90,30 +90,46 @@
 //! - A timer has no reference to a program: the callback has, until user space closes its owner (see
 //!   [`callback`](crate::callback#who-keeps-whom)).
 //!
+//! # In a softirq
+//!
+//! The thread comes later than the interrupt, by the time that the scheduler needs. A call that does
+//! not sleep need not wait for it: a timer from [`Timer::in_softirq`], in a [`TimedInSoftirq`] value,
+//! calls in a softirq, as `bpf_timer` does, and can call a `NonSleepable` callback there.
+//!
 //! # What this module does not do
 //!
-//! - It does not call anything in the interrupt in which the timer expires. The thread comes later,
-//!   by the time that the scheduler needs.
+//! - It does not call anything in the interrupt in which the timer expires.
 //! - It does not wake the system from suspend, in which its clock (`CLOCK_MONOTONIC`) stands still.
 //!
 //! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
 
 use crate::{
-    header::Header,
+    header::{
+        Header,
+        Run, //
+    },
     helpers::{
         self,
         rust_bpf_helper_timer_cancel,
         rust_bpf_helper_timer_drop,
+        rust_bpf_helper_timer_in_softirq,
         rust_bpf_helper_timer_init,
         rust_bpf_helper_timer_missed,
         rust_bpf_helper_timer_now,
         rust_bpf_helper_timer_start,
         rust_bpf_helper_timer_wait, //
     },
-    object::Object,
+    object::{
+        BtfObject,
+        Object, //
+    },
     work::Work, //
 };
-use core::ptr::NonNull;
+use core::{
+    ffi::c_void,
+    marker::PhantomData,
+    ptr::NonNull, //
+};
 use kernel::{
     error::{
         to_result,
@@ -152,6 +168,48 @@ pub trait Timed: Work {
     fn timer(&self) -> &Timer;
 }
 
+/// A token that proves that the code is in a softirq of a timer.
+pub struct Softirq(());
+
+/// A value whose timer calls in a softirq.
+pub trait TimedInSoftirq: BtfObject + Sized {
+    /// Returns the timer, which must be a field of the value, from [`Timer::in_softirq`].
+    fn timer(&self) -> &Timer;
+
+    /// Is called when the timer has expired.
+    ///
+    /// # Context
+    ///
+    /// A softirq: the function must not sleep.
+    fn expire(self: &Object<Self>, softirq: &Softirq);
+}
+
+/// Finds [`TimedInSoftirq::expire`] of a type, if there is one: see [`work::Probe`].
+#[doc(hidden)]
+pub struct Probe<T>(PhantomData<T>);
+
+impl<T: TimedInSoftirq> Probe<T> {
+    /// The function that the timer of an object calls.
+    pub const RUN_IN_SOFTIRQ: Option<Run> = Some(Self::expire);
+
+    /// # Safety
+    ///
+    /// `object` must point to a valid `Object<T>`, in a softirq.
+    unsafe extern "C" fn expire(object: *mut c_void) {
+        // SAFETY: The caller passes a valid object.
+        unsafe { &*object.cast::<Object<T>>() }.expire(&Softirq(()));
+    }
+}
+
+/// What [`Probe`] finds for a type without such a timer.
+#[doc(hidden)]
+pub trait NotTimed {
+    /// No function.
+    const RUN_IN_SOFTIRQ: Option<Run> = None;
+}
+
+impl<T> NotTimed for Probe<T> {}
+
 impl Timer {
     /// Creates a timer that is not armed. With a `period` of nanoseconds, it expires again and
     /// again after its start; without one (0), once.
@@ -163,11 +221,29 @@ impl Timer {
     ///
     /// Any, NMI included.
     pub fn new(period: u64, slack: u64) -> impl PinInit<Self> {
+        Self::init(Self::run, false, period, slack)
+    }
+
+    /// Creates a timer that calls in a softirq. See [`new`](Self::new).
+    ///
+    /// # Context
+    ///
+    /// Any, NMI included.
+    pub fn in_softirq(period: u64, slack: u64) -> impl PinInit<Self> {
+        Self::init(Self::run_in_softirq, true, period, slack)
+    }
+
+    fn init(
+        run: unsafe extern "C" fn(*mut Header),
+        in_softirq: bool,
+        period: u64,
+        slack: u64,
+    ) -> impl PinInit<Self> {
         pin_init!(Self {
-            raw <- Opaque::ffi_init(|slot: *mut helpers::Timer| {
+            raw <- Opaque::ffi_init(move |slot: *mut helpers::Timer| {
                 // SAFETY: `slot` is valid for writes. The C code passes the header of the object
                 // with which the timer is started.
-                unsafe { rust_bpf_helper_timer_init(slot.cast(), Self::run, period, slack) };
+                unsafe { rust_bpf_helper_timer_init(slot.cast(), run, in_softirq, period, slack) };
             }),
         })
     }
@@ -178,16 +254,43 @@ impl Timer {
     /// # Errors
     ///
     /// - [`ENODEV`]: the module that contains the type is unloaded.
-    /// - [`EINVAL`]: [`Timed::timer`] returned a timer that is not a field of the value.
+    /// - [`EINVAL`]: [`Timed::timer`] returned a timer that is not a field of the value, or that is
+    ///   from [`in_softirq`](Self::in_softirq).
     ///
     /// # Context
     ///
     /// Any, NMI included.
     pub fn start<T: Timed>(object: &Object<T>, expiry: Expiry) -> Result<bool> {
-        let timer = object.timer();
+        object.timer().start_of(object, false, expiry)
+    }
+
+    /// Arms the timer of an object, which calls in a softirq. See [`start`](Self::start).
+    ///
+    /// # Errors
+    ///
+    /// - [`ENODEV`]: the module that contains the type is unloaded.
+    /// - [`EINVAL`]: [`TimedInSoftirq::timer`] returned a timer that is not a field of the value, or
+    ///   that is from [`new`](Self::new).
+    ///
+    /// # Context
+    ///
+    /// Any, NMI included.
+    pub fn start_in_softirq<T: TimedInSoftirq>(object: &Object<T>, expiry: Expiry) -> Result<bool> {
+        object.timer().start_of(object, true, expiry)
+    }
+
+    fn start_of<T: BtfObject>(
+        &self,
+        object: &Object<T>,
+        in_softirq: bool,
+        expiry: Expiry,
+    ) -> Result<bool> {
+        let timer = self;
         let value: *const T = &**object;
         let offset = core::ptr::from_ref(timer).addr().wrapping_sub(value.addr());
-        if offset >= size_of::<T>() {
+        // SAFETY: The timer is initialized.
+        let calls_in_softirq = unsafe { rust_bpf_helper_timer_in_softirq(timer.raw.get().cast()) };
+        if offset >= size_of::<T>() || in_softirq != calls_in_softirq {
             return Err(EINVAL);
         }
         let at = match expiry {
@@ -267,6 +370,23 @@ impl Timer {
         };
         // SAFETY: The caller passes a valid header.
         if let Some(run) = unsafe { header.as_ref() }.reclaim().run() {
+            // SAFETY: The header is that of an object of the type with this function, and the
+            // caller keeps it, and the module.
+            unsafe { run(Header::object(header).as_ptr()) };
+        }
+    }
+
+    /// Makes the call of an object in a softirq.
+    ///
+    /// # Safety
+    ///
+    /// As for [`run`](Self::run), but in a softirq.
+    unsafe extern "C" fn run_in_softirq(header: *mut Header) {
+        let Some(header) = NonNull::new(header) else {
+            return;
+        };
+        // SAFETY: The caller passes a valid header.
+        if let Some(run) = unsafe { header.as_ref() }.reclaim().run_in_softirq() {
             // SAFETY: The header is that of an object of the type with this function, and the
             // caller keeps it, and the module.
             unsafe { run(Header::object(header).as_ptr()) };
@@ -516,6 +636,79 @@ mod tests {
         fn timer(&self) -> &Timer {
             &self.0.timer
         }
+    }
+
+    /// A value with both.
+    #[pin_data]
+    #[derive(BtfType)]
+    #[btf(object, name = "bpf_kunit_softirq")]
+    struct Both {
+        #[pin]
+        timer: Timer,
+        works: Atomic<u32>,
+        calls: Atomic<u32>,
+    }
+
+    impl Work for Both {
+        fn run(self: &Object<Self>, _: &Running) {
+            self.works.fetch_add(1, Full);
+        }
+    }
+
+    impl Timed for Both {
+        fn timer(&self) -> &Timer {
+            &self.timer
+        }
+    }
+
+    impl TimedInSoftirq for Both {
+        fn timer(&self) -> &Timer {
+            &self.timer
+        }
+
+        fn expire(self: &Object<Self>, _: &Softirq) {
+            self.calls.fetch_add(1, Full);
+        }
+    }
+
+    fn both(timer: impl PinInit<Timer>) -> impl PinInit<Both> {
+        pin_init!(Both {
+            timer <- timer,
+            works: Atomic::new(0),
+            calls: Atomic::new(0),
+        })
+    }
+
+    /// Waits for a call of either kind.
+    fn works_and_calls(both: &Both) -> (u32, u32) {
+        for _ in 0..2000 {
+            if both.works.load(Relaxed) + both.calls.load(Relaxed) > 0 {
+                break;
+            }
+            fsleep(Delta::from_millis(1));
+        }
+        fsleep(Delta::from_millis(10));
+        (both.works.load(Relaxed), both.calls.load(Relaxed))
+    }
+
+    #[test]
+    fn a_timer_calls_in_a_softirq_or_in_a_thread() -> Result {
+        let object = Object::pin_init(both(Timer::in_softirq(0, 0)))?;
+        assert_eq!(Timer::start(&object, Expiry::After(0)), Err(EINVAL));
+        assert_eq!(
+            Timer::start_in_softirq(&object, Expiry::After(0)),
+            Ok(false)
+        );
+        assert_eq!(works_and_calls(&object), (0, 1));
+
+        let object = Object::pin_init(both(Timer::new(0, 0)))?;
+        assert_eq!(
+            Timer::start_in_softirq(&object, Expiry::After(0)),
+            Err(EINVAL)
+        );
+        assert_eq!(Timer::start(&object, Expiry::After(0)), Ok(false));
+        assert_eq!(works_and_calls(&object), (1, 0));
+        Ok(())
     }
 
     #[test]

@@ -101,8 +101,9 @@ struct rust_bpf_timer {
 	/* The number of times that the thread has begun and ended; they may wrap. */
 	atomic_t begun;
 	atomic_t ended;
-	/* Does the work of an object. */
+	/* Makes the call of an object: in a softirq, or in a thread. */
 	void (*func)(struct rust_bpf_header *header);
+	bool in_softirq;
 	/* NULL before the first start. */
 	struct rust_bpf_header *header;
 	/* Held while the hrtimer is set. Protects is_dropped. */
@@ -190,8 +191,9 @@ bool rust_bpf_helper_throws(s32 id);
 bool rust_bpf_helper_timer_cancel(struct rust_bpf_timer *timer);
 void rust_bpf_helper_timer_drop(struct rust_bpf_timer *timer);
 void rust_bpf_helper_timer_init(struct rust_bpf_timer *timer,
-				void (*func)(struct rust_bpf_header *header), u64 period,
-				u64 slack);
+				void (*func)(struct rust_bpf_header *header), bool in_softirq,
+				u64 period, u64 slack);
+bool rust_bpf_helper_timer_in_softirq(const struct rust_bpf_timer *timer);
 u64 rust_bpf_helper_timer_missed(const struct rust_bpf_timer *timer);
 u64 rust_bpf_helper_timer_now(void);
 int rust_bpf_helper_timer_start(struct rust_bpf_timer *timer, struct rust_bpf_header *header,

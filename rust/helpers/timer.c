@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Timers, whose expiry makes a thread run the work of an object.
+ * Timers, whose expiry makes a thread, or a softirq, make the call of an object.
  *
  * A program may start a timer in any context: in an NMI, or while it has interrupted the
  * code of hrtimers. So a start only changes the state of the timer, a word, and an
@@ -8,7 +8,7 @@
  *
  * - 0: the timer is not armed;
  * - t > 0: it is armed, and expires at the time t of CLOCK_MONOTONIC, in nanoseconds;
- * - -t < 0: it has expired, and the thread has not begun the call.
+ * - -t < 0: it has expired, and the thread or the softirq has not begun the call.
  *
  * Each change of the state is one atomic operation, so each start leads to one call, or is
  * replaced by another start, or is cancelled. The hrtimer may be set to an older state: if
@@ -70,19 +70,24 @@ static struct starts {
 static LIST_HEAD(timers);
 static DEFINE_RAW_SPINLOCK(timers_lock);
 
-/* Makes the thread run. In an interrupt. */
-static void wake_thread(struct rust_bpf_timer *timer)
+/* Makes the calls in softirqs: a workqueue without threads. */
+static struct workqueue_struct *softirqs;
+
+/* Makes the call, later. In an interrupt. */
+static void queue_call(struct rust_bpf_timer *timer)
 {
 	struct rust_bpf_header *header = timer->header;
 	struct rust_bpf_reclaim *reclaim = header->reclaim;
+	struct workqueue_struct *queue;
 
 	if (!rust_bpf_helper_work_begins(reclaim))
 		return;
+	queue = timer->in_softirq ? softirqs : rust_bpf_helper_work_queue();
 	/* Without a reference, the RCU callback is going to stop the hrtimer. */
 	if (refcount_inc_not_zero(&header->refs)) {
-		if (queue_work(rust_bpf_helper_work_queue(), &timer->work))
+		if (queue_work(queue, &timer->work))
 			return;
-		/* The thread that is going to run sees the new state. */
+		/* The call that is queued sees the new state. */
 		rust_bpf_helper_object_put(header);
 	}
 	rust_bpf_helper_work_ends(reclaim);
@@ -116,13 +121,13 @@ static enum hrtimer_restart expired(struct hrtimer *hrtimer)
 	if (state > ktime_get_ns())
 		set_hrtimer(timer);
 	else if (atomic64_try_cmpxchg(&timer->state, &state, -state))
-		wake_thread(timer);
+		queue_call(timer);
 	return HRTIMER_NORESTART;
 }
 
 /*
- * Takes the right to make the call for which the thread was woken. A timer that repeats is
- * armed again only here, so that it makes no interrupts that the thread cannot keep up with.
+ * Takes the right to make the call that is queued. A timer that repeats is armed again only
+ * here, so that it makes no more interrupts than calls.
  */
 static bool take_call(struct rust_bpf_timer *timer)
 {
@@ -153,14 +158,17 @@ static void run(struct work_struct *work)
 	struct rust_bpf_reclaim *reclaim = header->reclaim;
 	struct rust_bpf_gate_user user;
 
-	rust_bpf_helper_works_begin(&user);
+	/* In a softirq, nothing waits, so it needs no record of this task. */
+	if (!timer->in_softirq)
+		rust_bpf_helper_works_begin(&user);
 	/* Who cancels before take_call() waits for no call; who does so after it sees this. */
 	atomic_inc_return(&timer->begun);
 	if (take_call(timer))
 		timer->func(header);
 	atomic_inc_return_release(&timer->ended);
 	wake_up_all(&timer->idle);
-	rust_bpf_helper_works_end(&user);
+	if (!timer->in_softirq)
+		rust_bpf_helper_works_end(&user);
 	rust_bpf_helper_object_put(header);
 	rust_bpf_helper_work_ends(reclaim);
 }
@@ -254,12 +262,13 @@ static bool kick_timer(struct rust_bpf_timer *timer)
 }
 
 /*
- * @func does the work of an object with this header. @period and @slack are nanoseconds; a
- * @period of 0 is for a timer that does not repeat. May be called in any context.
+ * @func makes the call of an object with this header, in a softirq or in a thread. @period and
+ * @slack are nanoseconds; a @period of 0 is for a timer that does not repeat. May be called in
+ * any context.
  */
 void rust_bpf_helper_timer_init(struct rust_bpf_timer *timer,
-				void (*func)(struct rust_bpf_header *header), u64 period,
-				u64 slack)
+				void (*func)(struct rust_bpf_header *header), bool in_softirq,
+				u64 period, u64 slack)
 {
 	atomic64_set(&timer->state, 0);
 	atomic64_set(&timer->missed, 0);
@@ -268,6 +277,7 @@ void rust_bpf_helper_timer_init(struct rust_bpf_timer *timer,
 	timer->period = min_t(u64, period, KTIME_MAX);
 	timer->slack = min_t(u64, slack, KTIME_MAX);
 	timer->func = func;
+	timer->in_softirq = in_softirq;
 	timer->header = NULL;
 	timer->is_late = false;
 	timer->is_dropped = false;
@@ -276,6 +286,12 @@ void rust_bpf_helper_timer_init(struct rust_bpf_timer *timer,
 	INIT_LIST_HEAD(&timer->node);
 	init_waitqueue_head(&timer->idle);
 	rust_bpf_helper_kick_init(&timer->kick, kicked);
+}
+
+/* Returns whether the calls are in softirqs. May be called in any context. */
+bool rust_bpf_helper_timer_in_softirq(const struct rust_bpf_timer *timer)
+{
+	return timer->in_softirq;
 }
 
 /* Returns the time of CLOCK_MONOTONIC in nanoseconds. May be called in any context. */
@@ -385,9 +401,14 @@ int __init rust_bpf_timers_init(void)
 	struct starts *here;
 	int cpu;
 
-	starts = alloc_percpu(struct starts);
-	if (!starts)
+	softirqs = alloc_workqueue("rust_bpf_softirq", WQ_BH | WQ_PERCPU, 0);
+	if (!softirqs)
 		return -ENOMEM;
+	starts = alloc_percpu(struct starts);
+	if (!starts) {
+		destroy_workqueue(softirqs);
+		return -ENOMEM;
+	}
 	for_each_possible_cpu(cpu) {
 		here = per_cpu_ptr(starts, cpu);
 		init_llist_head(&here->late);
@@ -410,4 +431,5 @@ void rust_bpf_timers_exit(void)
 		hrtimer_cancel(&per_cpu_ptr(starts, cpu)->hrtimer);
 	}
 	free_percpu(starts);
+	destroy_workqueue(softirqs);
 }

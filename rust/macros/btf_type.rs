@@ -424,12 +424,17 @@ fn object(
             const WRITABLE: &'static [::bpf::object::Field] = &[#(#writable),*];
 
             fn reclaim() -> &'static ::bpf::header::Reclaim {
-                // The constant of the trait is a fallback: that of `Probe` comes first, if the type
-                // is a work.
+                // The constants of the traits are fallbacks: those of `Probe` come first, if the type
+                // is a work, or has a timer with calls in softirqs.
                 #[allow(unused_imports)]
-                use ::bpf::work::NoWork as _;
-                static RECLAIM: ::bpf::header::Reclaim =
-                    ::bpf::header::Reclaim::new::<#name>(::bpf::work::Probe::<#name>::RUN);
+                use ::bpf::{
+                    timer::NotTimed as _,
+                    work::NoWork as _, //
+                };
+                static RECLAIM: ::bpf::header::Reclaim = ::bpf::header::Reclaim::new::<#name>(
+                    ::bpf::work::Probe::<#name>::RUN,
+                    ::bpf::timer::Probe::<#name>::RUN_IN_SOFTIRQ,
+                );
                 &RECLAIM
             }
         }

@@ -10,12 +10,10 @@ use super::{
     Callback,
     Context,
     NonSleepable,
+    Place,
     Prototype, //
 };
-use crate::{
-    value::Map,
-    work::Running, //
-};
+use crate::value::Map;
 use kernel::prelude::*;
 
 /// A callback that can be called any number of times, until user space closes its owner.
@@ -53,10 +51,10 @@ impl<F: Prototype, C: Context> Kept<F, C> {
     ///
     /// # Context
     ///
-    /// The thread of a work. Sleeps if the callback does.
-    pub fn call(&self, _running: &Running, args: F::Args) -> Result<F::Ret> {
+    /// The thread of a work, where the call sleeps if the callback does; or the softirq of a timer.
+    pub fn call(&self, _place: &impl Place<C>, args: F::Args) -> Result<F::Ret> {
         self.0.get()?;
-        // SAFETY: `get` gave the right to the call, and the work keeps its module loaded.
+        // SAFETY: `get` gave the right to the call, and the work or the timer keeps its module loaded.
         Ok(unsafe { self.0.run(args) })
     }
 }

@@ -104,7 +104,9 @@ use crate::{
         Call,
         KfuncArg,
         Passed, //
-    }, //
+    },
+    timer,
+    work, //
 };
 use core::{
     convert::Infallible,
@@ -136,6 +138,19 @@ pub trait Context: private::Sealed + 'static {
     #[doc(hidden)]
     const SUFFIX: &'static str;
 }
+
+/// A token that proves that the code is where a callback with the context `C` can be called: in the
+/// thread of a [`work`], or in the softirq of a [`timer`](crate::timer).
+#[diagnostic::on_unimplemented(
+    message = "a callback with the context `{C}` cannot be called here: it may sleep, and a softirq may not",
+    label = "keep a `NonSleepable` callback, or call this one in a work"
+)]
+pub trait Place<C: Context>: private::Sealed {}
+
+impl private::Sealed for work::Running {}
+impl private::Sealed for timer::Softirq {}
+impl<C: Context> Place<C> for work::Running {}
+impl Place<NonSleepable> for timer::Softirq {}
 
 /// The callback may sleep, and may call helpers and kfuncs that do.
 pub enum Sleepable {}

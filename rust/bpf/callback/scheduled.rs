@@ -11,12 +11,12 @@ use super::{
     Callback,
     Context,
     NonSleepable,
+    Place,
     Prototype, //
 };
 use crate::{
     compat::ECANCELED,
-    value::Map,
-    work::Running, //
+    value::Map, //
 };
 use core::cell::UnsafeCell;
 use kernel::prelude::*;
@@ -73,12 +73,12 @@ impl<F: Prototype, C: Context> Scheduled<F, C> {
     ///
     /// # Context
     ///
-    /// The thread of a work. Sleeps if the callback does.
-    pub fn call(&self, _running: &Running) -> Result<F::Ret> {
+    /// The thread of a work, where the call sleeps if the callback does; or the softirq of a timer.
+    pub fn call(&self, _place: &impl Place<C>) -> Result<F::Ret> {
         self.armed.take()?;
         // SAFETY: `take` gave this thread the right to the arguments.
         let args = unsafe { (*self.args.get()).take() }.ok_or(ECANCELED)?;
-        // SAFETY: `take` gave the right to the call, and the work keeps its module loaded.
+        // SAFETY: `take` gave the right to the call, and the work or the timer keeps its module loaded.
         Ok(unsafe { self.armed.run(args) })
     }
 
