@@ -5,10 +5,12 @@
 use bpf::{
     callback::{
         Callback,
+        Kept,
         Scheduled,
         Sleepable, //
     },
     prelude::*,
+    timer,
     work, //
 };
 use kernel::prelude::*;
@@ -47,4 +49,15 @@ fn bpf_call(owner: &Map, callback: Callback<'_, fn(u32) -> u32>) -> u32 {
 #[kfunc]
 fn bpf_other_context(owner: &Map, callback: Callback<'_, fn(u32) -> u32>) {
     let _: Result<Scheduled<fn(u32) -> u32, Sleepable>> = callback.schedule(owner, (1,)); //~ mismatched types
+}
+
+// Only a softirq is no place for one that may sleep.
+fn in_softirq(may_not: Kept<fn(u32)>, may: Kept<fn(u32), Sleepable>, softirq: &timer::Softirq) {
+    let _ = may_not.call(softirq, (1,));
+    let _ = may.call(softirq, (1,)); //~ a callback with the context `Sleepable` cannot be called here
+}
+
+fn in_thread(may_not: Kept<fn(u32)>, may: Kept<fn(u32), Sleepable>, thread: &work::Running) {
+    let _ = may_not.call(thread, (1,));
+    let _ = may.call(thread, (1,));
 }

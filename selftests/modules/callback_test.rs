@@ -5,12 +5,18 @@
 use bpf::{
     callback::{
         Callback,
+        Kept,
         Lent,
         Scheduled,
         Sleepable, //
     },
     prelude::*,
-    timer::Timer,
+    timer::{
+        Expiry,
+        Softirq,
+        TimedInSoftirq,
+        Timer, //
+    },
     work,
     StateGuard, //
 };
@@ -256,6 +262,64 @@ fn bpf_cbtest_release(later: ARef<Object<Later>>) {
     drop(later);
 }
 
+/// Calls a callback in softirqs.
+#[pin_data]
+#[derive(BtfType)]
+#[btf(object, name = "bpf_cbtest_soon")]
+struct Soon {
+    callback: Kept<fn(u32) -> u32>,
+    counted: Counted,
+    #[pin]
+    timer: Timer,
+    result: Atomic<u32>,
+}
+
+impl TimedInSoftirq for Soon {
+    fn timer(&self) -> &Timer {
+        &self.timer
+    }
+
+    fn expire(self: &Object<Self>, softirq: &Softirq) {
+        match self.callback.call(softirq, (self.result.load(Relaxed),)) {
+            Ok(result) => self.result.store(result, Relaxed),
+            Err(_) => drop(self.timer.cancel()),
+        }
+    }
+}
+
+/// Calls @callback in a softirq, with 0 first and then with its result, each @period of nanoseconds,
+/// or once if it is 0.
+#[kfunc]
+fn bpf_cbtest_soon(
+    owner: &Map,
+    callback: Callback<'_, fn(u32) -> u32>,
+    period: u64,
+) -> Option<ARef<Object<Soon>>> {
+    let callback = callback.keep(owner).ok()?;
+    let counted = Counted::new();
+    let soon = Object::pin_init(pin_init!(Soon {
+        callback,
+        counted,
+        timer <- Timer::in_softirq(period, 0),
+        result: Atomic::new(0),
+    }))
+    .ok()?;
+    Timer::start_in_softirq(&soon, Expiry::After(period)).ok()?;
+    Some(soon)
+}
+
+/// Waits for a call that runs.
+#[kfunc(sleepable)]
+fn bpf_cbtest_soon_end(soon: &Object<Soon>) -> Result<u32> {
+    soon.timer.cancel_and_wait(1000)?;
+    Ok(soon.result.load(Relaxed))
+}
+
+#[kfunc]
+fn bpf_cbtest_soon_release(soon: ARef<Object<Soon>>) {
+    drop(soon);
+}
+
 /// A value whose initialization fails behind that of its timer.
 #[pin_data]
 #[derive(BtfType)]
@@ -307,6 +371,9 @@ kfunc_set! {
             bpf_cbtest_wait,
             bpf_cbtest_cancel,
             bpf_cbtest_release,
+            bpf_cbtest_soon,
+            bpf_cbtest_soon_end,
+            bpf_cbtest_soon_release,
             bpf_cbtest_fail_timer,
             bpf_cbtest_values,
             bpf_cbtest_count,

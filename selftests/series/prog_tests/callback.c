@@ -94,6 +94,29 @@ static void test_private_stack(struct callback *skel)
 	none_left(skel->progs.counts);
 }
 
+/* Calls in softirqs, once and again and again, until user space closes everything. */
+static void test_softirq(struct callback *counter)
+{
+	struct callback *skel = callback__open_and_load();
+	int result;
+
+	if (!ASSERT_OK_PTR(skel, "open_and_load"))
+		return;
+	ASSERT_OK(run(skel->progs.start_soon), "once");
+	usleep(100 * 1000);
+	ASSERT_EQ(run(skel->progs.end_soon), 1, "one call");
+	skel->bss->period = 1000 * 1000;
+	ASSERT_OK(run(skel->progs.start_soon), "each millisecond");
+	usleep(200 * 1000);
+	result = run(skel->progs.end_soon);
+	ASSERT_GT(result, 20, "calls");
+	ASSERT_LE(result, 1000, "calls");
+	ASSERT_EQ(skel->bss->not_in_softirq, 0, "softirqs");
+	ASSERT_OK(run(skel->progs.start_soon), "until the end");
+	callback__destroy(skel);
+	none_left(counter->progs.counts);
+}
+
 /* The work of a task, whose function is a callback, too, starts one. */
 static void test_task_work(struct callback *skel)
 {
@@ -269,6 +292,8 @@ void serial_test_callback(void)
 		test_values(skel);
 	if (test__start_subtest("private_stack"))
 		test_private_stack(skel);
+	if (test__start_subtest("softirq"))
+		test_softirq(skel);
 	if (test__start_subtest("task_work"))
 		test_task_work(skel);
 	if (test__start_subtest("close_all"))

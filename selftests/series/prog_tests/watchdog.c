@@ -196,7 +196,7 @@ static void close_in_order(struct watchdog *counter, enum order order)
 	} else if (order == PROGRAM_FIRST) {
 		map = dup(bpf_map__fd(skel->maps.owner));
 	} else if (order == LINK) {
-		/* A pinned link holds a program, which goes on, and its maps, as their owner not. */
+		/* A pinned link holds a program, which goes on, and its maps, but no owner. */
 		skel->bss->stormy = true;
 		link = bpf_program__attach(skel->progs.storm_softirq);
 		if (ASSERT_OK_PTR(link, "attach"))
@@ -289,7 +289,7 @@ static void test_storm(struct watchdog *skel)
 	kern_sync_rcu();
 #ifdef __x86_64__
 	ASSERT_OK(unload_module("send_nmi", false), "unload send_nmi");
-	ASSERT_GT(data->started[3], 100, "NMI");
+	ASSERT_GT(data->started[3], 10, "NMI");
 #endif
 	ASSERT_OK(run(skel->progs.end_storm), "end");
 	none_left(skel);

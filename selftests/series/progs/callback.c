@@ -330,6 +330,63 @@ int start_in_task(void *ctx)
 					     in_task);
 }
 
+struct soon_elem {
+	struct bpf_cbtest_soon __kptr * soon;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct soon_elem);
+} soon SEC(".maps");
+
+/* Written by user space. */
+u64 period;
+u32 not_in_softirq;
+
+/* Has the result of the call before. */
+static u32 count_up(u32 n)
+{
+	if (!bpf_in_serving_softirq())
+		not_in_softirq++;
+	return n + 1;
+}
+
+SEC("tc")
+int start_soon(struct __sk_buff *skb)
+{
+	struct bpf_cbtest_soon *started = bpf_cbtest_soon(OWNER, count_up, period);
+	struct soon_elem *elem;
+	u32 key = 0;
+
+	if (!started)
+		return 1;
+	elem = bpf_map_lookup_elem(&soon, &key);
+	if (elem)
+		started = bpf_kptr_xchg(&elem->soon, started);
+	if (started)
+		bpf_cbtest_soon_release(started);
+	return 0;
+}
+
+SEC("syscall")
+int end_soon(void *ctx)
+{
+	struct bpf_cbtest_soon *started;
+	struct soon_elem *elem;
+	u32 key = 0;
+	s64 result;
+
+	elem = bpf_map_lookup_elem(&soon, &key);
+	started = elem ? bpf_kptr_xchg(&elem->soon, NULL) : NULL;
+	if (!started)
+		return -1000;
+	result = bpf_cbtest_soon_end(started);
+	bpf_cbtest_soon_release(started);
+	return result;
+}
+
 u64 started, refused, cancelled, called, wrong;
 
 static u32 count(u32 n)
