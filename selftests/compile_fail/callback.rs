@@ -54,7 +54,7 @@ fn bpf_other_context(owner: &Map, callback: Callback<'_, fn(u32) -> u32>) {
 // Only a softirq is no place for one that may sleep.
 fn in_softirq(may_not: Kept<fn(u32)>, may: Kept<fn(u32), Sleepable>, softirq: &timer::Softirq) {
     let _ = may_not.call(softirq, (1,));
-    let _ = may.call(softirq, (1,)); //~ a callback with the context `Sleepable` cannot be called here
+    let _ = may.call(softirq, (1,)); //~ a callback with the context `bpf::callback::Sleepable` cannot be called here
 }
 
 fn in_thread(may_not: Kept<fn(u32)>, may: Kept<fn(u32), Sleepable>, thread: &work::Running) {

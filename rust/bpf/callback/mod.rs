@@ -4,7 +4,7 @@
 //!
 //! A kfunc takes a [`Callback`], with a prototype, and keeps it: as a [`Scheduled`] value, with the
 //! arguments of one call, or as a [`Kept`] value, for calls with other arguments each time. A
-//! [`work`](crate::work) calls it:
+//! [`work`] calls it:
 //!
 //! ```
 //! # use bpf::{callback::{Callback, Scheduled, Sleepable}, prelude::*, work};
@@ -90,7 +90,7 @@
 //!
 //! - It does not call a function of the program before the kfunc returns: the verifier of 7.3 knows
 //!   the few functions that do by their names.
-//! - It does not call anything at a given time: see [`timer`](crate::timer).
+//! - It does not call anything at a given time: see [`timer`].
 //! - It does nothing on kernels without the patches (`patches/`): there, programs cannot call the
 //!   kfuncs of a set that take a callback, and [`KfuncSet::register`](crate::KfuncSet::register)
 //!   says so.
@@ -140,7 +140,7 @@ pub trait Context: private::Sealed + 'static {
 }
 
 /// A token that proves that the code is where a callback with the context `C` can be called: in the
-/// thread of a [`work`], or in the softirq of a [`timer`](crate::timer).
+/// thread of a [`work`], or in the softirq of a [`timer`].
 #[diagnostic::on_unimplemented(
     message = "a callback with the context `{C}` cannot be called here: it may sleep, and a softirq may not",
     label = "keep a `NonSleepable` callback, or call this one in a work"
