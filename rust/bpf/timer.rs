@@ -78,9 +78,9 @@
 //! than calls.
 //!
 //! A program can start a timer at an event that a start causes, for example where it traces
-//! `hrtimer_start()`. In such a program, interrupts are off. So after a start with interrupts off
-//! (an NMI does not count), the CPU handles the next ones a period of the tick later, 50 at a time.
-//! A timer with a shorter time expires late then.
+//! `hrtimer_start()`. In such a program, interrupts are off. So after a start with interrupts off,
+//! or in an NMI, the CPU handles the next ones a period of the tick later, and 8 in each period. A
+//! timer with a shorter time expires late then.
 //!
 //! # Who keeps whom
 //!
@@ -254,6 +254,7 @@ impl Timer {
     /// # Errors
     ///
     /// - [`ENODEV`]: the module that contains the type is unloaded.
+    /// - [`EAGAIN`]: this CPU goes offline.
     /// - [`EINVAL`]: [`Timed::timer`] returned a timer that is not a field of the value, or that is
     ///   from [`in_softirq`](Self::in_softirq).
     ///
@@ -269,6 +270,7 @@ impl Timer {
     /// # Errors
     ///
     /// - [`ENODEV`]: the module that contains the type is unloaded.
+    /// - [`EAGAIN`]: this CPU goes offline.
     /// - [`EINVAL`]: [`TimedInSoftirq::timer`] returned a timer that is not a field of the value, or
     ///   that is from [`new`](Self::new).
     ///
@@ -333,7 +335,8 @@ impl Timer {
     /// - [`ETIMEDOUT`]: the call has not ended, and goes on.
     /// - [`EINTR`]: the thread got a signal; the call goes on.
     /// - [`EDEADLK`]: this thread runs the call or a work, or has access to a
-    ///   [`Sleepable`](crate::revocable::Sleepable). The call may wait for this thread.
+    ///   [`Sleepable`](crate::revocable::Sleepable). The call may wait for this thread. Or the code
+    ///   is in a softirq.
     ///
     /// # Context
     ///

@@ -14,12 +14,12 @@
  * replaced by another start, or is cancelled. The hrtimer may be set to an older state: if
  * it fires too early, it is set again; each later state sets it as well.
  *
- * A program can start a timer at an event that a start causes: it traces hrtimer_start(), or
- * the exit of an interrupt. Interrupts that follow each other would leave no time for
- * anything else. In such a program, interrupts are off. So a CPU handles starts with interrupts
- * off in rounds, with a pause between them, and no start causes a round. The pause is the
- * period of the tick: a program that takes so long in an interrupt that this is no pause
- * stops the CPU without timers, too.
+ * A program can start a timer at an event that a start causes: it traces hrtimer_start(), the
+ * exit of an interrupt, or has a breakpoint there, which is an NMI for x86. Interrupts that
+ * follow each other would leave no time for anything else. In such a program, interrupts are
+ * off. So a CPU handles starts with interrupts off in rounds, with a pause between them, and no
+ * start causes a round. The pause is the period of the tick, and a round is short, because
+ * each of its starts leads to two interrupts, in which such programs run.
  *
  * An armed timer has no reference to its object. When the last reference is released, the
  * RCU callback that drops the value stops the hrtimer. An object can be leaked, so the
@@ -29,6 +29,7 @@
 
 #include <linux/atomic.h>
 #include <linux/cleanup.h>
+#include <linux/cpu.h>
 #include <linux/errno.h>
 #include <linux/hrtimer.h>
 #include <linux/init.h>
@@ -43,6 +44,7 @@
 #include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
+#include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
 #include <linux/wait.h>
@@ -50,8 +52,8 @@
 
 #include "helpers.h"
 
-/* The number of starts in a round. */
-#define ROUND 50
+/* The largest number of starts in a round. */
+#define ROUND 8
 
 /* The starts with interrupts off on a CPU. */
 static struct starts {
@@ -115,13 +117,14 @@ static enum hrtimer_restart expired(struct hrtimer *hrtimer)
 	struct rust_bpf_timer *timer = container_of(hrtimer, struct rust_bpf_timer, hrtimer);
 	s64 state = atomic64_read(&timer->state);
 
-	/* If the state has changed, or changes meanwhile, what changes it sets the hrtimer. */
-	if (state <= 0 || state != READ_ONCE(timer->set))
-		return HRTIMER_NORESTART;
-	if (state > ktime_get_ns())
+	if (state > 0 && state <= ktime_get_ns()) {
+		/* If the state changes meanwhile, what changes it sets the hrtimer. */
+		if (atomic64_try_cmpxchg(&timer->state, &state, -state))
+			queue_call(timer);
+	} else if (state > 0 && state == READ_ONCE(timer->set)) {
+		/* The hrtimer fired before its time. Otherwise, a start comes, as above. */
 		set_hrtimer(timer);
-	else if (atomic64_try_cmpxchg(&timer->state, &state, -state))
-		queue_call(timer);
+	}
 	return HRTIMER_NORESTART;
 }
 
@@ -249,8 +252,7 @@ static bool kick_timer(struct rust_bpf_timer *timer)
 {
 	struct starts *here;
 
-	/* No start causes an NMI, nor anything before interrupts are on. */
-	if (in_nmi() || !irqs_disabled())
+	if (!in_nmi() && !irqs_disabled())
 		return rust_bpf_helper_kick(&timer->kick);
 	if (xchg(&timer->is_late, true))
 		return false;
@@ -303,14 +305,16 @@ u64 rust_bpf_helper_timer_now(void)
 /*
  * Arms the timer, which is in the object with @header, for the time @at in nanoseconds. The
  * caller has a reference to the object. Returns 1 if that replaces a call that has not
- * begun, otherwise 0, or -ENODEV if the module of the type is unloaded. May be called in
- * any context.
+ * begun, otherwise 0; -ENODEV if the module of the type is unloaded, or -EAGAIN if this CPU
+ * goes offline, where interrupts do not come any more. May be called in any context.
  */
 int rust_bpf_helper_timer_start(struct rust_bpf_timer *timer, struct rust_bpf_header *header,
 				u64 at)
 {
 	bool replaced;
 
+	if (cpu_is_offline(raw_smp_processor_id()))
+		return -EAGAIN;
 	/* Counts the interrupt. */
 	if (!rust_bpf_helper_work_begins(header->reclaim))
 		return -ENODEV;
@@ -351,7 +355,7 @@ long rust_bpf_helper_timer_wait(struct rust_bpf_timer *timer, u32 milliseconds)
 
 	if (atomic_read_acquire(&timer->ended) - begun >= 0)
 		return 0;
-	if (rust_bpf_is_in_gate_or_works())
+	if (!in_task() || rust_bpf_is_in_gate_or_works())
 		return -EDEADLK;
 	left = wait_event_interruptible_timeout(timer->idle,
 						atomic_read_acquire(&timer->ended) - begun >= 0,
@@ -372,27 +376,36 @@ void rust_bpf_helper_timer_drop(struct rust_bpf_timer *timer)
 		return;
 	scoped_guard(raw_spinlock_irqsave, &timer->lock)
 		timer->is_dropped = true;
-	guard(raw_spinlock_irqsave)(&timers_lock);
-	list_del_init(&timer->node);
-	/* expired() does not take timers_lock, and does not run on this CPU. */
+	scoped_guard(raw_spinlock_irqsave, &timers_lock)
+		list_del_init(&timer->node);
+	/* Without the lock: programs that trace the expiry may run on another CPU now. */
 	hrtimer_cancel(&timer->hrtimer);
+}
+
+static struct rust_bpf_timer *take_timer_of(const struct module *module)
+{
+	struct rust_bpf_timer *timer;
+
+	guard(raw_spinlock_irqsave)(&timers_lock);
+	list_for_each_entry(timer, &timers, node) {
+		if (!within_module((unsigned long)timer->header->reclaim, module))
+			continue;
+		list_del_init(&timer->node);
+		return timer;
+	}
+	return NULL;
 }
 
 /*
  * Stops the hrtimers of objects of @module that were leaked. Its programs, works and
- * callbacks have ended, so nothing starts a timer.
+ * callbacks have ended, so nothing starts a timer, and nothing drops one.
  */
 void rust_bpf_timers_stop(const struct module *module)
 {
-	struct rust_bpf_timer *timer, *next;
+	struct rust_bpf_timer *timer;
 
-	guard(raw_spinlock_irqsave)(&timers_lock);
-	list_for_each_entry_safe(timer, next, &timers, node) {
-		if (!within_module((unsigned long)timer->header->reclaim, module))
-			continue;
-		list_del_init(&timer->node);
+	while ((timer = take_timer_of(module)))
 		hrtimer_cancel(&timer->hrtimer);
-	}
 }
 
 /* The init of the crate, in free.c, calls this function. */

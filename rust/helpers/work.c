@@ -13,6 +13,7 @@
 #include <linux/jiffies.h>
 #include <linux/limits.h>
 #include <linux/minmax.h>
+#include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/workqueue.h>
 
@@ -60,14 +61,14 @@ bool rust_bpf_helper_kick(struct rust_bpf_kick *kick)
 /*
  * Waits for @done for at most that many milliseconds. Returns 0, -ETIMEDOUT, or
  * -EINTR if the thread gets a signal. Returns -EDEADLK if @done may wait for this
- * thread. May sleep.
+ * thread, and in an interrupt. May sleep.
  */
 long rust_bpf_helper_wait(struct completion *done, u32 milliseconds)
 {
 	unsigned long limit = msecs_to_jiffies(min_t(u32, milliseconds, INT_MAX));
 	long left;
 
-	if (rust_bpf_is_in_gate_or_works())
+	if (!in_task() || rust_bpf_is_in_gate_or_works())
 		return -EDEADLK;
 	left = wait_for_completion_interruptible_timeout(done, limit);
 	if (left < 0)
