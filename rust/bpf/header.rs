@@ -195,6 +195,24 @@ impl Header {
         unsafe { header.byte_sub((*header.as_ptr()).reclaim.header) }.cast()
     }
 
+    /// Does the work of an object.
+    ///
+    /// # Safety
+    ///
+    /// `header` must be that of an object, to which the caller has a reference. The thread must run
+    /// works, and the module of the type must stay loaded.
+    pub(crate) unsafe extern "C" fn run_work(header: *mut Self) {
+        let Some(header) = NonNull::new(header) else {
+            return;
+        };
+        // SAFETY: The caller passes a valid header.
+        if let Some(run) = unsafe { header.as_ref() }.reclaim().run() {
+            // SAFETY: The header is that of an object of the type with this function, and the
+            // caller keeps it, and the module.
+            unsafe { run(Self::object(header).as_ptr()) };
+        }
+    }
+
     /// Frees the memory of an object that has no value.
     ///
     /// # Safety

@@ -221,7 +221,7 @@ impl Timer {
     ///
     /// Any, NMI included.
     pub fn new(period: u64, slack: u64) -> impl PinInit<Self> {
-        Self::init(Self::run, false, period, slack)
+        Self::init(Header::run_work, false, period, slack)
     }
 
     /// Creates a timer that calls in a softirq. See [`new`](Self::new).
@@ -359,24 +359,6 @@ impl Timer {
     pub fn missed(&self) -> u64 {
         // SAFETY: The timer is initialized.
         unsafe { rust_bpf_helper_timer_missed(self.raw.get().cast()) }
-    }
-
-    /// Does the work of an object.
-    ///
-    /// # Safety
-    ///
-    /// `header` must be that of an object whose timer was started, to which the caller has a
-    /// reference. The thread must run works, and the module of the type must stay loaded.
-    unsafe extern "C" fn run(header: *mut Header) {
-        let Some(header) = NonNull::new(header) else {
-            return;
-        };
-        // SAFETY: The caller passes a valid header.
-        if let Some(run) = unsafe { header.as_ref() }.reclaim().run() {
-            // SAFETY: The header is that of an object of the type with this function, and the
-            // caller keeps it, and the module.
-            unsafe { run(Header::object(header).as_ptr()) };
-        }
     }
 
     /// Makes the call of an object in a softirq.
