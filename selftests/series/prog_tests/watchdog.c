@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Timers whose callbacks sleep. Expects watchdog.ko and callback_test.ko to be loaded. */
+#include <linux/hw_breakpoint.h>
+#include <linux/perf_event.h>
 #include <pthread.h>
 #include <test_progs.h>
 #include "testing_helpers.h"
@@ -306,31 +308,69 @@ static void test_storm(struct watchdog *skel)
 	       data->called, data->replaced, data->cancelled, data->made, data->refused);
 }
 
+/* How far a thread gets in 0.3 seconds. */
+static u64 progress(void)
+{
+	struct timespec now;
+	u64 end, steps = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	end = now.tv_sec * 1000ULL + now.tv_nsec / MS + 300;
+	do {
+		steps++;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (now.tv_sec * 1000ULL + now.tv_nsec / MS < end);
+	return steps;
+}
+
 /*
- * Starts a watchdog at events that a start causes, with and without much to do before. The
- * CPUs must go on.
+ * Starts watchdogs at events that a start causes, with and without much to do before. The
+ * CPU must go on.
  */
-static void test_loop(struct watchdog *skel, struct bpf_program *prog)
+static void test_loop(struct watchdog *skel, const char *name, struct bpf_link *link)
 {
 	static const u64 times[] = { 0, 2000, 3600000 * MS };
-	struct bpf_link *link;
+	u64 before, least = ~0ULL, now;
 	int i;
 
-	ASSERT_OK(run(skel->progs.create), "create");
-	link = bpf_program__attach(prog);
 	if (!ASSERT_OK_PTR(link, "attach"))
 		return;
+	skel->bss->loop_time = 3600000 * MS;
+	before = progress();
 	for (i = 0; i < 6; i++) {
 		skel->bss->loop_time = times[i / 2];
 		/* About 0.1 ms. */
 		skel->bss->burn = i % 2 ? 20000 : 0;
 		ASSERT_GE(run(skel->progs.start_hour), 0, "start");
-		usleep(300 * 1000);
+		now = progress();
+		least = least < now ? least : now;
 	}
 	ASSERT_GT(skel->bss->loops, 0, "loops");
+	ASSERT_GT(least * 10, before, "progress");
 	bpf_link__destroy(link);
-	printf("%s: %lu starts\n", bpf_program__name(prog), skel->bss->loops);
+	printf("%s: %lu starts, progress %lu, with loops %lu\n", name, skel->bss->loops, before,
+	       least);
 }
+
+#ifdef __x86_64__
+static struct bpf_link *attach_breakpoint(struct bpf_program *prog)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_BREAKPOINT,
+		.size = sizeof(attr),
+		.bp_type = HW_BREAKPOINT_X,
+		.bp_len = sizeof(long),
+		.sample_period = 1,
+	};
+	int fd;
+
+	attr.bp_addr = ksym_get_addr("hrtimer_start_range_ns");
+	fd = syscall(SYS_perf_event_open, &attr, -1, 0, -1, 0);
+	if (!ASSERT_GE(fd, 0, "breakpoint"))
+		return NULL;
+	return bpf_program__attach_perf_event(prog, fd);
+}
+#endif
 
 /* Many starts with interrupts off are late, and none is forgotten. */
 static void test_many(struct watchdog *skel)
@@ -384,21 +424,37 @@ static void with_skel(struct watchdog *counter, void (*test)(struct watchdog *))
 static void test_loops(struct watchdog *counter)
 {
 	static const char *const names[] = {
-		"loop_hrtimer", "loop_expire", "loop_setup", "loop_irq_exit",
+		"loop_hrtimer", "loop_expire", "loop_setup", "loop_irq_exit", "loop_many",
 #ifdef __x86_64__
-		"loop_irq_work",
+		"loop_irq_work", "loop_breakpoint",
 #endif
 	};
+	struct bpf_program *prog;
+	struct bpf_link *link;
 	struct watchdog *skel;
 	int i;
 
+	if (!ASSERT_OK(load_kallsyms(), "kallsyms"))
+		return;
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
 		if (!test__start_subtest(names[i]))
 			continue;
 		skel = open_and_load();
 		if (!skel)
 			return;
-		test_loop(skel, bpf_object__find_program_by_name(skel->obj, names[i]));
+		ASSERT_OK(run(skel->progs.create), "create");
+		ASSERT_OK(run(skel->progs.create_many), "create many");
+		prog = bpf_object__find_program_by_name(skel->obj, names[i]);
+#ifdef __x86_64__
+		if (prog == skel->progs.loop_breakpoint)
+			link = attach_breakpoint(prog);
+		else
+#endif
+			link = bpf_program__attach(prog);
+		test_loop(skel, names[i], link);
+		/* A program at the expiry starts the timer again, which has expired already. */
+		if (prog == skel->progs.loop_expire)
+			ASSERT_GT(skel->bss->calls[0], 0, "calls");
 		watchdog__destroy(skel);
 		none_left(counter);
 	}

@@ -420,6 +420,21 @@ static __noinline int loop_one(u64 number)
 	return start(number, loop_time);
 }
 
+/* A breakpoint at a function that a start calls. For x86, that is an NMI. */
+SEC("perf_event")
+int loop_breakpoint(void *ctx)
+{
+	loop_one(loops & 1);
+	return 0;
+}
+
+/* All watchdogs in turn. */
+SEC("tp_btf/hrtimer_expire_entry")
+int BPF_PROG(loop_many, struct hrtimer *timer, ktime_t *now)
+{
+	return loop_one(1000 + 2 * (loops % MANY));
+}
+
 /* A start sets an hrtimer, which starts again, and so on. */
 SEC("tp_btf/hrtimer_start")
 int BPF_PROG(loop_hrtimer, struct hrtimer *timer)
