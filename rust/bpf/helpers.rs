@@ -67,6 +67,13 @@ extern "C" {
     pub(crate) fn rust_bpf_helper_init_unlock();
     pub(crate) fn rust_bpf_helper_is_of(what: *const c_void, module: *const c_void) -> bool;
 
+    // kick.c
+    pub(crate) fn rust_bpf_helper_kick(kick: *mut c_void) -> bool;
+    pub(crate) fn rust_bpf_helper_kick_init(
+        kick: *mut c_void,
+        func: unsafe extern "C" fn(*mut c_void),
+    );
+
     // lock.c
     pub(crate) fn rust_bpf_helper_res_spin_lock(
         lock: *mut bindings::rqspinlock_t,
@@ -190,11 +197,6 @@ extern "C" {
     pub(crate) fn rust_bpf_helper_timer_wait(timer: *mut c_void, milliseconds: u32) -> c_long;
 
     // work.c
-    pub(crate) fn rust_bpf_helper_kick(kick: *mut c_void) -> bool;
-    pub(crate) fn rust_bpf_helper_kick_init(
-        kick: *mut c_void,
-        func: unsafe extern "C" fn(*mut c_void),
-    );
     pub(crate) fn rust_bpf_helper_wait(
         done: *mut bindings::completion,
         milliseconds: u32,
@@ -226,6 +228,8 @@ pub(crate) struct GateUser {
 pub(crate) struct Kick {
     work: bindings::irq_work,
     func: unsafe extern "C" fn(*mut c_void),
+    late: bindings::llist_node,
+    is_late: bool,
 }
 
 /// C: `struct rust_bpf_timer` in `rust/helpers/helpers.h`.
@@ -246,8 +250,6 @@ pub(crate) struct Timer {
     node: bindings::list_head,
     idle: bindings::wait_queue_head,
     kick: Kick,
-    late: bindings::llist_node,
-    is_late: bool,
     hrtimer: bindings::hrtimer,
     work: bindings::work_struct,
 }

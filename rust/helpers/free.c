@@ -422,9 +422,12 @@ static int __init rust_bpf_init(void)
 	int err;
 
 	rust_bpf_revoke_init();
-	err = rust_bpf_work_init();
+	err = rust_bpf_kicks_init();
 	if (err)
 		return err;
+	err = rust_bpf_work_init();
+	if (err)
+		goto exit_kicks;
 	err = rust_bpf_timers_init();
 	if (err)
 		goto exit_work;
@@ -434,6 +437,8 @@ static int __init rust_bpf_init(void)
 	rust_bpf_timers_exit();
 exit_work:
 	rust_bpf_work_exit();
+exit_kicks:
+	rust_bpf_kicks_exit();
 	return err;
 }
 module_init(rust_bpf_init);
@@ -447,6 +452,7 @@ static void __exit rust_bpf_exit(void)
 	wait_for_frees(THIS_MODULE);
 	rust_bpf_timers_stop(THIS_MODULE);
 	/* Queues are objects of this module, which the last work may have released. */
+	rust_bpf_kicks_exit();
 	rust_bpf_work_exit();
 	rust_bpf_timers_exit();
 	wait_for_callbacks();

@@ -85,10 +85,13 @@ struct rust_bpf_gate_user {
 	struct rust_bpf_gate *gate;
 };
 
-/* Wakes the thread of a queue in another context; see work.c. */
+/* Calls a function in an interrupt; see kick.c. */
 struct rust_bpf_kick {
 	struct irq_work work;
 	void (*func)(struct rust_bpf_kick *kick);
+	/* In the list of the kicks that a CPU handles in rounds. */
+	struct llist_node late;
+	bool is_late;
 };
 
 /* A timer in an object; see timer.c. */
@@ -115,9 +118,6 @@ struct rust_bpf_timer {
 	struct list_head node;
 	wait_queue_head_t idle;
 	struct rust_bpf_kick kick;
-	/* In the list of the starts that a CPU handles in rounds. */
-	struct llist_node late;
-	bool is_late;
 	struct hrtimer hrtimer;
 	struct work_struct work;
 };
@@ -155,6 +155,7 @@ bool rust_bpf_helper_is_valid_access(int off, int size, enum bpf_access_type typ
 				     struct bpf_insn_access_aux *info);
 u32 rust_bpf_helper_kfunc_id(const char *name, u32 params, u32 result_size);
 bool rust_bpf_helper_kick(struct rust_bpf_kick *kick);
+bool rust_bpf_helper_kick_in_rounds(struct rust_bpf_kick *kick);
 void rust_bpf_helper_kick_init(struct rust_bpf_kick *kick,
 			       void (*func)(struct rust_bpf_kick *kick));
 void rust_bpf_helper_kfree_rcu(struct callback_head *head, void *memory);
@@ -212,6 +213,9 @@ void *rust_bpf_helper_xdp_linear(const void *buff, u32 *len);
 u32 rust_bpf_helper_xdp_queue(const void *buff);
 
 bool rust_bpf_is_in_gate_or_works(void);
+bool rust_bpf_is_offline(void);
+void rust_bpf_kicks_exit(void);
+int rust_bpf_kicks_init(void);
 void rust_bpf_revoke_init(void);
 void rust_bpf_task_works_exit(void);
 void rust_bpf_task_works_stop(const struct module *module);

@@ -11,14 +11,13 @@
 
 #include <linux/atomic.h>
 #include <linux/cleanup.h>
-#include <linux/cpu.h>
 #include <linux/errno.h>
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
-#include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/task_work.h>
 
@@ -64,7 +63,11 @@ static void end_work(struct rust_bpf_header *header)
 
 static void free_memory(struct callback_head *head)
 {
-	kfree_nolock(container_of(head, struct task_work, head));
+	struct task_work *work = container_of(head, struct task_work, head);
+
+	put_task_struct(work->task);
+	kfree_nolock(work);
+	atomic_dec(&count);
 }
 
 static void free_task_work(struct task_work *work)
@@ -75,15 +78,13 @@ static void free_task_work(struct task_work *work)
 		end_work(header);
 	scoped_guard(raw_spinlock_irqsave, &task_works_lock)
 		list_del(&work->node);
-	rust_bpf_helper_put_task(work->task);
 	/* The interrupt may not have returned, which uses the memory behind kicked(). */
 	call_rcu(&work->head, free_memory);
-	atomic_dec(&count);
 	/* rust_bpf_task_works_exit() waits for the end of this function. */
 	module_put(THIS_MODULE);
 }
 
-/* The task is going to return to user mode, or to exit. */
+/* The task is going to return to user mode, or exits. */
 static void run(struct callback_head *head)
 {
 	struct task_work *work = container_of(head, struct task_work, head);
@@ -91,9 +92,12 @@ static void run(struct callback_head *head)
 	struct rust_bpf_gate_user user;
 
 	if (header) {
-		rust_bpf_helper_works_begin(&user);
-		work->func(header);
-		rust_bpf_helper_works_end(&user);
+		/* A task that exits has no memory, no files and no namespaces any more. */
+		if (!(current->flags & PF_EXITING)) {
+			rust_bpf_helper_works_begin(&user);
+			work->func(header);
+			rust_bpf_helper_works_end(&user);
+		}
 		end_work(header);
 	}
 	free_task_work(work);
@@ -112,12 +116,12 @@ static void kicked(struct rust_bpf_kick *kick)
 }
 
 /*
- * Makes @task call @func with @header before it returns to user mode, or when it exits. If it
- * has exited, nobody calls @func. If this function returns 0, it takes over a reference to the
- * task, a reference to the object and a count of rust_bpf_helper_work_begins(). Otherwise it
- * returns -EINVAL, if the task has no user mode, -EAGAIN, if there are too many works or this
- * CPU goes offline, -ENOMEM, or -ENODEV, if the crate is unloaded. May be called in any
- * context.
+ * Makes @task call @func with @header before it returns to user mode. If it exits before,
+ * nobody calls @func. If this function returns 0, it takes over a reference to the task, a
+ * reference to the object and a count of rust_bpf_helper_work_begins(). Otherwise it returns
+ * -EINVAL, if the task has no user mode, or not yet; -EAGAIN, if there are too many works, or
+ * if this CPU goes offline; -ENOMEM; or -ENODEV, if the crate is unloaded. May be called in
+ * any context.
  */
 int rust_bpf_helper_task_work_start(void *task, struct rust_bpf_header *header,
 				    void (*func)(struct rust_bpf_header *header))
@@ -128,8 +132,10 @@ int rust_bpf_helper_task_work_start(void *task, struct rust_bpf_header *header,
 
 	if (p->flags & (PF_KTHREAD | PF_USER_WORKER))
 		return -EINVAL;
-	/* Interrupts do not come there any more. */
-	if (cpu_is_offline(raw_smp_processor_id()))
+	/* A fork drops the works of the new task. */
+	if (READ_ONCE(p->__state) == TASK_NEW)
+		return -EINVAL;
+	if (rust_bpf_is_offline())
 		return -EAGAIN;
 	if (!try_module_get(THIS_MODULE))
 		return -ENODEV;
@@ -143,7 +149,7 @@ int rust_bpf_helper_task_work_start(void *task, struct rust_bpf_header *header,
 	work->header = header;
 	work->func = func;
 	rust_bpf_helper_kick_init(&work->kick, kicked);
-	rust_bpf_helper_kick(&work->kick);
+	rust_bpf_helper_kick_in_rounds(&work->kick);
 	return 0;
 err:
 	atomic_dec(&count);

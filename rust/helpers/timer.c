@@ -14,13 +14,6 @@
  * replaced by another start, or is cancelled. The hrtimer may be set to an older state: if
  * it fires too early, it is set again; each later state sets it as well.
  *
- * A program can start a timer at an event that a start causes: it traces hrtimer_start(), the
- * exit of an interrupt, or has a breakpoint there, which is an NMI for x86. Interrupts that
- * follow each other would leave no time for anything else. In such a program, interrupts are
- * off. So a CPU handles starts with interrupts off in rounds, with a pause between them, and no
- * start causes a round. The pause is the period of the tick, and a round is short, because
- * each of its starts leads to two interrupts, in which such programs run.
- *
  * An armed timer has no reference to its object. When the last reference is released, the
  * RCU callback that drops the value stops the hrtimer. An object can be leaked, so the
  * unload of the module of its type stops the hrtimers of such objects; their list is for
@@ -29,44 +22,22 @@
 
 #include <linux/atomic.h>
 #include <linux/cleanup.h>
-#include <linux/cpu.h>
 #include <linux/errno.h>
 #include <linux/hrtimer.h>
 #include <linux/init.h>
-#include <linux/irq_work.h>
-#include <linux/irqflags.h>
 #include <linux/jiffies.h>
 #include <linux/limits.h>
 #include <linux/list.h>
-#include <linux/llist.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
-#include <linux/percpu.h>
 #include <linux/preempt.h>
-#include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "helpers.h"
-
-/* The largest number of starts in a round. */
-#define ROUND 8
-
-/* The starts with interrupts off on a CPU. */
-static struct starts {
-	/* Those that no round has seen, the last one first. */
-	struct llist_head late;
-	/* A round is to come. Whoever has set it has the following fields. */
-	bool is_busy;
-	/* Those that were too many for a round. */
-	struct llist_node *rest;
-	/* The first round, and the next ones. */
-	struct irq_work work;
-	struct hrtimer hrtimer;
-} __percpu *starts;
 
 /* The timers with an hrtimer. No program takes the lock: interrupts are off in it. */
 static LIST_HEAD(timers);
@@ -202,67 +173,6 @@ static void kicked(struct rust_bpf_kick *kick)
 	handle_start(container_of(kick, struct rust_bpf_timer, kick));
 }
 
-/* A round: handles starts in their order. In an interrupt. */
-static void handle_round(struct starts *here)
-{
-	struct llist_node *node;
-	struct rust_bpf_timer *timer;
-	int i;
-
-	for (i = 0; i < ROUND; i++) {
-		if (!here->rest)
-			here->rest = llist_reverse_order(llist_del_all(&here->late));
-		node = here->rest;
-		if (!node)
-			break;
-		here->rest = node->next;
-		timer = llist_entry(node, struct rust_bpf_timer, late);
-		/* Before the state is read: who sees true here has changed it before. */
-		xchg(&timer->is_late, false);
-		handle_start(timer);
-	}
-	hrtimer_start(&here->hrtimer, ns_to_ktime(TICK_NSEC), HRTIMER_MODE_REL_PINNED_HARD);
-}
-
-static void first_round(struct irq_work *work)
-{
-	handle_round(container_of(work, struct starts, work));
-}
-
-/* After a pause. On another CPU, if the CPU of the starts is offline. */
-static enum hrtimer_restart next_round(struct hrtimer *hrtimer)
-{
-	struct starts *here = container_of(hrtimer, struct starts, hrtimer);
-
-	if (!here->rest && llist_empty(&here->late)) {
-		xchg(&here->is_busy, false);
-		/* Whoever adds a start now sees false, or is seen here. */
-		if (llist_empty(&here->late) || xchg(&here->is_busy, true))
-			return HRTIMER_NORESTART;
-	}
-	handle_round(here);
-	return HRTIMER_NORESTART;
-}
-
-/*
- * Makes an interrupt handle a start, at once or later. Returns false if an interrupt that has
- * not come yet is going to handle it.
- */
-static bool kick_timer(struct rust_bpf_timer *timer)
-{
-	struct starts *here;
-
-	if (!in_nmi() && !irqs_disabled())
-		return rust_bpf_helper_kick(&timer->kick);
-	if (xchg(&timer->is_late, true))
-		return false;
-	here = this_cpu_ptr(starts);
-	llist_add(&timer->late, &here->late);
-	if (!xchg(&here->is_busy, true))
-		irq_work_queue(&here->work);
-	return true;
-}
-
 /*
  * @func makes the call of an object with this header, in a softirq or in a thread. @period and
  * @slack are nanoseconds; a @period of 0 is for a timer that does not repeat. May be called in
@@ -281,7 +191,6 @@ void rust_bpf_helper_timer_init(struct rust_bpf_timer *timer,
 	timer->func = func;
 	timer->in_softirq = in_softirq;
 	timer->header = NULL;
-	timer->is_late = false;
 	timer->is_dropped = false;
 	timer->set = 0;
 	raw_spin_lock_init(&timer->lock);
@@ -313,7 +222,7 @@ int rust_bpf_helper_timer_start(struct rust_bpf_timer *timer, struct rust_bpf_he
 {
 	bool replaced;
 
-	if (cpu_is_offline(raw_smp_processor_id()))
+	if (rust_bpf_is_offline())
 		return -EAGAIN;
 	/* Counts the interrupt. */
 	if (!rust_bpf_helper_work_begins(header->reclaim))
@@ -321,7 +230,7 @@ int rust_bpf_helper_timer_start(struct rust_bpf_timer *timer, struct rust_bpf_he
 	WRITE_ONCE(timer->header, header);
 	replaced = atomic64_xchg(&timer->state, clamp_t(u64, at, 1, KTIME_MAX));
 	refcount_inc(&header->refs);
-	if (!kick_timer(timer)) {
+	if (!rust_bpf_helper_kick_in_rounds(&timer->kick)) {
 		/* The other interrupt sees the new state. */
 		rust_bpf_helper_object_put(header);
 		rust_bpf_helper_work_ends(header->reclaim);
@@ -411,38 +320,12 @@ void rust_bpf_timers_stop(const struct module *module)
 /* The init of the crate, in free.c, calls this function. */
 int __init rust_bpf_timers_init(void)
 {
-	struct starts *here;
-	int cpu;
-
 	softirqs = alloc_workqueue("rust_bpf_softirq", WQ_BH | WQ_PERCPU, 0);
-	if (!softirqs)
-		return -ENOMEM;
-	starts = alloc_percpu(struct starts);
-	if (!starts) {
-		destroy_workqueue(softirqs);
-		return -ENOMEM;
-	}
-	for_each_possible_cpu(cpu) {
-		here = per_cpu_ptr(starts, cpu);
-		init_llist_head(&here->late);
-		here->is_busy = false;
-		here->rest = NULL;
-		here->work = IRQ_WORK_INIT_HARD(first_round);
-		hrtimer_setup(&here->hrtimer, next_round, CLOCK_MONOTONIC,
-			      HRTIMER_MODE_REL_PINNED_HARD);
-	}
-	return 0;
+	return softirqs ? 0 : -ENOMEM;
 }
 
-/* All starts were handled. */
+/* All calls have ended. */
 void rust_bpf_timers_exit(void)
 {
-	int cpu;
-
-	for_each_possible_cpu(cpu) {
-		irq_work_sync(&per_cpu_ptr(starts, cpu)->work);
-		hrtimer_cancel(&per_cpu_ptr(starts, cpu)->hrtimer);
-	}
-	free_percpu(starts);
 	destroy_workqueue(softirqs);
 }

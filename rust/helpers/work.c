@@ -1,61 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The workqueue for works that kfuncs start, the interrupt that wakes its threads, and
- * the wait for a work.
+ * The workqueue for works that kfuncs start, and the wait for a work.
  */
 
-#include <linux/atomic.h>
 #include <linux/completion.h>
-#include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/init.h>
-#include <linux/irq_work.h>
 #include <linux/jiffies.h>
 #include <linux/limits.h>
 #include <linux/minmax.h>
 #include <linux/preempt.h>
-#include <linux/rcupdate.h>
 #include <linux/workqueue.h>
 
 #include "helpers.h"
 
 static struct workqueue_struct *queue;
 
-/* The interrupts that have not ended. */
-static atomic_t kicks;
-
 void *rust_bpf_helper_work_queue(void)
 {
 	return queue;
-}
-
-static void kicked(struct irq_work *work)
-{
-	struct rust_bpf_kick *kick = container_of(work, struct rust_bpf_kick, work);
-
-	kick->func(kick);
-	atomic_dec(&kicks);
-}
-
-void rust_bpf_helper_kick_init(struct rust_bpf_kick *kick,
-			       void (*func)(struct rust_bpf_kick *kick))
-{
-	/* A hard interrupt, in which RCU frees nothing, on all kernels. */
-	kick->work = IRQ_WORK_INIT_HARD(kicked);
-	kick->func = func;
-}
-
-/*
- * Calls @kick->func in an interrupt. Returns false if that is going to happen already.
- * May be called in any context.
- */
-bool rust_bpf_helper_kick(struct rust_bpf_kick *kick)
-{
-	atomic_inc(&kicks);
-	if (irq_work_queue(&kick->work))
-		return true;
-	atomic_dec(&kicks);
-	return false;
 }
 
 /*
@@ -87,9 +50,5 @@ int __init rust_bpf_work_init(void)
 /* All works have ended. */
 void rust_bpf_work_exit(void)
 {
-	while (atomic_read(&kicks))
-		msleep(20);
-	/* The last interrupt may not have returned. */
-	synchronize_rcu();
 	destroy_workqueue(queue);
 }

@@ -24,15 +24,15 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-/// Creates a work, which `task` does before it returns to user mode, or when it exits. Returns a
-/// reference to the work.
+/// Creates a work, which `task` does before it returns to user mode. Returns a reference to the
+/// work.
 ///
-/// If the task has exited, nobody does the work. If the module that contains the type is unloaded
+/// If the task exits before, nobody does the work. If the module that contains the type is unloaded
 /// before, nobody does it, either: the task can be stopped, or wait in the kernel, for any time.
 ///
 /// # Errors
 ///
-/// - [`EINVAL`]: the task is a thread of the kernel.
+/// - [`EINVAL`]: the task is a thread of the kernel, or was not started by its parent yet.
 /// - [`EAGAIN`]: tasks have 4096 works of all modules that have not ended, or this CPU goes offline.
 /// - [`ENODEV`]: the module that contains the type is unloaded.
 /// - [`ENOMEM`], as for [`Object::new`].
