@@ -109,16 +109,21 @@ static void test_by_task(struct callback *skel)
 	skel->bss->task_pid = 2;
 	ASSERT_EQ(run(skel->progs.start_by_other_task), 2, "kthreadd");
 	/* Another task, which waits in the kernel until it gets a signal. */
+	skel->links.new_task = bpf_program__attach(skel->progs.new_task);
+	ASSERT_OK_PTR(skel->links.new_task, "attach");
 	pid = fork();
 	if (!pid) {
 		pause();
 		_exit(0);
 	}
+	callback__detach(skel);
+	ASSERT_EQ(skel->bss->new_started, 0, "works of a new task");
+	ASSERT_GT(skel->bss->new_refused, 0, "refused");
 	skel->bss->task_pid = pid;
 	ASSERT_OK(run(skel->progs.start_by_other_task), "start");
 	kill(pid, SIGKILL);
 	ASSERT_EQ(waitpid(pid, &status, 0), pid, "wait");
-	ASSERT_EQ(run(skel->progs.wait_elem), 7, "callback in the exit");
+	ASSERT_EQ(run(skel->progs.wait_elem), 7, "callback before the exit");
 	none_left(skel->progs.counts);
 }
 

@@ -2,6 +2,7 @@
 /* Functions that kfuncs in Rust call later. */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
 #include "bpf_misc.h"
 #include "bpf_experimental.h"
 
@@ -390,6 +391,23 @@ int start_by_other_task(void *ctx)
 	}
 	bpf_task_release(task);
 	return err;
+}
+
+u32 new_started, new_refused;
+
+/* A task to which a fork gives no works yet. */
+SEC("tp_btf/task_newtask")
+int BPF_PROG(new_task, struct task_struct *task, u64 clone_flags)
+{
+	struct bpf_cbtest_later *later = bpf_cbtest_in_task(task, OWNER, by_task, 8);
+
+	if (later) {
+		new_started++;
+		bpf_cbtest_release(later);
+	} else {
+		new_refused++;
+	}
+	return 0;
 }
 
 struct soon_elem {

@@ -111,6 +111,36 @@ int create(void *ctx)
 	return 0;
 }
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, COUNT);
+	__type(key, u32);
+	__type(value, struct elem);
+} entries SEC(".maps");
+
+/* Moves the watchdogs to a map whose elements user space can delete. */
+SEC("syscall")
+int move(void *ctx)
+{
+	struct bpf_watchdog *watchdog;
+	struct elem *elem, none = {};
+	u32 i, key;
+
+	bpf_for(i, 0, 3) {
+		key = i;
+		watchdog = take(key);
+		if (!watchdog)
+			return 1;
+		bpf_map_update_elem(&entries, &key, &none, BPF_NOEXIST);
+		elem = bpf_map_lookup_elem(&entries, &key);
+		if (elem)
+			watchdog = bpf_kptr_xchg(&elem->watchdog, watchdog);
+		if (watchdog)
+			bpf_watchdog_release(watchdog);
+	}
+	return 0;
+}
+
 u64 started_at;
 
 SEC("syscall")
@@ -453,6 +483,33 @@ int BPF_PROG(loop_irq_work, int vector)
 {
 	/* Of two watchdogs, one is not in the interrupt now. */
 	return loop_one(loops & 1);
+}
+
+/* Written by user space. */
+u32 task_pid;
+
+static u32 by_task(u32 n)
+{
+	return n;
+}
+
+/* The last tracepoint of the interrupt that gives a work to a task. */
+SEC("tp_btf/irq_work_exit")
+int BPF_PROG(loop_task_work, int vector)
+{
+	struct bpf_cbtest_later *later;
+	struct task_struct *task;
+
+	__sync_fetch_and_add(&loops, 1);
+	bpf_loop(burn, nothing, NULL, 0);
+	task = bpf_task_from_pid(task_pid);
+	if (!task)
+		return 0;
+	later = bpf_cbtest_in_task(task, OWNER, by_task, 0);
+	if (later)
+		bpf_cbtest_release(later);
+	bpf_task_release(task);
+	return 0;
 }
 
 SEC("fentry/tick_nohz_irq_exit")
