@@ -158,7 +158,11 @@ static void handle_start(struct rust_bpf_timer *timer)
 			/* Not in rust_bpf_helper_timer_init(), which may run in an NMI. */
 			hrtimer_setup(&timer->hrtimer, expired, CLOCK_MONOTONIC,
 				      HRTIMER_MODE_ABS_HARD);
-			INIT_WORK(&timer->work, run);
+			/* Two classes of locks for lockdep: in softirqs, and with softirqs on. */
+			if (timer->in_softirq)
+				INIT_WORK(&timer->work, run);
+			else
+				INIT_WORK(&timer->work, run);
 			list_add(&timer->node, &timers);
 		}
 	}
