@@ -169,13 +169,6 @@ extern "C" {
     // task.c
     pub(crate) fn rust_bpf_helper_task_inc_not_zero(task: *mut c_void) -> bool;
 
-    // task_work.c
-    pub(crate) fn rust_bpf_helper_task_work_start(
-        task: *mut c_void,
-        header: *const Header,
-        func: unsafe extern "C" fn(*mut Header),
-    ) -> c_int;
-
     // timer.c
     pub(crate) fn rust_bpf_helper_timer_cancel(timer: *mut c_void) -> bool;
     pub(crate) fn rust_bpf_helper_timer_drop(timer: *mut c_void);

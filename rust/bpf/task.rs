@@ -34,11 +34,7 @@ use crate::{
         Trusted, //
     }, //
 };
-use core::{
-    ffi::c_void,
-    mem::ManuallyDrop,
-    ptr::NonNull, //
-};
+use core::ptr::NonNull;
 use kernel::task::{
     Kuid,
     Pid,
@@ -116,24 +112,6 @@ impl TaskRef {
     pub fn pid(&self) -> i32 {
         // SAFETY: By the type invariants, `self` owns a count, so the task is valid.
         unsafe { self.0.as_ref() }.pid()
-    }
-}
-
-impl TaskRef {
-    /// Returns the task, and does not release the count.
-    pub(crate) fn into_raw(self) -> *mut c_void {
-        ManuallyDrop::new(self).0.as_ptr().cast()
-    }
-
-    /// Makes a reference of what [`into_raw`](Self::into_raw) returned.
-    ///
-    /// # Safety
-    ///
-    /// `task` must come from `into_raw`, and its count must not have been given up.
-    pub(crate) unsafe fn from_raw(task: *mut c_void) -> Self {
-        // INVARIANT: The caller passes the count.
-        // SAFETY: `into_raw` does not return null.
-        Self(unsafe { NonNull::new_unchecked(task.cast()) })
     }
 }
 
