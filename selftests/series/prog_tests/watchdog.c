@@ -212,13 +212,16 @@ static void delete_entries(struct watchdog *skel)
 static u32 pin_link(struct watchdog *skel, const char *pin)
 {
 	struct bpf_link *link;
+	int i;
 
 	skel->bss->stormy = true;
 	link = bpf_program__attach(skel->progs.storm_softirq);
 	if (ASSERT_OK_PTR(link, "attach"))
 		ASSERT_OK(bpf_link__pin(link, pin), "pin");
 	bpf_link__destroy(link);
-	usleep(100 * 1000);
+	/* An idle CPU has few softirqs. */
+	for (i = 0; i < 5000 && !*(volatile u64 *)&skel->bss->made; i++)
+		usleep(1000);
 	ASSERT_GT(skel->bss->made, 0, "made");
 	return prog_id(skel->progs.storm_softirq);
 }
