@@ -365,7 +365,7 @@ impl Timer {
     ///
     /// # Safety
     ///
-    /// As for [`run`](Self::run), but in a softirq.
+    /// As for [`Header::run_work`], but in a softirq.
     unsafe extern "C" fn run_in_softirq(header: *mut Header) {
         let Some(header) = NonNull::new(header) else {
             return;

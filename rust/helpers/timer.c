@@ -148,8 +148,9 @@ static void run(struct work_struct *work)
 }
 
 /* Sets the hrtimer after a start, which has counted a reference and a work. In an interrupt. */
-static void handle_start(struct rust_bpf_timer *timer)
+static void kicked(struct rust_bpf_kick *kick)
 {
+	struct rust_bpf_timer *timer = container_of(kick, struct rust_bpf_timer, kick);
 	struct rust_bpf_header *header = timer->header;
 	struct rust_bpf_reclaim *reclaim = header->reclaim;
 
@@ -169,12 +170,6 @@ static void handle_start(struct rust_bpf_timer *timer)
 	set_hrtimer(timer);
 	rust_bpf_helper_object_put(header);
 	rust_bpf_helper_work_ends(reclaim);
-}
-
-/* The interrupt after a start. */
-static void kicked(struct rust_bpf_kick *kick)
-{
-	handle_start(container_of(kick, struct rust_bpf_timer, kick));
 }
 
 /*

@@ -328,6 +328,15 @@ static void send_nmis(void)
 #endif
 }
 
+static bool is_enough(volatile struct watchdog__bss *data)
+{
+#ifdef __x86_64__
+	if (data->started[3] <= 100)
+		return false;
+#endif
+	return data->called > 1000;
+}
+
 /*
  * Watchdogs are created, started, cancelled and released in all contexts on all CPUs. Each
  * start leads to one call, or is replaced, or cancelled.
@@ -356,7 +365,10 @@ static void test_storm(struct watchdog *skel)
 	stop = false;
 	for (i = 0; i < 2; i++)
 		ASSERT_OK(pthread_create(&threads[i], NULL, run_storm, &fd), "thread");
-	for (end = time(NULL) + STORM_SECONDS; time(NULL) < end; usleep(10000))
+	/* A machine that is slow needs longer for enough of everything. */
+	for (end = time(NULL) + STORM_SECONDS;
+	     time(NULL) < end || (time(NULL) < end + 5 * STORM_SECONDS && !is_enough(data));
+	     usleep(10000))
 		send_nmis();
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < 2; i++)
@@ -366,7 +378,7 @@ static void test_storm(struct watchdog *skel)
 	kern_sync_rcu();
 #ifdef __x86_64__
 	ASSERT_OK(unload_module("send_nmi", false), "unload send_nmi");
-	ASSERT_GT(data->started[3], 10, "NMI");
+	ASSERT_GT(data->started[3], 100, "NMI");
 #endif
 	ASSERT_OK(run(skel->progs.end_storm), "end");
 	none_left(skel);
@@ -374,7 +386,7 @@ static void test_storm(struct watchdog *skel)
 		started += data->started[i];
 	ASSERT_EQ(data->failed, 0, "failed starts");
 	ASSERT_EQ(data->called + data->replaced + data->cancelled, started, "called once");
-	ASSERT_GT(data->called, 100, "called");
+	ASSERT_GT(data->called, 1000, "called");
 	ASSERT_GT(data->made, 100, "made");
 	printf("storm: %lu in tasks, %lu softirqs, %lu interrupts, %lu NMIs, %lu hrtimer_start\n",
 	       data->started[0], data->started[1], data->started[2], data->started[3],
