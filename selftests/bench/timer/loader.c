@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -66,7 +67,9 @@ static void count(struct timer_bpf *skel, const char *name, const char *label, b
 		to_wake = min(to_wake, data->wake - data->begin);
 		from_work = min(from_work, data->end - data->work);
 	}
-	printf("%s\t%llu\n", label, all);
+	/* That of a work without a timer has the rest of the program that starts it. */
+	if (strcmp(name, "wq"))
+		printf("%s\t%llu\n", label, all);
 	if (!has_thread)
 		return;
 	printf("%s: to wake\t%llu\n", label, to_wake);
