@@ -264,8 +264,11 @@ impl Header {
             // SAFETY: An object begins with its value, which only this callback can use now.
             unsafe { drop(object.as_ptr()) };
         }
-        // SAFETY: The value is dropped, so the callback gives up the extra count in `weak`.
-        unsafe { Self::put_memory(header) };
+        // Not `kfree_nolock()`, which can raise an interrupt, where a program can create the next
+        // object, and so on.
+        // SAFETY: The value is dropped, so the callback gives up the extra count in `weak`. It may
+        // call `kfree()`.
+        unsafe { Self::put_memory(header, bindings::kfree) };
         // SAFETY: The callback ends here.
         unsafe { rust_bpf_helper_free_ends(reclaim, is_chained) };
     }
@@ -285,12 +288,17 @@ impl Header {
         self.weak.inc();
     }
 
-    /// Removes a count from `weak`, and frees the memory of the object with the last count.
+    /// Removes a count from `weak`, and frees the memory of the object with the last count: with
+    /// `kfree`, or later.
     ///
     /// # Safety
     ///
-    /// The caller must own a count in `weak`.
-    pub(crate) unsafe fn put_memory(header: NonNull<Self>) {
+    /// The caller must own a count in `weak`. `kfree` must be a function that frees memory of
+    /// `kmalloc_nolock()` and may be called in this context.
+    pub(crate) unsafe fn put_memory(
+        header: NonNull<Self>,
+        kfree: unsafe extern "C" fn(*const c_void),
+    ) {
         // SAFETY: The caller owns a count in `weak`, so the memory is allocated.
         let this = unsafe { header.as_ref() };
         if !this.weak.dec_and_test() {
@@ -299,8 +307,9 @@ impl Header {
         // SAFETY: The header is valid, because the memory is not freed yet.
         let memory = unsafe { Self::object(header) }.as_ptr();
         if this.place.load(Relaxed).is_null() {
-            // SAFETY: `kmalloc_nolock()` returned the memory, and no other code uses it.
-            unsafe { bindings::kfree_nolock(memory) };
+            // SAFETY: `kmalloc_nolock()` returned the memory, and no other code uses it. The caller
+            // says that the function may be called.
+            unsafe { kfree(memory) };
         } else {
             // SAFETY: Only RCU readers of the registry use the memory, and `rcu` is not used any
             // more.

@@ -147,7 +147,7 @@ static void free_memory(struct callback_head *head)
 {
 	struct rust_bpf_header *header = container_of(head, struct rust_bpf_header, rcu);
 
-	kfree_nolock((void *)header - refcount_read(&header->weak));
+	kfree((void *)header - refcount_read(&header->weak));
 }
 
 /*
@@ -180,7 +180,7 @@ static void put_reference(struct callback_head *head)
 	struct reference *reference = container_of(head, struct reference, head);
 
 	reference->put(reference->what);
-	kfree_nolock(reference);
+	kfree(reference);
 }
 
 static void put_later(void *what, void (*put)(void *what))

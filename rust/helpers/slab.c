@@ -11,7 +11,11 @@ void rust_bpf_helper_kfree_rcu(struct callback_head *head, void *memory)
 {
 	static_assert(sizeof(struct kvfree_rcu_head) <= sizeof(*head));
 
-	kfree_call_rcu_nolock((struct kvfree_rcu_head *)head, memory);
+	/* The first one can raise an interrupt for each call. */
+	if (rust_bpf_helper_must_defer())
+		kfree_call_rcu_nolock((struct kvfree_rcu_head *)head, memory);
+	else
+		kvfree_call_rcu((struct kvfree_rcu_head *)head, memory);
 }
 #endif
 
