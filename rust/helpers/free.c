@@ -16,7 +16,6 @@
 #include <linux/atomic.h>
 #include <linux/bpf.h>
 #include <linux/delay.h>
-#include <linux/irq_work.h>
 #include <linux/llist.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -53,24 +52,25 @@ static DEFINE_MUTEX(users_mutex);
  */
 struct deferred {
 	struct llist_head list;
-	struct irq_work work;
+	struct rust_bpf_kick kick;
+	/* The number of times that the list was taken; it may wrap. */
+	u32 taken;
 };
 
-static void free_deferred(struct irq_work *work)
+static DEFINE_PER_CPU(struct deferred, deferred);
+
+static void free_deferred(struct rust_bpf_kick *kick)
 {
-	struct deferred *deferred = container_of(work, struct deferred, work);
+	struct deferred *deferred = container_of(kick, struct deferred, kick);
 	struct llist_node *node, *next;
 
+	WRITE_ONCE(deferred->taken, deferred->taken + 1);
 	llist_for_each_safe(node, next, llist_del_all(&deferred->list)) {
 		struct callback_head *head = (struct callback_head *)node;
 
 		call_rcu(head, head->func);
 	}
 }
-
-static DEFINE_PER_CPU(struct deferred, deferred) = {
-	.work = IRQ_WORK_INIT_HARD(free_deferred),
-};
 
 /* The node of the list overlays the field next of struct callback_head. */
 static_assert(offsetof(struct callback_head, next) == 0 &&
@@ -91,7 +91,7 @@ static void defer(struct callback_head *head, rcu_callback_t func)
 {
 	head->func = func;
 	llist_add((struct llist_node *)head, this_cpu_ptr(&deferred.list));
-	irq_work_queue(this_cpu_ptr(&deferred.work));
+	rust_bpf_helper_kick_in_rounds(this_cpu_ptr(&deferred.kick));
 }
 
 /* Makes the notifier wait for the callbacks and works of a type. */
@@ -308,13 +308,25 @@ bool rust_bpf_helper_may_make(void)
 	return sum < MAX_WAITING;
 }
 
+/* Waits until the callbacks that were deferred on a CPU before the call are queued. */
+static void wait_for_deferred(const struct deferred *deferred)
+{
+	u32 taken = READ_ONCE(deferred->taken);
+
+	/* A list that is not empty can be one that was taken meanwhile, and has new callbacks. */
+	while (!llist_empty(&deferred->list) && READ_ONCE(deferred->taken) == taken)
+		msleep(20);
+}
+
 /* Waits for all callbacks that were queued before the call. */
 static void wait_for_callbacks(void)
 {
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		irq_work_sync(per_cpu_ptr(&deferred.work, cpu));
+		wait_for_deferred(per_cpu_ptr(&deferred, cpu));
+	/* An interrupt may have taken a list, and may not have queued the callbacks yet. */
+	synchronize_rcu();
 	rcu_barrier();
 }
 
@@ -418,12 +430,14 @@ static struct notifier_block module_notifier = {
 
 static int __init rust_bpf_init(void)
 {
-	int err;
+	int cpu, err;
 
 	rust_bpf_revoke_init();
 	err = rust_bpf_kicks_init();
 	if (err)
 		return err;
+	for_each_possible_cpu(cpu)
+		rust_bpf_helper_kick_init(per_cpu_ptr(&deferred.kick, cpu), free_deferred);
 	err = rust_bpf_work_init();
 	if (err)
 		goto exit_kicks;

@@ -128,14 +128,14 @@ static enum hrtimer_restart next_round(struct hrtimer *hrtimer)
 }
 
 /*
- * Does as rust_bpf_helper_kick(), but in rounds, where a kick can cause this one. The CPU must
- * not go offline. May be called in any context.
+ * Does as rust_bpf_helper_kick(), but in rounds, where a kick can cause this one, and where
+ * hrtimers can be started: not on a CPU that goes offline. May be called in any context.
  */
 bool rust_bpf_helper_kick_in_rounds(struct rust_bpf_kick *kick)
 {
 	struct rounds *here;
 
-	if (!in_nmi() && !irqs_disabled())
+	if ((!in_nmi() && !irqs_disabled()) || rust_bpf_is_offline())
 		return rust_bpf_helper_kick(kick);
 	if (xchg(&kick->is_late, true))
 		return false;
