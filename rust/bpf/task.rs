@@ -34,7 +34,10 @@ use crate::{
         Trusted, //
     }, //
 };
-use core::ptr::NonNull;
+use core::{
+    ffi::c_void,
+    ptr::NonNull, //
+};
 use kernel::task::{
     Kuid,
     Pid,
@@ -112,6 +115,13 @@ impl TaskRef {
     pub fn pid(&self) -> i32 {
         // SAFETY: By the type invariants, `self` owns a count, so the task is valid.
         unsafe { self.0.as_ref() }.pid()
+    }
+}
+
+impl TaskRef {
+    /// Returns the task, for C functions.
+    pub(crate) fn as_raw(&self) -> *mut c_void {
+        self.0.as_ptr().cast()
     }
 }
 

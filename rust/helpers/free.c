@@ -394,6 +394,7 @@ static void wait_for_frees(struct module *module)
 		 * ends meanwhile, its callback may come after the barrier, and may start
 		 * others: the loop goes on until nothing has happened in one round.
 		 */
+		rust_bpf_task_works_stop(module);
 		was_waiting = is_waiting(&types);
 		if (was_waiting)
 			msleep(20);
@@ -459,6 +460,7 @@ module_init(rust_bpf_init);
 static void __exit rust_bpf_exit(void)
 {
 	unregister_module_notifier(&module_notifier);
+	rust_bpf_task_works_exit();
 	wait_for_callbacks();
 	/* The KUnit suites of this module create objects. */
 	wait_for_frees(THIS_MODULE);

@@ -27,6 +27,7 @@ struct btf;
 struct btf_member;
 struct btf_type;
 struct module;
+struct rust_bpf_task_work;
 
 /* The name and the function of a kfunc; rust/bpf/kfunc_set.rs has the same struct. */
 struct rust_bpf_symbol {
@@ -188,6 +189,11 @@ u32 rust_bpf_helper_sock_mark(const void *sk);
 u16 rust_bpf_helper_sock_protocol(const void *sk);
 u8 rust_bpf_helper_sock_state(const void *sk);
 bool rust_bpf_helper_task_inc_not_zero(void *task);
+void rust_bpf_helper_task_work_free(struct rust_bpf_task_work *work);
+int rust_bpf_helper_task_work_new(void *task, struct rust_bpf_task_work **new);
+void rust_bpf_helper_task_work_start(struct rust_bpf_task_work *work,
+				     struct rust_bpf_header *header,
+				     void (*func)(struct rust_bpf_header *header));
 bool rust_bpf_helper_throws(s32 id);
 bool rust_bpf_helper_timer_cancel(struct rust_bpf_timer *timer);
 void rust_bpf_helper_timer_drop(struct rust_bpf_timer *timer);
@@ -215,6 +221,8 @@ bool rust_bpf_is_offline(void);
 void rust_bpf_kicks_exit(void);
 int rust_bpf_kicks_init(void);
 void rust_bpf_revoke_init(void);
+void rust_bpf_task_works_exit(void);
+void rust_bpf_task_works_stop(const struct module *module);
 void rust_bpf_timers_exit(void);
 int rust_bpf_timers_init(void);
 void rust_bpf_timers_stop(const struct module *module);

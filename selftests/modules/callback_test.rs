@@ -26,6 +26,7 @@ use kernel::{
         Atomic,
         Relaxed, //
     },
+    task::Task,
     time::{
         delay::fsleep,
         Delta, //
@@ -190,6 +191,21 @@ fn bpf_cbtest_sleep(
 ) -> Option<ARef<Object<Later>>> {
     let sleep = callback.schedule(owner, (number,)).ok()?;
     Later::start(Kind::Sleep(sleep), module)
+}
+
+/// @task calls @callback before it returns to user mode.
+#[kfunc]
+fn bpf_cbtest_in_task(
+    task: Trusted<'_, Task>,
+    owner: &Map,
+    callback: Callback<'_, fn(u32) -> u32, Sleepable>,
+    number: u32,
+) -> Option<ARef<Object<Later>>> {
+    let task = task.try_get()?;
+    let kind = Kind::Sleep(callback.schedule(owner, (number,)).ok()?);
+    let counted = Counted::new();
+    let later = pin_init!(Later { kind, counted, status <- work::Status::new() });
+    work::start_in_task(task, later).ok()
 }
 
 #[kfunc]
@@ -363,6 +379,7 @@ kfunc_set! {
             bpf_cbtest_later,
             bpf_cbtest_error,
             bpf_cbtest_sleep,
+            bpf_cbtest_in_task,
             bpf_cbtest_locked,
             bpf_cbtest_give,
             bpf_cbtest_lend,

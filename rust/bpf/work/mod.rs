@@ -58,6 +58,8 @@
 //! The works of different queues run at the same time. A queue bounds the number of works that have
 //! not ended; beyond that, [`Queue::start`] fails.
 //!
+//! [`start_in_task`] gives a work to a task instead, which does it before it returns to user mode.
+//!
 //! The program learns the result from a [`Status`]: a kfunc polls it, or waits for it with a time
 //! limit, or the work appends a record to a [`RingBuf`](crate::RingBuf).
 //!
@@ -97,14 +99,16 @@ use core::{
     marker::PhantomData, //
 };
 
+mod in_task;
 mod queue;
 mod status;
 
+pub use in_task::start_in_task;
 pub use queue::Queue;
 pub use status::Status;
 
 /// A token that proves that the code is in [`Work::run`]: in a thread of the kernel that runs a
-/// work.
+/// work, or in a task that does one before it returns to user mode.
 pub struct Running(());
 
 /// A value whose objects are works.
@@ -113,7 +117,8 @@ pub trait Work: BtfObject + Sized {
     ///
     /// # Context
     ///
-    /// A thread of the kernel, which may sleep. The function must end after a bounded time.
+    /// A thread of the kernel, or the task of [`start_in_task`], which may sleep. The function must
+    /// end after a bounded time.
     fn run(self: &Object<Self>, running: &Running);
 }
 

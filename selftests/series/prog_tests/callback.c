@@ -94,6 +94,49 @@ static void test_private_stack(struct callback *skel)
 	none_left(skel->progs.counts);
 }
 
+/* The largest number of works of tasks. */
+#define MAX_TASK_WORKS 4096
+
+/* The task calls, before it returns to user mode. */
+static void test_by_task(struct callback *skel)
+{
+	int i, status;
+	pid_t pid;
+
+	skel->bss->task_pid = syscall(SYS_gettid);
+	ASSERT_OK(run(skel->progs.start_by_task), "start");
+	ASSERT_EQ(run(skel->progs.wait_elem), 5, "callback");
+	ASSERT_OK(run(skel->progs.start_by_task_irqs_off), "start");
+	ASSERT_EQ(run(skel->progs.wait_elem), 6, "callback");
+	/* A thread of the kernel has no user mode. */
+	skel->bss->task_pid = 2;
+	ASSERT_EQ(run(skel->progs.start_by_other_task), 0, "kthreadd");
+	/* Another task, which waits in the kernel until it gets a signal. */
+	skel->links.new_task = bpf_program__attach(skel->progs.new_task);
+	ASSERT_OK_PTR(skel->links.new_task, "attach");
+	pid = fork();
+	if (!pid) {
+		pause();
+		_exit(0);
+	}
+	callback__detach(skel);
+	ASSERT_EQ(skel->bss->new_started, 0, "works of a new task");
+	ASSERT_GT(skel->bss->new_refused, 0, "refused");
+	skel->bss->task_pid = pid;
+	/* RCU may not have freed the two above. */
+	ASSERT_GE(run(skel->progs.start_by_other_task), MAX_TASK_WORKS - 2, "start");
+	kill(pid, SIGKILL);
+	ASSERT_EQ(waitpid(pid, &status, 0), pid, "wait");
+	ASSERT_EQ(run(skel->progs.wait_elem), 7, "callback before the exit");
+	none_left(skel->progs.counts);
+	/* The limit counts the memory, which RCU frees. */
+	skel->bss->task_pid = syscall(SYS_gettid);
+	for (i = 0; i < 1000 && run(skel->progs.start_by_task); i++)
+		usleep(10 * 1000);
+	ASSERT_EQ(run(skel->progs.wait_elem), 5, "callback after the limit");
+	none_left(skel->progs.counts);
+}
+
 /* Calls in softirqs, once and again and again, until user space closes everything. */
 static void test_softirq(struct callback *counter)
 {
@@ -282,6 +325,38 @@ static void test_module(void)
 	ASSERT_OK(load_module("/tests/callback_test.ko", false), "load");
 }
 
+/* A task that is stopped has works. The module can go. */
+static void test_stopped_task(void)
+{
+	struct callback *skel;
+	int i, status, err = -1;
+	pid_t pid;
+
+	/* It has neither descriptors nor memory of the skeleton. */
+	pid = fork();
+	if (!pid) {
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	ASSERT_EQ(waitpid(pid, &status, WUNTRACED), pid, "stop");
+	skel = callback__open_and_load();
+	if (!ASSERT_OK_PTR(skel, "open_and_load"))
+		goto out;
+	skel->bss->task_pid = pid;
+	ASSERT_EQ(run(skel->progs.start_by_other_task), MAX_TASK_WORKS, "start");
+	callback__destroy(skel);
+	for (i = 0; i < 1000 && err; i++) {
+		err = delete_module("callback_test", O_NONBLOCK);
+		usleep(10 * 1000);
+	}
+	ASSERT_OK(err, "unload");
+	ASSERT_OK(load_module("/tests/callback_test.ko", false), "load");
+out:
+	kill(pid, SIGCONT);
+	kill(pid, SIGKILL);
+	ASSERT_EQ(waitpid(pid, &status, 0), pid, "wait");
+}
+
 void serial_test_callback(void)
 {
 	struct callback *skel = callback__open_and_load();
@@ -292,6 +367,8 @@ void serial_test_callback(void)
 		test_values(skel);
 	if (test__start_subtest("private_stack"))
 		test_private_stack(skel);
+	if (test__start_subtest("by_task"))
+		test_by_task(skel);
 	if (test__start_subtest("softirq"))
 		test_softirq(skel);
 	if (test__start_subtest("task_work"))
@@ -315,4 +392,6 @@ void serial_test_callback(void)
 	callback__destroy(skel);
 	if (test__start_subtest("module"))
 		test_module();
+	if (test__start_subtest("stopped_task"))
+		test_stopped_task();
 }

@@ -2,6 +2,7 @@
 /* Functions that kfuncs in Rust call later. */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
 #include "bpf_misc.h"
 #include "bpf_experimental.h"
 
@@ -328,6 +329,85 @@ int start_in_task(void *ctx)
 		return -1;
 	return bpf_task_work_schedule_signal(bpf_get_current_task_btf(), &elem->work, &tasks,
 					     in_task);
+}
+
+extern void bpf_local_irq_save(unsigned long *flags__irq_flag) __ksym __weak;
+extern void bpf_local_irq_restore(unsigned long *flags__irq_flag) __ksym __weak;
+
+/* Written by user space. */
+u32 task_pid;
+
+/* Has to be called by the task, which may sleep. */
+static u32 by_task(u32 n)
+{
+	bpf_cbtest_nap(1);
+	return (u32)bpf_get_current_pid_tgid() == task_pid ? n : 0;
+}
+
+SEC("syscall")
+int start_by_task(void *ctx)
+{
+	struct bpf_cbtest_later *later;
+
+	later = bpf_cbtest_in_task(bpf_get_current_task_btf(), OWNER, by_task, 5);
+	if (!later)
+		return 1;
+	keep(later);
+	return 0;
+}
+
+SEC("syscall")
+int start_by_task_irqs_off(void *ctx)
+{
+	struct bpf_cbtest_later *later;
+	unsigned long flags;
+
+	bpf_local_irq_save(&flags);
+	later = bpf_cbtest_in_task(bpf_get_current_task_btf(), OWNER, by_task, 6);
+	bpf_local_irq_restore(&flags);
+	if (!later)
+		return 1;
+	keep(later);
+	return 0;
+}
+
+/* Many, for a task that may be stopped. Returns their number. */
+SEC("syscall")
+int start_by_other_task(void *ctx)
+{
+	struct bpf_cbtest_later *later;
+	struct task_struct *task;
+	int i, started = 0;
+
+	task = bpf_task_from_pid(task_pid);
+	if (!task)
+		return -1;
+	bpf_for(i, 0, 5000) {
+		later = bpf_cbtest_in_task(task, OWNER, by_task, 7);
+		if (!later)
+			break;
+		keep(later);
+		started++;
+	}
+	bpf_task_release(task);
+	return started;
+}
+
+u32 new_started, new_refused;
+
+/* A task to which a fork gives no works yet. */
+SEC("tp_btf/task_newtask")
+int BPF_PROG(new_task, struct task_struct *task, u64 clone_flags)
+{
+	struct bpf_cbtest_later *later = bpf_cbtest_in_task(task, OWNER, by_task, 8);
+
+	if (later) {
+		new_started++;
+		bpf_cbtest_release(later);
+	} else {
+		new_refused++;
+	}
+	return 0;
 }
 
 struct soon_elem {
