@@ -29,6 +29,9 @@ static struct watchdog *open_and_load(void)
 	/* Only x86 has these tracepoints. */
 	bpf_program__set_autoload(skel->progs.storm_nmi, false);
 	bpf_program__set_autoload(skel->progs.loop_irq_work, false);
+	bpf_program__set_autoload(skel->progs.loop_task_work, false);
+	bpf_program__set_autoload(skel->progs.loop_create, false);
+	bpf_program__set_autoload(skel->progs.loop_queue, false);
 #endif
 	if (ASSERT_OK(watchdog__load(skel), "load"))
 		return skel;
@@ -494,7 +497,8 @@ static void test_loops(struct watchdog *counter)
 	static const char *const names[] = {
 		"loop_hrtimer", "loop_expire", "loop_setup", "loop_irq_exit", "loop_many",
 #ifdef __x86_64__
-		"loop_irq_work", "loop_breakpoint",
+		"loop_irq_work", "loop_breakpoint", "loop_task_work", "loop_create",
+		"loop_queue",
 #endif
 	};
 	struct bpf_program *prog;
@@ -512,6 +516,7 @@ static void test_loops(struct watchdog *counter)
 			return;
 		ASSERT_OK(run(skel->progs.create), "create");
 		ASSERT_OK(run(skel->progs.create_many), "create many");
+		skel->bss->task_pid = getpid();
 		prog = bpf_object__find_program_by_name(skel->obj, names[i]);
 #ifdef __x86_64__
 		if (prog == skel->progs.loop_breakpoint)

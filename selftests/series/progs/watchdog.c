@@ -485,6 +485,61 @@ int BPF_PROG(loop_irq_work, int vector)
 	return loop_one(loops & 1);
 }
 
+/* Written by user space. */
+u32 task_pid;
+
+static u32 by_task(u32 n)
+{
+	return n;
+}
+
+/* The last tracepoint of the interrupt that gives a work to a task. */
+SEC("tp_btf/irq_work_exit")
+int BPF_PROG(loop_task_work, int vector)
+{
+	struct bpf_cbtest_later *later;
+	struct task_struct *task;
+
+	__sync_fetch_and_add(&loops, 1);
+	bpf_loop(burn, nothing, NULL, 0);
+	task = bpf_task_from_pid(task_pid);
+	if (!task)
+		return 0;
+	later = bpf_cbtest_in_task(task, OWNER, by_task, 0);
+	if (later)
+		bpf_cbtest_release(later);
+	bpf_task_release(task);
+	return 0;
+}
+
+/* Objects and callbacks are freed after an interrupt. */
+SEC("tp_btf/irq_work_exit")
+int BPF_PROG(loop_create, int vector)
+{
+	struct bpf_watchdog *watchdog;
+
+	__sync_fetch_and_add(&loops, 1);
+	bpf_loop(burn, nothing, NULL, 0);
+	watchdog = bpf_watchdog_create(OWNER, storm_called, COUNT, 0, 0);
+	if (watchdog)
+		bpf_watchdog_release(watchdog);
+	return 0;
+}
+
+/* The thread of another CPU can take a queue at once. */
+SEC("tp_btf/irq_work_exit")
+int BPF_PROG(loop_queue, int vector)
+{
+	struct bpf_cbtest_later *later;
+
+	__sync_fetch_and_add(&loops, 1);
+	bpf_loop(burn, nothing, NULL, 0);
+	later = bpf_cbtest_later(OWNER, by_task, 0);
+	if (later)
+		bpf_cbtest_release(later);
+	return 0;
+}
+
 SEC("fentry/tick_nohz_irq_exit")
 int BPF_PROG(loop_irq_exit)
 {
