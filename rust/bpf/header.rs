@@ -15,7 +15,7 @@ use crate::{
     helpers::{
         rust_bpf_helper_free_begins,
         rust_bpf_helper_free_ends,
-        rust_bpf_helper_kfree_rcu,
+        rust_bpf_helper_free_memory,
         rust_bpf_helper_kmalloc_nolock,
         rust_bpf_helper_may_make, //
     },
@@ -219,8 +219,21 @@ impl Header {
     ///
     /// `header` must come from [`allocate`](Self::allocate), and no other code may use the object.
     pub(crate) unsafe fn free_unused(header: NonNull<Self>) {
-        // SAFETY: `kmalloc_nolock()` returned the memory, and no other code uses it.
-        unsafe { bindings::kfree_nolock(Self::object(header).as_ptr()) };
+        // SAFETY: No other code uses the object, which has no value.
+        unsafe { Self::free_memory(header) };
+    }
+
+    /// Frees the memory of an object after a grace period.
+    ///
+    /// # Safety
+    ///
+    /// The object must have no value, and only RCU readers of a registry may use the memory.
+    unsafe fn free_memory(header: NonNull<Self>) {
+        // SAFETY: The header is valid. The caller says that nobody uses `rcu`.
+        unsafe {
+            let size = (*header.as_ptr()).reclaim.size;
+            rust_bpf_helper_free_memory(header.as_ptr(), Self::object(header).as_ptr(), size);
+        }
     }
 
     /// Drops the value of an object. The RCU callback, which runs after a grace period.
@@ -264,11 +277,8 @@ impl Header {
             // SAFETY: An object begins with its value, which only this callback can use now.
             unsafe { drop(object.as_ptr()) };
         }
-        // Not `kfree_nolock()`, which can raise an interrupt, where a program can create the next
-        // object, and so on.
-        // SAFETY: The value is dropped, so the callback gives up the extra count in `weak`. It may
-        // call `kfree()`.
-        unsafe { Self::put_memory(header, bindings::kfree) };
+        // SAFETY: The value is dropped, so the callback gives up the extra count in `weak`.
+        unsafe { Self::put_memory(header, true) };
         // SAFETY: The callback ends here.
         unsafe { rust_bpf_helper_free_ends(reclaim, is_chained) };
     }
@@ -288,32 +298,25 @@ impl Header {
         self.weak.inc();
     }
 
-    /// Removes a count from `weak`, and frees the memory of the object with the last count: with
-    /// `kfree`, or later.
+    /// Removes a count from `weak`, and frees the memory of the object with the last count.
     ///
     /// # Safety
     ///
-    /// The caller must own a count in `weak`. `kfree` must be a function that frees memory of
-    /// `kmalloc_nolock()` and may be called in this context.
-    pub(crate) unsafe fn put_memory(
-        header: NonNull<Self>,
-        kfree: unsafe extern "C" fn(*const c_void),
-    ) {
+    /// The caller must own a count in `weak`. If `in_callback`, it must be an RCU callback.
+    pub(crate) unsafe fn put_memory(header: NonNull<Self>, in_callback: bool) {
         // SAFETY: The caller owns a count in `weak`, so the memory is allocated.
         let this = unsafe { header.as_ref() };
         if !this.weak.dec_and_test() {
             return;
         }
-        // SAFETY: The header is valid, because the memory is not freed yet.
-        let memory = unsafe { Self::object(header) }.as_ptr();
-        if this.place.load(Relaxed).is_null() {
-            // SAFETY: `kmalloc_nolock()` returned the memory, and no other code uses it. The caller
-            // says that the function may be called.
-            unsafe { kfree(memory) };
+        if in_callback && this.place.load(Relaxed).is_null() {
+            // SAFETY: `kmalloc_nolock()` returned the memory, and no other code uses it. An RCU
+            // callback may call `kfree()`.
+            unsafe { bindings::kfree(Self::object(header).as_ptr()) };
         } else {
             // SAFETY: Only RCU readers of the registry use the memory, and `rcu` is not used any
             // more.
-            unsafe { rust_bpf_helper_kfree_rcu(this.rcu.get().cast(), memory) };
+            unsafe { Self::free_memory(header) };
         }
     }
 }

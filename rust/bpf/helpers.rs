@@ -50,6 +50,11 @@ extern "C" {
     // free.c
     pub(crate) fn rust_bpf_helper_free_begins(reclaim: *const Reclaim);
     pub(crate) fn rust_bpf_helper_free_ends(reclaim: *const Reclaim, is_chained: bool);
+    pub(crate) fn rust_bpf_helper_free_memory(
+        header: *mut Header,
+        memory: *mut c_void,
+        size: usize,
+    );
     pub(crate) fn rust_bpf_helper_may_make() -> bool;
     pub(crate) fn rust_bpf_helper_object_get(object: *mut c_void, header: usize) -> *mut c_void;
     pub(crate) fn rust_bpf_helper_object_put(header: *const Header);
@@ -127,10 +132,6 @@ extern "C" {
     ) -> c_int;
 
     // slab.c
-    pub(crate) fn rust_bpf_helper_kfree_rcu(
-        head: *mut bindings::callback_head,
-        memory: *mut c_void,
-    );
     pub(crate) fn rust_bpf_helper_kmalloc_nolock(size: usize) -> *mut c_void;
 
     // stack.c

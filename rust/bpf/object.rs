@@ -417,7 +417,7 @@ impl<T: BtfObject> Drop for Weak<T> {
         // the header is valid.
         unsafe {
             let header = NonNull::new_unchecked(&raw mut (*self.0.as_ptr()).header);
-            Header::put_memory(header, bindings::kfree_nolock);
+            Header::put_memory(header, false);
         }
     }
 }

@@ -48,28 +48,48 @@ static DEFINE_MUTEX(users_mutex);
 /*
  * Callbacks that the release of a reference could not pass to call_rcu(): in an
  * NMI, or with interrupts off, where a program may run in the middle of
- * call_rcu().
+ * call_rcu(). A round of the CPU (kick.c) does that, because a program can run when
+ * it ends, and release the next object.
  */
 struct deferred {
 	struct llist_head list;
-	struct rust_bpf_kick kick;
-	/* The number of times that the list was taken; it may wrap. */
-	u32 taken;
+	/* Taken from the list. */
+	struct llist_node *rest;
+	/* The number of times that all that was taken was passed on; it may wrap. */
+	u32 done;
 };
 
 static DEFINE_PER_CPU(struct deferred, deferred);
 
-static void free_deferred(struct rust_bpf_kick *kick)
+/* The largest number of callbacks that a round passes on: a millisecond or less. */
+#define MAX_DEFERRED 512
+
+/* Whether something was deferred on a CPU. */
+bool rust_bpf_has_deferred(int cpu)
 {
-	struct deferred *deferred = container_of(kick, struct deferred, kick);
-	struct llist_node *node, *next;
+	const struct deferred *there = per_cpu_ptr(&deferred, cpu);
 
-	WRITE_ONCE(deferred->taken, deferred->taken + 1);
-	llist_for_each_safe(node, next, llist_del_all(&deferred->list)) {
-		struct callback_head *head = (struct callback_head *)node;
+	return there->rest || !llist_empty(&there->list);
+}
 
+/* Passes on what was deferred on a CPU. In a round of this CPU. */
+void rust_bpf_free_deferred(int cpu)
+{
+	struct deferred *there = per_cpu_ptr(&deferred, cpu);
+	struct callback_head *head;
+	int i;
+
+	if (!there->rest)
+		there->rest = llist_del_all(&there->list);
+	if (!there->rest)
+		return;
+	for (i = 0; i < MAX_DEFERRED && there->rest; i++) {
+		head = (struct callback_head *)there->rest;
+		WRITE_ONCE(there->rest, there->rest->next);
 		call_rcu(head, head->func);
 	}
+	if (!there->rest)
+		WRITE_ONCE(there->done, there->done + 1);
 }
 
 /* The node of the list overlays the field next of struct callback_head. */
@@ -91,7 +111,18 @@ static void defer(struct callback_head *head, rcu_callback_t func)
 {
 	head->func = func;
 	llist_add((struct llist_node *)head, this_cpu_ptr(&deferred.list));
-	rust_bpf_helper_kick_in_rounds(this_cpu_ptr(&deferred.kick));
+	/* Otherwise, another CPU does it when this one is dead. */
+	if (!rust_bpf_is_offline())
+		rust_bpf_request_round();
+}
+
+/* Calls @func after a grace period. May be called in any context. */
+void rust_bpf_call_rcu(struct callback_head *head, rcu_callback_t func)
+{
+	if (must_defer())
+		defer(head, func);
+	else
+		call_rcu(head, func);
 }
 
 /* Makes the notifier wait for the callbacks and works of a type. */
@@ -112,11 +143,7 @@ static noinline void free_object(struct rust_bpf_header *header)
 		func = reclaim->free_chained;
 	}
 	this_cpu_add(waiting, reclaim->size);
-
-	if (must_defer())
-		defer(&header->rcu, func);
-	else
-		call_rcu(&header->rcu, func);
+	rust_bpf_call_rcu(&header->rcu, func);
 }
 
 /*
@@ -142,31 +169,29 @@ notrace void rust_bpf_helper_object_put(struct rust_bpf_header *header)
 		free_object(header);
 }
 
-#ifndef kfree_rcu_nolock
 static void free_memory(struct callback_head *head)
 {
 	struct rust_bpf_header *header = container_of(head, struct rust_bpf_header, rcu);
 
+	this_cpu_sub(waiting, (size_t)header->reclaim);
 	kfree((void *)header - refcount_read(&header->weak));
 }
 
 /*
- * Frees the memory of an object after a grace period, in a kernel without
- * kfree_rcu_nolock() (before 7.3). The field weak, which counts nothing any more,
- * keeps the place of the header in the memory, because the module with the type of
- * the object may be unloaded when the period ends. May be called in any context.
+ * Frees the memory of an object without a value, of @size bytes, after a grace period. The
+ * module with the type of the object may be unloaded when the period ends, so the fields
+ * reclaim and weak, which nobody uses any more, keep the size and the place of the header in
+ * the memory. Not kfree_nolock() nor kfree_rcu_nolock(), which can raise an interrupt for
+ * each call, where a program can create the next object, and so on. May be called in any
+ * context.
  */
-void rust_bpf_helper_kfree_rcu(struct callback_head *head, void *memory)
+void rust_bpf_helper_free_memory(struct rust_bpf_header *header, void *memory, size_t size)
 {
-	struct rust_bpf_header *header = container_of(head, struct rust_bpf_header, rcu);
-
+	header->reclaim = (void *)size;
 	refcount_set(&header->weak, (void *)header - memory);
-	if (must_defer())
-		defer(head, free_memory);
-	else
-		call_rcu(head, free_memory);
+	this_cpu_add(waiting, size);
+	rust_bpf_call_rcu(&header->rcu, free_memory);
 }
-#endif
 
 /* A reference that an irq_work releases later. */
 struct reference {
@@ -309,12 +334,13 @@ bool rust_bpf_helper_may_make(void)
 }
 
 /* Waits until the callbacks that were deferred on a CPU before the call are queued. */
-static void wait_for_deferred(const struct deferred *deferred)
+static void wait_for_deferred(int cpu)
 {
-	u32 taken = READ_ONCE(deferred->taken);
+	const struct deferred *there = per_cpu_ptr(&deferred, cpu);
+	u32 done = READ_ONCE(there->done);
 
-	/* A list that is not empty can be one that was taken meanwhile, and has new callbacks. */
-	while (!llist_empty(&deferred->list) && READ_ONCE(deferred->taken) == taken)
+	/* What was taken before the call is done, and then what was in the list. */
+	while (rust_bpf_has_deferred(cpu) && READ_ONCE(there->done) - done < 2)
 		msleep(20);
 }
 
@@ -324,7 +350,7 @@ static void wait_for_callbacks(void)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		wait_for_deferred(per_cpu_ptr(&deferred, cpu));
+		wait_for_deferred(cpu);
 	/* An interrupt may have taken a list, and may not have queued the callbacks yet. */
 	synchronize_rcu();
 	rcu_barrier();
@@ -431,14 +457,12 @@ static struct notifier_block module_notifier = {
 
 static int __init rust_bpf_init(void)
 {
-	int cpu, err;
+	int err;
 
 	rust_bpf_revoke_init();
 	err = rust_bpf_kicks_init();
 	if (err)
 		return err;
-	for_each_possible_cpu(cpu)
-		rust_bpf_helper_kick_init(per_cpu_ptr(&deferred.kick, cpu), free_deferred);
 	err = rust_bpf_work_init();
 	if (err)
 		goto exit_kicks;
@@ -466,6 +490,8 @@ static void __exit rust_bpf_exit(void)
 	wait_for_frees(THIS_MODULE);
 	rust_bpf_timers_stop(THIS_MODULE);
 	/* Queues are objects of this module, which the last work may have released. */
+	rust_bpf_kicks_wait();
+	wait_for_callbacks();
 	rust_bpf_kicks_exit();
 	rust_bpf_work_exit();
 	rust_bpf_timers_exit();

@@ -7,13 +7,16 @@
  * follow each other would leave no time for anything else. In such a program, interrupts are
  * off. So a CPU handles kicks with interrupts off in rounds, with a pause between them, and no
  * kick causes a round. The pause is the period of the tick, and a round is short, because
- * each of its kicks can lead to other interrupts, in which such programs run.
+ * each of its kicks can lead to other interrupts, in which such programs run. Each round
+ * begins with objects that were released there (free.c).
  *
  * Queues of works need no rounds: a queue that its thread has not taken is not kicked again.
  */
 
 #include <linux/atomic.h>
+#include <linux/cleanup.h>
 #include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
 #include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/hrtimer.h>
@@ -37,6 +40,7 @@ static atomic_t kicks;
 
 /* The kicks with interrupts off on a CPU. */
 static struct rounds {
+	int cpu;
 	/* Those that no round has seen, the last one first. */
 	struct llist_head late;
 	/* A round is to come. Whoever has set it has the following fields. */
@@ -47,6 +51,8 @@ static struct rounds {
 	struct irq_work work;
 	struct hrtimer hrtimer;
 } __percpu *rounds;
+
+static enum cpuhp_state dead_state;
 
 static void kicked(struct irq_work *work)
 {
@@ -84,6 +90,16 @@ bool rust_bpf_is_offline(void)
 	return cpu_is_offline(raw_smp_processor_id());
 }
 
+static void pause(struct rounds *here)
+{
+	hrtimer_start(&here->hrtimer, ns_to_ktime(TICK_NSEC), HRTIMER_MODE_REL_PINNED_HARD);
+}
+
+static bool is_idle(const struct rounds *here)
+{
+	return !here->rest && llist_empty(&here->late) && !rust_bpf_has_deferred(here->cpu);
+}
+
 /* A round: handles kicks in their order. In an interrupt. */
 static void handle_round(struct rounds *here)
 {
@@ -91,12 +107,12 @@ static void handle_round(struct rounds *here)
 	struct llist_node *node;
 	int i;
 
-	for (i = 0; i < ROUND; i++) {
-		if (!here->rest)
-			here->rest = llist_reverse_order(llist_del_all(&here->late));
+	rust_bpf_free_deferred(here->cpu);
+	/* Kicks that come meanwhile are for the next round. */
+	if (!here->rest)
+		here->rest = llist_reverse_order(llist_del_all(&here->late));
+	for (i = 0; i < ROUND && here->rest; i++) {
 		node = here->rest;
-		if (!node)
-			break;
 		here->rest = node->next;
 		kick = llist_entry(node, struct rust_bpf_kick, late);
 		/* Before the call: who sees true here has changed what it looks at before. */
@@ -104,7 +120,7 @@ static void handle_round(struct rounds *here)
 		kick->func(kick);
 		atomic_dec(&kicks);
 	}
-	hrtimer_start(&here->hrtimer, ns_to_ktime(TICK_NSEC), HRTIMER_MODE_REL_PINNED_HARD);
+	pause(here);
 }
 
 static void first_round(struct irq_work *work)
@@ -117,10 +133,10 @@ static enum hrtimer_restart next_round(struct hrtimer *hrtimer)
 {
 	struct rounds *here = container_of(hrtimer, struct rounds, hrtimer);
 
-	if (!here->rest && llist_empty(&here->late)) {
+	if (is_idle(here)) {
 		xchg(&here->is_busy, false);
-		/* Whoever adds a kick now sees false, or is seen here. */
-		if (llist_empty(&here->late) || xchg(&here->is_busy, true))
+		/* Whoever adds something now sees false, or is seen here. */
+		if (is_idle(here) || xchg(&here->is_busy, true))
 			return HRTIMER_NORESTART;
 	}
 	handle_round(here);
@@ -133,31 +149,67 @@ static enum hrtimer_restart next_round(struct hrtimer *hrtimer)
  */
 bool rust_bpf_helper_kick_in_rounds(struct rust_bpf_kick *kick)
 {
-	struct rounds *here;
-
 	if ((!in_nmi() && !irqs_disabled()) || rust_bpf_is_offline())
 		return rust_bpf_helper_kick(kick);
 	if (xchg(&kick->is_late, true))
 		return false;
 	atomic_inc(&kicks);
+	llist_add(&kick->late, this_cpu_ptr(&rounds->late));
+	rust_bpf_request_round();
+	return true;
+}
+
+/*
+ * Makes this CPU handle a round, with what was added to its lists before. Preemption must be
+ * off. Interrupts must come on this CPU: it must not go offline. Any context, NMI included.
+ */
+void rust_bpf_request_round(void)
+{
+	struct rounds *here = this_cpu_ptr(rounds);
+
+	if (!xchg(&here->is_busy, true))
+		irq_work_queue(&here->work);
+}
+
+/*
+ * Kicks after a pause, and not at once. In a thread that no program runs in. The kick must not
+ * be pending.
+ */
+void rust_bpf_kick_after_pause(struct rust_bpf_kick *kick)
+{
+	struct rounds *here;
+
+	atomic_inc(&kicks);
+	xchg(&kick->is_late, true);
+	guard(irqsave)();
 	here = this_cpu_ptr(rounds);
 	llist_add(&kick->late, &here->late);
 	if (!xchg(&here->is_busy, true))
-		irq_work_queue(&here->work);
-	return true;
+		pause(here);
+}
+
+/* A CPU is offline. Its last programs may have added something, when no interrupt came. */
+static int cpu_is_dead(unsigned int cpu)
+{
+	struct rounds *there = per_cpu_ptr(rounds, cpu);
+
+	if (!is_idle(there) && !xchg(&there->is_busy, true))
+		pause(there);
+	return 0;
 }
 
 /* The init of the crate, in free.c, calls this function. */
 int __init rust_bpf_kicks_init(void)
 {
 	struct rounds *here;
-	int cpu;
+	int cpu, err;
 
 	rounds = alloc_percpu(struct rounds);
 	if (!rounds)
 		return -ENOMEM;
 	for_each_possible_cpu(cpu) {
 		here = per_cpu_ptr(rounds, cpu);
+		here->cpu = cpu;
 		init_llist_head(&here->late);
 		here->is_busy = false;
 		here->rest = NULL;
@@ -165,19 +217,31 @@ int __init rust_bpf_kicks_init(void)
 		hrtimer_setup(&here->hrtimer, next_round, CLOCK_MONOTONIC,
 			      HRTIMER_MODE_REL_PINNED_HARD);
 	}
+	err = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "rust_bpf:dead", NULL, cpu_is_dead);
+	if (err < 0) {
+		free_percpu(rounds);
+		return err;
+	}
+	dead_state = err;
 	return 0;
 }
 
-/* Nothing kicks any more. */
+/* Waits for all kicks. Nothing kicks any more. */
+void rust_bpf_kicks_wait(void)
+{
+	while (atomic_read(&kicks))
+		msleep(20);
+	/* The last interrupt may not have returned. */
+	synchronize_rcu();
+}
+
+/* Nothing kicks any more, nor defers the release of objects. */
 void rust_bpf_kicks_exit(void)
 {
 	struct rounds *here;
 	int cpu;
 
-	while (atomic_read(&kicks))
-		msleep(20);
-	/* The last interrupt may not have returned. */
-	synchronize_rcu();
+	cpuhp_remove_state_nocalls(dead_state);
 	for_each_possible_cpu(cpu) {
 		here = per_cpu_ptr(rounds, cpu);
 		irq_work_sync(&here->work);
