@@ -66,6 +66,7 @@ pub struct Reclaim {
     chained: UnsafeCell<i32>,
     works: UnsafeCell<i32>,
     begun: UnsafeCell<i32>,
+    task_works: UnsafeCell<i32>,
     is_closed: UnsafeCell<i32>,
     // The C struct does not declare the following fields.
     /// The offset of the header in an object, in bytes.
@@ -74,6 +75,8 @@ pub struct Reclaim {
     drop: Option<unsafe extern "C" fn(*mut c_void)>,
     /// The function that does the work of an object; [`None`] if the type is no work.
     run: Option<Run>,
+    /// The function to call if nobody is going to do the work; [`None`] if the type is no work.
+    skip: Option<Run>,
     /// The function that the timer of an object calls in a softirq; [`None`] if there is none.
     run_in_softirq: Option<Run>,
     /// Whether a set of the module has registered the destructor of the type.
@@ -86,7 +89,11 @@ unsafe impl Sync for Reclaim {}
 
 impl Reclaim {
     /// Creates the static of a type. For the code that `#[derive(BtfType)]` generates.
-    pub const fn new<T: BtfObject>(run: Option<Run>, run_in_softirq: Option<Run>) -> Self {
+    pub const fn new<T: BtfObject>(
+        run: Option<Run>,
+        skip: Option<Run>,
+        run_in_softirq: Option<Run>,
+    ) -> Self {
         Self {
             free: Header::free,
             free_chained: Header::free_chained,
@@ -96,6 +103,7 @@ impl Reclaim {
             chained: UnsafeCell::new(0),
             works: UnsafeCell::new(0),
             begun: UnsafeCell::new(0),
+            task_works: UnsafeCell::new(0),
             is_closed: UnsafeCell::new(0),
             header: Object::<T>::HEADER,
             drop: if needs_drop::<T>() {
@@ -104,6 +112,7 @@ impl Reclaim {
                 None
             },
             run,
+            skip,
             run_in_softirq,
             has_dtor: Atomic::new(false),
         }
@@ -210,6 +219,24 @@ impl Header {
             // SAFETY: The header is that of an object of the type with this function, and the
             // caller keeps it, and the module.
             unsafe { run(Self::object(header).as_ptr()) };
+        }
+    }
+
+    /// Tells an object that nobody is going to do its work.
+    ///
+    /// # Safety
+    ///
+    /// `header` must be that of an object, to which the caller has a reference, and the module of the
+    /// type must stay loaded. The context must not be an NMI.
+    pub(crate) unsafe extern "C" fn skip_work(header: *mut Self) {
+        let Some(header) = NonNull::new(header) else {
+            return;
+        };
+        // SAFETY: The caller passes a valid header.
+        if let Some(skip) = unsafe { header.as_ref() }.reclaim().skip {
+            // SAFETY: The header is that of an object of the type with this function, and the
+            // caller keeps it, and the module.
+            unsafe { skip(Self::object(header).as_ptr()) };
         }
     }
 

@@ -171,12 +171,17 @@ extern "C" {
     pub(crate) fn rust_bpf_helper_task_inc_not_zero(task: *mut c_void) -> bool;
 
     // task_work.c
-    pub(crate) fn rust_bpf_helper_task_work_free(work: *mut c_void);
-    pub(crate) fn rust_bpf_helper_task_work_new(task: *mut c_void, new: &mut *mut c_void) -> c_int;
+    pub(crate) fn rust_bpf_helper_task_work_free(work: *mut c_void, reclaim: *const Reclaim);
+    pub(crate) fn rust_bpf_helper_task_work_new(
+        task: *mut c_void,
+        reclaim: *const Reclaim,
+        new: &mut *mut c_void,
+    ) -> c_int;
     pub(crate) fn rust_bpf_helper_task_work_start(
         work: *mut c_void,
         header: *const Header,
-        func: unsafe extern "C" fn(*mut Header),
+        run: unsafe extern "C" fn(*mut Header),
+        skip: unsafe extern "C" fn(*mut Header),
     );
 
     // timer.c

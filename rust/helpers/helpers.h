@@ -53,6 +53,8 @@ struct rust_bpf_reclaim {
 	atomic_t works;
 	/* The number of works that were ever begun; it may wrap. */
 	atomic_t begun;
+	/* The number of these works that tasks have. */
+	atomic_t task_works;
 	/* Not 0 if the module of the type is unloaded: no work begins. */
 	atomic_t is_closed;
 };
@@ -189,11 +191,14 @@ u32 rust_bpf_helper_sock_mark(const void *sk);
 u16 rust_bpf_helper_sock_protocol(const void *sk);
 u8 rust_bpf_helper_sock_state(const void *sk);
 bool rust_bpf_helper_task_inc_not_zero(void *task);
-void rust_bpf_helper_task_work_free(struct rust_bpf_task_work *work);
-int rust_bpf_helper_task_work_new(void *task, struct rust_bpf_task_work **new);
+void rust_bpf_helper_task_work_free(struct rust_bpf_task_work *work,
+				    struct rust_bpf_reclaim *reclaim);
+int rust_bpf_helper_task_work_new(void *task, struct rust_bpf_reclaim *reclaim,
+				  struct rust_bpf_task_work **new);
 void rust_bpf_helper_task_work_start(struct rust_bpf_task_work *work,
 				     struct rust_bpf_header *header,
-				     void (*func)(struct rust_bpf_header *header));
+				     void (*run)(struct rust_bpf_header *header),
+				     void (*skip)(struct rust_bpf_header *header));
 bool rust_bpf_helper_throws(s32 id);
 bool rust_bpf_helper_timer_cancel(struct rust_bpf_timer *timer);
 void rust_bpf_helper_timer_drop(struct rust_bpf_timer *timer);

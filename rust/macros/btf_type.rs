@@ -433,6 +433,7 @@ fn object(
                 };
                 static RECLAIM: ::bpf::header::Reclaim = ::bpf::header::Reclaim::new::<#name>(
                     ::bpf::work::Probe::<#name>::RUN,
+                    ::bpf::work::Probe::<#name>::SKIP,
                     ::bpf::timer::Probe::<#name>::RUN_IN_SOFTIRQ,
                 );
                 &RECLAIM

@@ -132,6 +132,10 @@ impl work::Work for Later {
         };
         let _ = self.status.finish(running, call);
     }
+
+    fn skipped(self: &Object<Self>) {
+        self.status.skip();
+    }
 }
 
 static QUEUE: ModuleState<work::Queue<Later>> = ModuleState::new();

@@ -120,6 +120,14 @@ pub trait Work: BtfObject + Sized {
     /// A thread of the kernel, or the task of [`start_in_task`], which may sleep. The function must
     /// end after a bounded time.
     fn run(self: &Object<Self>, running: &Running);
+
+    /// Called in place of [`run`](Self::run) if the task of [`start_in_task`] has exited. A work
+    /// with a [`Status`] calls [`Status::skip`].
+    ///
+    /// # Context
+    ///
+    /// Any but an NMI: the function must not sleep.
+    fn skipped(self: &Object<Self>) {}
 }
 
 /// Finds [`Work::run`] of a type, if the type is a work. For the code that `#[derive(BtfType)]`
@@ -132,12 +140,23 @@ impl<T: Work> Probe<T> {
     /// The function that does the work of an object.
     pub const RUN: Option<Run> = Some(Self::run);
 
+    /// The function to call if nobody is going to do the work of an object.
+    pub const SKIP: Option<Run> = Some(Self::skip);
+
     /// # Safety
     ///
     /// `object` must point to a valid `Object<T>`, and the thread must run works.
     unsafe extern "C" fn run(object: *mut c_void) {
         // SAFETY: The caller passes a valid object.
         unsafe { &*object.cast::<Object<T>>() }.run(&Running(()));
+    }
+
+    /// # Safety
+    ///
+    /// `object` must point to a valid `Object<T>`.
+    unsafe extern "C" fn skip(object: *mut c_void) {
+        // SAFETY: The caller passes a valid object.
+        unsafe { &*object.cast::<Object<T>>() }.skipped();
     }
 }
 
@@ -146,6 +165,8 @@ impl<T: Work> Probe<T> {
 pub trait NoWork {
     /// No function.
     const RUN: Option<Run> = None;
+    /// No function.
+    const SKIP: Option<Run> = None;
 }
 
 impl<T> NoWork for Probe<T> {}

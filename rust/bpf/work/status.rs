@@ -86,13 +86,33 @@ impl Status {
             Err(CANCELLED) => Err(ECANCELED),
             Err(_) => return Err(EALREADY),
         };
+        self.end(result);
+        result
+    }
+
+    /// Ends the work with [`ECANCELED`], if it has not begun, and wakes the threads that wait: for
+    /// [`Work::skipped`](super::Work::skipped).
+    ///
+    /// # Context
+    ///
+    /// Any but an NMI.
+    pub fn skip(&self) {
+        if matches!(
+            self.state.cmpxchg(STARTED, RUNNING, Full),
+            Ok(_) | Err(CANCELLED)
+        ) {
+            self.end(Err(ECANCELED));
+        }
+    }
+
+    /// Stores the result, and wakes the threads that wait. The work is running, or cancelled.
+    fn end(&self, result: Result<u32>) {
         let number = result.map_or_else(|err| err.to_errno().into(), i64::from);
         self.result.store(number, Relaxed);
         self.state.store(ENDED, Release);
         // SAFETY: The completion is initialized. The work holds a reference to the object with the
         // status.
         unsafe { bindings::complete_all(self.ended.get()) };
-        result
     }
 
     /// Cancels the work, if it has not begun. Returns whether it does not run.
@@ -179,6 +199,23 @@ mod tests {
             assert_eq!(status.wait(u32::MAX), result);
             assert!(!status.cancel());
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_work_that_is_skipped_is_cancelled() -> Result {
+        for cancelled in [false, true] {
+            let status = status()?;
+            assert!(!cancelled || status.cancel());
+            status.skip();
+            assert_eq!(status.poll(), Err(ECANCELED));
+            assert_eq!(status.wait(u32::MAX), Err(ECANCELED));
+            assert_eq!(status.finish(&THREAD, || Ok(1)), Err(EALREADY));
+        }
+        let status = status()?;
+        assert_eq!(status.finish(&THREAD, || Ok(1)), Ok(1));
+        status.skip();
+        assert_eq!(status.poll(), Ok(1));
         Ok(())
     }
 

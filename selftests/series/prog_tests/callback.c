@@ -100,7 +100,7 @@ static void test_private_stack(struct callback *skel)
 /* The task calls, before it returns to user mode. */
 static void test_by_task(struct callback *skel)
 {
-	int i, status;
+	int status;
 	pid_t pid;
 
 	skel->bss->task_pid = syscall(SYS_gettid);
@@ -123,17 +123,67 @@ static void test_by_task(struct callback *skel)
 	ASSERT_EQ(skel->bss->new_started, 0, "works of a new task");
 	ASSERT_GT(skel->bss->new_refused, 0, "refused");
 	skel->bss->task_pid = pid;
-	/* RCU may not have freed the two above. */
-	ASSERT_GE(run(skel->progs.start_by_other_task), MAX_TASK_WORKS - 2, "start");
+	/* It does some of them if it does not wait yet. */
+	ASSERT_GE(run(skel->progs.start_by_other_task), MAX_TASK_WORKS, "start");
 	kill(pid, SIGKILL);
 	ASSERT_EQ(waitpid(pid, &status, 0), pid, "wait");
 	ASSERT_EQ(run(skel->progs.wait_elem), 7, "callback before the exit");
 	none_left(skel->progs.counts);
-	/* The limit counts the memory, which RCU frees. */
 	skel->bss->task_pid = syscall(SYS_gettid);
-	for (i = 0; i < 1000 && run(skel->progs.start_by_task); i++)
-		usleep(10 * 1000);
+	ASSERT_OK(run(skel->progs.start_by_task), "start");
 	ASSERT_EQ(run(skel->progs.wait_elem), 5, "callback after the limit");
+	none_left(skel->progs.counts);
+}
+
+/* A callback that starts the next one for its task does not keep the task in the kernel. */
+static void test_by_task_again(struct callback *skel)
+{
+	volatile u64 *nexts = (volatile u64 *)&skel->bss->nexts;
+	int i, nap, status;
+	pid_t pid;
+
+	for (nap = 0; nap <= 20; nap += 20) {
+		pid = fork();
+		if (!pid)
+			for (;;)
+				getppid();
+		*nexts = 0;
+		skel->bss->task_pid = pid;
+		skel->bss->naps = nap;
+		ASSERT_OK(run(skel->progs.start_by_task_again), "start");
+		for (i = 0; i < 5000 && *nexts < 20; i++)
+			usleep(1000);
+		ASSERT_GE(*nexts, 20, "callbacks");
+		ASSERT_OK(kill(pid, SIGKILL), "kill");
+		for (i = 0; i < 5000 && waitpid(pid, &status, WNOHANG) != pid; i++)
+			usleep(1000);
+		ASSERT_LT(i, 5000, "end");
+	}
+	none_left(skel->progs.counts);
+}
+
+/* Works of a task that exits are skipped, or refused. */
+static void test_exit(struct callback *skel)
+{
+	int status;
+	pid_t pid;
+
+	skel->bss->exit_group = SYS_exit_group;
+	skel->links.enter_exit = bpf_program__attach(skel->progs.enter_exit);
+	skel->links.process_exit = bpf_program__attach(skel->progs.process_exit);
+	if (!ASSERT_OK_PTR(skel->links.enter_exit, "attach") ||
+	    !ASSERT_OK_PTR(skel->links.process_exit, "attach"))
+		return;
+	pid = fork();
+	if (!pid) {
+		skel->bss->task_pid = syscall(SYS_gettid);
+		_exit(0);
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid, "wait");
+	callback__detach(skel);
+	ASSERT_EQ(skel->bss->exit_started, 1, "started");
+	ASSERT_EQ(skel->bss->exit_refused, 1, "refused");
+	ASSERT_EQ(run(skel->progs.wait_elem), -ECANCELED, "skipped");
 	none_left(skel->progs.counts);
 }
 
@@ -351,6 +401,14 @@ static void test_stopped_task(void)
 	}
 	ASSERT_OK(err, "unload");
 	ASSERT_OK(load_module("/tests/callback_test.ko", false), "load");
+	/* The works of the old module do not count for the new one. */
+	skel = callback__open_and_load();
+	if (!ASSERT_OK_PTR(skel, "open_and_load"))
+		goto out;
+	skel->bss->task_pid = syscall(SYS_gettid);
+	ASSERT_OK(run(skel->progs.start_by_task), "start");
+	ASSERT_EQ(run(skel->progs.wait_elem), 5, "callback");
+	callback__destroy(skel);
 out:
 	kill(pid, SIGCONT);
 	kill(pid, SIGKILL);
@@ -369,6 +427,10 @@ void serial_test_callback(void)
 		test_private_stack(skel);
 	if (test__start_subtest("by_task"))
 		test_by_task(skel);
+	if (test__start_subtest("by_task_again"))
+		test_by_task_again(skel);
+	if (test__start_subtest("exit"))
+		test_exit(skel);
 	if (test__start_subtest("softirq"))
 		test_softirq(skel);
 	if (test__start_subtest("task_work"))

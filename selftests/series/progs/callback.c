@@ -334,8 +334,9 @@ int start_in_task(void *ctx)
 extern void bpf_local_irq_save(unsigned long *flags__irq_flag) __ksym __weak;
 extern void bpf_local_irq_restore(unsigned long *flags__irq_flag) __ksym __weak;
 
-/* Written by user space. */
+/* Written by user space: the task, and the number of a system call. */
 u32 task_pid;
+long exit_group;
 
 /* Has to be called by the task, which may sleep. */
 static u32 by_task(u32 n)
@@ -391,6 +392,74 @@ int start_by_other_task(void *ctx)
 	}
 	bpf_task_release(task);
 	return started;
+}
+
+/* Starts the next one: the task still returns to user mode, and to signals. */
+u64 nexts;
+
+static u32 by_task_again(u32 n)
+{
+	struct bpf_cbtest_later *later;
+
+	nexts++;
+	later = bpf_cbtest_in_task(bpf_get_current_task_btf(), OWNER, by_task_again, n);
+	if (later)
+		bpf_cbtest_release(later);
+	bpf_cbtest_nap(n);
+	return n;
+}
+
+u32 naps;
+
+SEC("syscall")
+int start_by_task_again(void *ctx)
+{
+	struct bpf_cbtest_later *later;
+	struct task_struct *task;
+
+	task = bpf_task_from_pid(task_pid);
+	if (!task)
+		return 1;
+	later = bpf_cbtest_in_task(task, OWNER, by_task_again, naps);
+	bpf_task_release(task);
+	if (!later)
+		return 2;
+	bpf_cbtest_release(later);
+	return 0;
+}
+
+u32 exit_started, exit_refused;
+
+/* The task does not return to user mode. */
+SEC("tp_btf/sys_enter")
+int BPF_PROG(enter_exit, struct pt_regs *regs, long id)
+{
+	struct bpf_cbtest_later *later;
+
+	if ((u32)bpf_get_current_pid_tgid() != task_pid || id != exit_group)
+		return 0;
+	later = bpf_cbtest_in_task(bpf_get_current_task_btf(), OWNER, by_task, 9);
+	if (later) {
+		exit_started++;
+		keep(later);
+	}
+	return 0;
+}
+
+/* It exits. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(process_exit, struct task_struct *task)
+{
+	struct bpf_cbtest_later *later;
+
+	if (task->pid != task_pid)
+		return 0;
+	later = bpf_cbtest_in_task(task, OWNER, by_task, 10);
+	if (later)
+		bpf_cbtest_release(later);
+	else
+		exit_refused++;
+	return 0;
 }
 
 u32 new_started, new_refused;
