@@ -3,7 +3,7 @@
 //! What differs between the kernels that the crate supports, 7.2 and 7.3.
 //!
 //! `rust/kernel.mk` looks at the headers of the kernel and sets `cfg(kernel_has_...)`, also for
-//! modules that use the crate. C: `rust/helpers/free.c` has `kfree_rcu_nolock()` for 7.2.
+//! modules that use the crate.
 
 use crate::{
     helpers::rust_bpf_helper_calls_back_asleep,
@@ -138,6 +138,18 @@ pub(crate) const EMPTY_ITEMS: Option<&str> = if IS_7_3 {
 /// word for an argument on the stack (`save_args()` on x86).
 #[doc(hidden)]
 pub const MEMBER_ARGS: usize = if IS_7_3 { 12 } else { 6 };
+
+/// The largest number of members of a table. `btf_ctx_access()` takes the number of a member for an
+/// `enum bpf_attach_type`, unless the kernel has the patches: for a number from
+/// `BPF_TRACE_RAW_TP` on, it lets the program read the result of the function, which has not
+/// returned yet. The patches for this declare nothing in headers, so the macro looks for the
+/// declaration of another patch of the series.
+#[doc(hidden)]
+pub const MEMBERS: usize = if cfg!(kernel_has_bpf_insn_array_adjust_target) {
+    64
+} else {
+    23
+};
 
 /// Whether a program may read a byte of lent memory that has the size 0. The verifier of 7.2
 /// takes the size of the pointed type instead, which is 1.

@@ -42,13 +42,9 @@ use syn::{
 /// The largest number of arguments that a trampoline passes (`MAX_BPF_FUNC_ARGS`).
 const MAX_ARGS: usize = 12;
 
-/// The largest number of members in a table.
-///
-/// The kernel accepts 64 members (`BPF_STRUCT_OPS_MAX_NR_MEMBERS`). But the kernel stores the
-/// number of a member in the field that has the `enum bpf_attach_type` for other program types, and
-/// `btf_ctx_access()` does not always check the program type. For a number from `BPF_TRACE_RAW_TP`
-/// on, it lets the program read the result of the function, which has not returned yet.
-const MAX_MEMBERS: usize = 23;
+/// The largest number of members in a table (`BPF_STRUCT_OPS_MAX_NR_MEMBERS`). Not every kernel
+/// supports so many: see `MEMBERS` in `rust/bpf/compat.rs`.
+const MAX_MEMBERS: usize = 64;
 
 /// A member that is a function.
 struct Function {
@@ -224,11 +220,15 @@ fn generate(ops: &Ident, item: &ItemTrait, members: &[Member]) -> TokenStream {
     let declare = declare(ops, &table, members);
     let text = format!("{ops}\0");
     let fits = members.iter().map(fits);
+    let count = members.len();
+    let many = format!("{name}: this kernel takes the members from the 24th on for a kind of tracing; split the table into two, or require the patches");
 
     quote! {
         #item
 
         #(#fits)*
+
+        const _: () = ::core::assert!(#count <= ::bpf::compat::MEMBERS, #many);
 
         #[doc = #doc]
         #[repr(C)]

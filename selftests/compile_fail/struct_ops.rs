@@ -9,7 +9,8 @@ use bpf::{
 use kernel::prelude::*;
 
 #[struct_ops]
-trait NoName { //~ NoName: write the name of the table for programs: `#[struct_ops(bpf_my_ops)]`
+trait NoName {
+    //~ NoName: write the name of the table for programs: `#[struct_ops(bpf_my_ops)]`
     fn member(&self) -> u32;
 }
 
@@ -19,15 +20,21 @@ trait Const {
 }
 
 #[struct_ops(bpf_fail_empty_ops)]
-trait Empty {} //~ Empty: a table has 1 to 23 members
+trait Empty {} //~ Empty: a table has 1 to 64 members
 
 #[struct_ops(bpf_fail_many_ops)]
 #[rustfmt::skip]
-trait Many { //~ Many: a table has 1 to 23 members
-    fn a(&self); fn b(&self); fn c(&self); fn d(&self); fn e(&self); fn f(&self);
-    fn g(&self); fn h(&self); fn i(&self); fn j(&self); fn k(&self); fn l(&self);
-    fn m(&self); fn n(&self); fn o(&self); fn p(&self); fn q(&self); fn r(&self);
-    fn s(&self); fn t(&self); fn u(&self); fn v(&self); fn w(&self); fn x(&self);
+trait Many { //~ Many: a table has 1 to 64 members
+    fn m0(&self); fn m1(&self); fn m2(&self); fn m3(&self); fn m4(&self); fn m5(&self); fn m6(&self);
+    fn m7(&self); fn m8(&self); fn m9(&self); fn m10(&self); fn m11(&self); fn m12(&self); fn m13(&self);
+    fn m14(&self); fn m15(&self); fn m16(&self); fn m17(&self); fn m18(&self); fn m19(&self); fn m20(&self);
+    fn m21(&self); fn m22(&self); fn m23(&self); fn m24(&self); fn m25(&self); fn m26(&self); fn m27(&self);
+    fn m28(&self); fn m29(&self); fn m30(&self); fn m31(&self); fn m32(&self); fn m33(&self); fn m34(&self);
+    fn m35(&self); fn m36(&self); fn m37(&self); fn m38(&self); fn m39(&self); fn m40(&self); fn m41(&self);
+    fn m42(&self); fn m43(&self); fn m44(&self); fn m45(&self); fn m46(&self); fn m47(&self); fn m48(&self);
+    fn m49(&self); fn m50(&self); fn m51(&self); fn m52(&self); fn m53(&self); fn m54(&self); fn m55(&self);
+    fn m56(&self); fn m57(&self); fn m58(&self); fn m59(&self); fn m60(&self); fn m61(&self); fn m62(&self);
+    fn m63(&self); fn m64(&self);
 }
 
 #[struct_ops(bpf_fail_self_ops)]
@@ -48,7 +55,8 @@ trait Generic {
 #[struct_ops(bpf_fail_data_ops)]
 trait DataWithBody {
     #[data]
-    fn id(&self) -> u32 { //~ id: declare a value of a table as `#[data] fn name(&self) -> u32;`
+    fn id(&self) -> u32 {
+        //~ id: declare a value of a table as `#[data] fn name(&self) -> u32;`
         0
     }
 }
@@ -65,7 +73,8 @@ trait Slice {
 
 #[struct_ops(bpf_fail_return_ops)]
 trait Return {
-    fn member(&self) -> &'static str { //~ `&'static str` means nothing to the BPF verifier as the result of a struct_ops member
+    fn member(&self) -> &'static str {
+        //~ `&'static str` means nothing to the BPF verifier as the result of a struct_ops member
         ""
     }
 }

@@ -174,8 +174,8 @@
 //!   skip the epilogue, and jumps through tables (`gotox`), which could run the prologue again.
 //! - Different rules for programs of different members about the fields that they may read or
 //!   write.
-//! - Tables of more than 23 members: the kernel would take the number of a member for something
-//!   else.
+//! - Tables of more than 23 members, on kernels without the patches, which take the number of a
+//!   member for something else. With the patches, a table can have 64.
 //! - Calls of a member of one table by a program of another table.
 //!
 //! C header: [`include/linux/bpf.h`](srctree/include/linux/bpf.h)
