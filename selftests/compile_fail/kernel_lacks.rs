@@ -41,9 +41,9 @@ trait Ops {
     fn seven(&self, a: u64, b: u64, c: u64, d: u64, e: u64, f: u64, g: u64) -> u64; //~ if not kernel_has_BTF_FMODEL_ARENA_ARG: evaluation of constant value failed | seven: this kernel passes at most 6 arguments to a member; put some into an object, or require Linux 7.3
 }
 
-#[struct_ops(bpf_compile_fail_many_ops)]
+#[struct_ops(bpf_compile_fail_many_ops)] //~ if not kernel_has_bpf_insn_array_adjust_target: evaluation of constant value failed | Many: this kernel takes the members from the 24th on for a kind of tracing; split the table into two, or require the patches
 #[rustfmt::skip]
-trait Many { //~ if not kernel_has_bpf_insn_array_adjust_target: evaluation of constant value failed | Many: this kernel takes the members from the 24th on for a kind of tracing; split the table into two, or require the patches
+trait Many {
     fn m0(&self); fn m1(&self); fn m2(&self); fn m3(&self); fn m4(&self); fn m5(&self);
     fn m6(&self); fn m7(&self); fn m8(&self); fn m9(&self); fn m10(&self); fn m11(&self);
     fn m12(&self); fn m13(&self); fn m14(&self); fn m15(&self); fn m16(&self); fn m17(&self);
@@ -58,8 +58,7 @@ impl Nothings {
         Ok(Self)
     }
 
-    fn next(&mut self) -> Option<[u8; 0]> {
-        //~ if not kernel_has_BTF_FMODEL_ARENA_ARG: evaluation of constant value failed | compile_fail_nothings: the verifier of this kernel rejects empty arrays; yield a `u8`, or require Linux 7.3
+    fn next(&mut self) -> Option<[u8; 0]> { //~ if not kernel_has_BTF_FMODEL_ARENA_ARG: evaluation of constant value failed | compile_fail_nothings: the verifier of this kernel rejects empty arrays; yield a `u8`, or require Linux 7.3
         None
     }
 }

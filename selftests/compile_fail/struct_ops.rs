@@ -9,8 +9,7 @@ use bpf::{
 use kernel::prelude::*;
 
 #[struct_ops]
-trait NoName {
-    //~ NoName: write the name of the table for programs: `#[struct_ops(bpf_my_ops)]`
+trait NoName { //~ NoName: write the name of the table for programs: `#[struct_ops(bpf_my_ops)]`
     fn member(&self) -> u32;
 }
 
@@ -55,8 +54,7 @@ trait Generic {
 #[struct_ops(bpf_fail_data_ops)]
 trait DataWithBody {
     #[data]
-    fn id(&self) -> u32 {
-        //~ id: declare a value of a table as `#[data] fn name(&self) -> u32;`
+    fn id(&self) -> u32 { //~ id: declare a value of a table as `#[data] fn name(&self) -> u32;`
         0
     }
 }
@@ -73,8 +71,7 @@ trait Slice {
 
 #[struct_ops(bpf_fail_return_ops)]
 trait Return {
-    fn member(&self) -> &'static str {
-        //~ `&'static str` means nothing to the BPF verifier as the result of a struct_ops member
+    fn member(&self) -> &'static str { //~ `&'static str` means nothing to the BPF verifier as the result of a struct_ops member
         ""
     }
 }

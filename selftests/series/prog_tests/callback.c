@@ -97,6 +97,26 @@ static void test_private_stack(struct callback *skel)
 /* The largest number of works of tasks. */
 #define MAX_TASK_WORKS 4096
 
+/* Waits until a child sleeps in the kernel. */
+static void wait_for_sleep(pid_t pid)
+{
+	char path[32], state = 0;
+	FILE *stat;
+	int i;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	for (i = 0; i < 5000 && state != 'S'; i++) {
+		usleep(1000);
+		stat = fopen(path, "r");
+		if (!ASSERT_OK_PTR(stat, path))
+			return;
+		if (fscanf(stat, "%*d %*s %c", &state) != 1)
+			state = 0;
+		fclose(stat);
+	}
+	ASSERT_EQ(state, 'S', "state");
+}
+
 /* The task calls, before it returns to user mode. */
 static void test_by_task(struct callback *skel)
 {
@@ -123,8 +143,8 @@ static void test_by_task(struct callback *skel)
 	ASSERT_EQ(skel->bss->new_started, 0, "works of a new task");
 	ASSERT_GT(skel->bss->new_refused, 0, "refused");
 	skel->bss->task_pid = pid;
-	/* It does some of them if it does not wait yet. */
-	ASSERT_GE(run(skel->progs.start_by_other_task), MAX_TASK_WORKS, "start");
+	wait_for_sleep(pid);
+	ASSERT_EQ(run(skel->progs.start_by_other_task), MAX_TASK_WORKS, "start");
 	kill(pid, SIGKILL);
 	ASSERT_EQ(waitpid(pid, &status, 0), pid, "wait");
 	ASSERT_EQ(run(skel->progs.wait_elem), 7, "callback before the exit");
