@@ -11,7 +11,7 @@
 	SEC("struct_ops")						\
 	int BPF_PROG(m##number, u32 value)				\
 	{								\
-		return value + number;					\
+		return value + (number);					\
 	}
 
 MEMBER(23)
