@@ -443,10 +443,15 @@ static int nothing(u64 index, void *ctx)
 	return 0;
 }
 
-static __noinline int loop_one(u64 number)
+static __always_inline void begin_loop(void)
 {
 	__sync_fetch_and_add(&loops, 1);
 	bpf_loop(burn, nothing, NULL, 0);
+}
+
+static __noinline int loop_one(u64 number)
+{
+	begin_loop();
 	return start(number, loop_time);
 }
 
@@ -500,8 +505,7 @@ int BPF_PROG(loop_task_work, int vector)
 	struct bpf_cbtest_later *later;
 	struct task_struct *task;
 
-	__sync_fetch_and_add(&loops, 1);
-	bpf_loop(burn, nothing, NULL, 0);
+	begin_loop();
 	task = bpf_task_from_pid(task_pid);
 	if (!task)
 		return 0;
@@ -518,8 +522,7 @@ int BPF_PROG(loop_create, int vector)
 {
 	struct bpf_watchdog *watchdog;
 
-	__sync_fetch_and_add(&loops, 1);
-	bpf_loop(burn, nothing, NULL, 0);
+	begin_loop();
 	watchdog = bpf_watchdog_create(OWNER, storm_called, COUNT, 0, 0);
 	if (watchdog)
 		bpf_watchdog_release(watchdog);
@@ -532,8 +535,7 @@ int BPF_PROG(loop_queue, int vector)
 {
 	struct bpf_cbtest_later *later;
 
-	__sync_fetch_and_add(&loops, 1);
-	bpf_loop(burn, nothing, NULL, 0);
+	begin_loop();
 	later = bpf_cbtest_later(OWNER, by_task, 0);
 	if (later)
 		bpf_cbtest_release(later);
