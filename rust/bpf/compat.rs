@@ -173,21 +173,62 @@ pub fn keeps_rcu(prog: &Prog, flags: u32) -> bool {
     !unsafe { rust_bpf_helper_calls_back_asleep(prog.as_raw().cast()) }
 }
 
-/// The mark of a kfunc that takes a callback, if the kernel does not have the patches: its verifier
-/// does not check the callback, so programs must not call the kfunc. Not a flag of the kernel.
-pub(crate) const NO_CALLBACKS: u32 = if cfg!(kernel_has_bpf_callback_arm) {
+/// The mark of a kfunc whose contract the verifier of this kernel does not check, because the kernel
+/// does not have the patches. So programs must not call the kfunc. Not a flag of the kernel.
+#[doc(hidden)]
+pub const UNCHECKED: u32 = 1 << 30;
+
+/// The flags of a kfunc that takes a callback.
+pub(crate) const CALLBACKS: u32 = if cfg!(kernel_has_bpf_callback_arm) {
     0
 } else {
-    1 << 30
+    UNCHECKED
 };
 
-/// Copies a list of kfuncs without those that have the mark [`NO_CALLBACKS`]. Returns the copy, in
-/// the format of the list, and the number of kfuncs that it lacks.
+/// The flags of kfuncs between which a program holds a lock.
+#[cfg(kernel_has_KF_REGION_NOFAULT)]
+mod regions {
+    #[doc(hidden)]
+    pub use kernel::bindings::KF_ITER_RELEASE;
+    pub(crate) use kernel::bindings::{
+        KF_REGION_LEAVE,
+        KF_REGION_NOFAULT,
+        KF_REGION_PREEMPT,
+        KF_REGION_RCU, //
+    };
+}
+
+#[cfg(not(kernel_has_KF_REGION_NOFAULT))]
+mod regions {
+    use super::UNCHECKED;
+
+    pub(crate) const KF_REGION_LEAVE: u32 = UNCHECKED;
+    pub(crate) const KF_REGION_NOFAULT: u32 = UNCHECKED;
+    pub(crate) const KF_REGION_PREEMPT: u32 = UNCHECKED;
+    pub(crate) const KF_REGION_RCU: u32 = UNCHECKED;
+    #[doc(hidden)]
+    pub const KF_ITER_RELEASE: u32 = UNCHECKED;
+}
+
+#[doc(hidden)]
+pub use regions::KF_ITER_RELEASE;
+pub(crate) use regions::{
+    KF_REGION_LEAVE,
+    KF_REGION_NOFAULT,
+    KF_REGION_PREEMPT,
+    KF_REGION_RCU, //
+};
+
+/// Whether the verifier checks the contracts of all kfuncs.
+pub(crate) const CHECKS_ALL: bool = (CALLBACKS | KF_REGION_NOFAULT) & UNCHECKED == 0;
+
+/// Copies a list of kfuncs without those that have the mark [`UNCHECKED`]. Returns the copy, in the
+/// format of the list, and the number of kfuncs that it lacks.
 ///
 /// # Safety
 ///
 /// `set` must point to a list of kfuncs.
-pub(crate) unsafe fn without_callbacks(
+pub(crate) unsafe fn without_unchecked(
     set: *const bindings::btf_id_set8,
 ) -> Result<(KVec<u32>, u32), AllocError> {
     // SAFETY: The caller passes a valid list.
@@ -199,7 +240,7 @@ pub(crate) unsafe fn without_callbacks(
     let mut left: u32 = 0;
     copy.extend_from_slice(&[0, flags], GFP_KERNEL)?;
     for pair in pairs {
-        if pair.flags & NO_CALLBACKS == 0 {
+        if pair.flags & UNCHECKED == 0 {
             copy.extend_from_slice(&[pair.id, pair.flags], GFP_KERNEL)?;
             left = left.wrapping_add(1);
         }

@@ -65,6 +65,8 @@ pub struct Contract {
     lends: bool,
     in_register: bool,
     may_alias: bool,
+    is_locked: bool,
+    is_exclusive: bool,
     programs: Programs,
     refused: &'static str,
 }
@@ -82,6 +84,8 @@ impl Contract {
             lends: false,
             in_register: false,
             may_alias: false,
+            is_locked: false,
+            is_exclusive: false,
             programs: Programs::All,
             refused: "",
         }
@@ -166,6 +170,18 @@ impl Contract {
     /// Says that the argument must be in a register, not on the stack.
     pub const fn in_register(mut self) -> Self {
         self.in_register = true;
+        self
+    }
+
+    /// Says that the program holds the object locked.
+    pub const fn locked(mut self) -> Self {
+        self.is_locked = true;
+        self
+    }
+
+    /// Says that the kfunc may change the value of the lock.
+    pub const fn exclusive(mut self) -> Self {
+        self.is_exclusive = true;
         self
     }
 
@@ -300,13 +316,14 @@ pub const fn broken_rule(
     };
     let place = registers(before).saturating_add(leading);
     let (mut constants, mut lenders, mut pointers) = (0_usize, 0_usize, 0_usize);
-    let mut maps = 0_usize;
+    let (mut maps, mut locked) = (0_usize, 0_usize);
     let mut rest = args;
     while let [other, others @ ..] = rest {
         constants = constants.saturating_add(other.is_constant as usize);
         lenders = lenders.saturating_add(other.lends as usize);
         pointers = pointers.saturating_add(other.is_pointer() as usize);
         maps = maps.saturating_add(other.is_map() as usize);
+        locked = locked.saturating_add(other.is_locked as usize);
         rest = others;
     }
 
@@ -331,6 +348,12 @@ pub const fn broken_rule(
     } else if arg.is_map() && maps > compat::MAPS {
         "the verifier of this kernel crashes if a kfunc takes two maps; take one, or require Linux \
                 7.3"
+    } else if arg.is_exclusive && locked > 1 {
+        "the program can pass the same object for two `Locked` arguments, and one of them changes \
+                it; take `&Locked<'_, ...>` for both, or only one"
+    } else if arg.is_locked && flags & bindings::KF_SLEEPABLE != 0 {
+        "a program that holds a lock cannot call a kfunc that may sleep; remove `sleepable`, or \
+                return no `Lock` that sleeps"
     } else if arg.lends && lenders > 1 {
         "the verifier supports one `RdonlyBufSize` or `RdwrBufSize` argument; remove the other"
     } else if arg.lends && pointers > 1 {

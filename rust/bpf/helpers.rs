@@ -88,6 +88,14 @@ extern "C" {
         lock: *mut bindings::rqspinlock_t,
         flags: c_ulong,
     );
+    pub(crate) fn rust_bpf_helper_res_spin_enter(lock: *mut bindings::rqspinlock_t) -> c_int;
+    pub(crate) fn rust_bpf_helper_res_spin_leave(lock: *mut bindings::rqspinlock_t);
+
+    // mm.c
+    pub(crate) fn rust_bpf_helper_task_mm(task: *mut c_void) -> *mut c_void;
+    pub(crate) fn rust_bpf_helper_put_mm(mm: *mut c_void);
+    pub(crate) fn rust_bpf_helper_lock_vma(mm: *mut c_void, addr: c_ulong) -> *mut c_void;
+    pub(crate) fn rust_bpf_helper_unlock_mm(mm: *mut c_void);
 
     // net.c
     pub(crate) fn rust_bpf_helper_netdev_flags(dev: *const c_void) -> u32;
@@ -133,6 +141,11 @@ extern "C" {
 
     // slab.c
     pub(crate) fn rust_bpf_helper_kmalloc_nolock(size: usize) -> *mut c_void;
+
+    // sleep_lock.c
+    pub(crate) fn rust_bpf_helper_sleep_lock_init(lock: *mut bindings::semaphore);
+    pub(crate) fn rust_bpf_helper_sleep_lock(lock: *mut bindings::semaphore) -> c_int;
+    pub(crate) fn rust_bpf_helper_sleep_unlock(lock: *mut bindings::semaphore);
 
     // stack.c
     #[cfg(not(target_arch = "x86_64"))]

@@ -56,6 +56,11 @@
 //! - An integer, a `bool`, or an array of one of these, by value. The program gets a read-only
 //!   pointer to the item, which is valid until `destroy`. The next call of `next` overwrites the
 //!   item.
+//! - An object that the program holds locked, as [`Lock<T>`](crate::Lock), or an area of memory under
+//!   `mmap_lock`, as [`LockVma`](crate::mm::LockVma). With the option `release`, as in
+//!   `#[kfunc_iterator(name, release)]`, there is a fourth kfunc, `bpf_iter_name_release`: the program
+//!   releases the item in the middle of the loop, may sleep from there on, and goes on with the next
+//!   item. `next` and `destroy` release what the program still holds.
 //! - An object, as [`RcuPtr<'a, Object<T>>`](crate::RcuPtr), if `next` takes `&'a rcu::Guard`. The
 //!   program must be in an RCU read-side critical section from `new` on (`KF_RCU_PROTECTED`), and
 //!   the pointer is valid until the end of that section. To keep the object, the program calls a
@@ -71,9 +76,9 @@
 //!   and therefore rejects every program.
 //! - A loop does not continue after 8,388,608 items. An endless loop would block the RCU grace
 //!   period.
-//! - An iterator cannot hold a lock between two calls. The verifier does not know of the lock: the
-//!   program could sleep under a spinlock, or start a second iterator that takes the same lock. So
-//!   an iterator must be `Send`; the guards of locks are not `Send`.
+//! - An iterator cannot hold a lock of its own between two calls, because the verifier does not know
+//!   of it. So an iterator must be `Send`; the guards of locks are not `Send`. An item can be a lock.
+//! - A program cannot tell the end of a loop from a lock that could not be had.
 //!
 //! C: `KF_ITER_NEW`, `KF_ITER_NEXT`, `KF_ITER_DESTROY` in
 //! [`include/linux/btf.h`](srctree/include/linux/btf.h).
@@ -106,7 +111,7 @@ use kernel::bindings;
 )]
 pub unsafe trait IteratorItem: Sized {
     /// The memory for an item in the iterator; `()` if the item is a pointer to an object.
-    type Slot;
+    type Slot: Slot;
 
     /// The type of the item without its lifetime.
     type Kind: 'static;
@@ -117,11 +122,35 @@ pub unsafe trait IteratorItem: Sized {
     /// The `KF_*` flags that the item brings to the whole iterator.
     const FLAGS: u32 = 0;
 
+    /// The `KF_*` flags that the item brings to `next`: the region of an item that is a lock.
+    const REGION: u32 = 0;
+
     /// Why the verifier rejects all programs that call `next`, or [`None`].
     const REFUSED: Option<&'static str> = None;
 
-    /// Stores the item in `slot`, if the item is a value. Returns the pointer for the program.
-    fn place(self, slot: &mut MaybeUninit<Self::Slot>) -> *const core::ffi::c_void;
+    /// Stores the item in the empty `slot`. Returns the pointer for the program, or null if the
+    /// item is a lock that cannot be had.
+    fn place(self, slot: &mut Self::Slot) -> *const core::ffi::c_void;
+}
+
+/// The memory for an item in the iterator. What it holds is released when it is dropped.
+#[doc(hidden)]
+pub trait Slot {
+    /// A slot that holds nothing.
+    const EMPTY: Self;
+}
+
+impl Slot for () {
+    const EMPTY: Self = ();
+}
+
+/// The memory for an item that is a value.
+#[doc(hidden)]
+#[repr(transparent)]
+pub struct Place<T: Copy>(MaybeUninit<T>);
+
+impl<T: Copy> Slot for Place<T> {
+    const EMPTY: Self = Self(MaybeUninit::uninit());
 }
 
 macro_rules! by_value {
@@ -129,13 +158,13 @@ macro_rules! by_value {
         // SAFETY: The slot is a part of the iterator on the program's stack. The verifier
         // invalidates the pointer when the program destroys the iterator (`parent_id`).
         unsafe impl IteratorItem for $ty {
-            type Slot = $ty;
+            type Slot = Place<$ty>;
             type Kind = $ty;
             const BTF: &'static str = Pointer::<$ty>::TEXT;
 
             #[inline(always)]
-            fn place(self, slot: &mut MaybeUninit<$ty>) -> *const core::ffi::c_void {
-                core::ptr::from_ref(slot.write(self)).cast()
+            fn place(self, slot: &mut Place<$ty>) -> *const core::ffi::c_void {
+                core::ptr::from_ref(slot.0.write(self)).cast()
             }
         }
 
@@ -143,14 +172,14 @@ macro_rules! by_value {
         // of the array. The verifier invalidates the pointer when the program destroys the
         // iterator.
         unsafe impl<const N: usize> IteratorItem for [$ty; N] {
-            type Slot = [$ty; N];
+            type Slot = Place<[$ty; N]>;
             type Kind = [$ty; N];
             const BTF: &'static str = Pointer::<[$ty; N]>::TEXT;
             const REFUSED: Option<&'static str> = if N == 0 { compat::EMPTY_ITEMS } else { None };
 
             #[inline(always)]
-            fn place(self, slot: &mut MaybeUninit<[$ty; N]>) -> *const core::ffi::c_void {
-                core::ptr::from_ref(slot.write(self)).cast()
+            fn place(self, slot: &mut Place<[$ty; N]>) -> *const core::ffi::c_void {
+                core::ptr::from_ref(slot.0.write(self)).cast()
             }
         }
     )*};
@@ -167,7 +196,7 @@ unsafe impl<T: BtfObject> IteratorItem for RcuPtr<'_, Object<T>> {
     const FLAGS: u32 = bindings::KF_RCU_PROTECTED;
 
     #[inline(always)]
-    fn place(self, _slot: &mut MaybeUninit<()>) -> *const core::ffi::c_void {
+    fn place(self, _slot: &mut ()) -> *const core::ffi::c_void {
         self.as_ptr().cast()
     }
 }
@@ -183,9 +212,10 @@ const MAX_ITEMS: u32 = 8 << 20;
 /// `value` is [`Some`] if `left` is not 0.
 #[doc(hidden)]
 #[repr(C)]
-pub struct State<I: Send, S, K = ()> {
-    // The first field, so that the address of the item is the address that the program passed.
-    slot: MaybeUninit<S>,
+pub struct State<I: Send, S: Slot, K = ()> {
+    // The first field, so that the address of the item is the address that the program passed, and
+    // so that a lock is released before the value, which may own it, is dropped.
+    slot: S,
     value: Option<I>,
     /// The number of items that `next` may still return; 0 after `new` failed or `next` returned
     /// [`None`].
@@ -194,7 +224,7 @@ pub struct State<I: Send, S, K = ()> {
     _kind: PhantomData<fn() -> K>,
 }
 
-impl<I: Send, S, K> State<I, S, K> {
+impl<I: Send, S: Slot, K> State<I, S, K> {
     /// The size of the iterator in words of 8 bytes.
     pub const WORDS: usize = {
         assert!(
@@ -220,7 +250,7 @@ impl<I: Send, S, K> State<I, S, K> {
             state.write(Self {
                 value: None,
                 left: 0,
-                slot: MaybeUninit::uninit(),
+                slot: S::EMPTY,
                 _kind: PhantomData,
             })
         };
@@ -234,12 +264,14 @@ impl<I: Send, S, K> State<I, S, K> {
         self.left = MAX_ITEMS;
     }
 
-    /// Calls `next` and returns a pointer to the item, or null after the last item.
+    /// Calls `next`, which places the item in the slot, and returns a pointer to the item, or null
+    /// after the last item. The item before it is released first.
     #[inline(always)]
-    pub fn next<T: IteratorItem<Slot = S, Kind = K>>(
+    pub fn next(
         &mut self,
-        next: impl FnOnce(&mut I) -> Option<T>,
+        next: impl FnOnce(&mut I, Placer<'_, S, K>) -> *const core::ffi::c_void,
     ) -> *const core::ffi::c_void {
+        self.release();
         let (left, is_over) = self.left.overflowing_sub(1);
         self.left = left;
         if is_over {
@@ -247,10 +279,21 @@ impl<I: Send, S, K> State<I, S, K> {
         }
         // SAFETY: `left` was not 0, so `value` is `Some` by the type invariants.
         let value = unsafe { self.value.as_mut().unwrap_unchecked() };
-        match next(value) {
-            Some(item) => item.place(&mut self.slot),
-            None => self.end(),
+        let placer = Placer {
+            slot: &mut self.slot,
+            _kind: PhantomData,
+        };
+        let item = next(value, placer);
+        if item.is_null() {
+            return self.end();
         }
+        item
+    }
+
+    /// Releases the item, if it is a lock.
+    #[inline(always)]
+    pub fn release(&mut self) {
+        self.slot = S::EMPTY;
     }
 
     /// Drops the Rust iterator and returns null.
@@ -260,6 +303,24 @@ impl<I: Send, S, K> State<I, S, K> {
         self.left = 0;
         self.value = None;
         core::ptr::null()
+    }
+}
+
+/// The empty slot of an iterator over items of the kind `K`.
+#[doc(hidden)]
+pub struct Placer<'a, S: Slot, K> {
+    slot: &'a mut S,
+    _kind: PhantomData<fn() -> K>,
+}
+
+impl<S: Slot, K> Placer<'_, S, K> {
+    /// Places the item. Returns the pointer for the program, or null if there is none.
+    #[inline(always)]
+    pub fn place<T: IteratorItem<Slot = S, Kind = K>>(
+        self,
+        item: Option<T>,
+    ) -> *const core::ffi::c_void {
+        item.map_or(core::ptr::null(), |item| item.place(self.slot))
     }
 }
 
@@ -367,7 +428,7 @@ mod tests {
         after: u64,
     }
 
-    type CountdownStack = Stack<{ State::<Countdown, [u32; 2], [u32; 2]>::WORDS }>;
+    type CountdownStack = Stack<{ State::<Countdown, Place<[u32; 2]>, [u32; 2]>::WORDS }>;
     type SameStack = Stack<{ State::<Same, (), Object<Item>>::WORDS }>;
 
     impl<const WORDS: usize> Stack<WORDS> {
@@ -412,15 +473,15 @@ mod tests {
     #[test]
     fn the_size_of_an_iterator_is_rounded_up_to_words() {
         assert_eq!(State::<(), ()>::WORDS, 1);
-        assert_eq!(State::<u8, u8>::WORDS, 1);
+        assert_eq!(State::<u8, Place<u8>>::WORDS, 1);
         // `[u8; 7]` takes 8 bytes with the tag of the `Option`, and `left` takes 4 bytes.
         assert_eq!(State::<[u8; 7], ()>::WORDS, 2);
         assert_eq!(State::<[u8; 8], ()>::WORDS, 2);
-        assert_eq!(State::<[u8; 7], u8>::WORDS, 2);
-        assert_eq!(State::<u64, [u64; 2]>::WORDS, 5);
+        assert_eq!(State::<[u8; 7], Place<u8>>::WORDS, 2);
+        assert_eq!(State::<u64, Place<[u64; 2]>>::WORDS, 5);
         // The largest iterator that compiles.
         assert_eq!(State::<[u8; 251], ()>::WORDS, 32);
-        assert!(align_of::<State<u64, u64>>() <= 8);
+        assert!(align_of::<State<u64, Place<u64>>>() <= 8);
     }
 
     #[test]
@@ -523,23 +584,105 @@ mod tests {
 
     #[test]
     fn next_returns_null_after_the_item_limit() {
-        let mut state = MaybeUninit::<State<u32, u32, u32>>::uninit();
+        let mut state = MaybeUninit::<State<u32, Place<u32>, u32>>::uninit();
         // SAFETY: `state` has room for a `State`, which `begin` initializes.
         let state = unsafe {
             State::begin(state.as_mut_ptr());
             state.assume_init_mut()
         };
         // Before `set`, the iterator has no items.
-        assert!(state.next(|_| Some(1_u32)).is_null());
+        assert!(state.next(|_, placer| placer.place(Some(1_u32))).is_null());
         state.set(0);
         assert_eq!(state.left, MAX_ITEMS);
         state.left = 3;
         let mut items = 0;
-        while !state.next(|_| Some(1_u32)).is_null() {
+        while !state.next(|_, placer| placer.place(Some(1_u32))).is_null() {
             items += 1;
         }
         assert_eq!(items, 3);
         assert!(state.value.is_none());
+    }
+
+    /// Counts how often it holds something.
+    struct Guard(Option<()>);
+
+    impl Slot for Guard {
+        const EMPTY: Self = Self(None);
+    }
+
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            if self.0.is_some() {
+                DROPS.fetch_sub(1, Relaxed);
+            }
+        }
+    }
+
+    /// An item that the program holds.
+    struct Held(bool);
+
+    // SAFETY: No program gets the pointer.
+    unsafe impl IteratorItem for Held {
+        type Slot = Guard;
+        type Kind = Self;
+        const BTF: &'static str = "";
+
+        fn place(self, slot: &mut Guard) -> *const c_void {
+            if !self.0 {
+                return core::ptr::null();
+            }
+            DROPS.add(1, Relaxed);
+            slot.0 = Some(());
+            core::ptr::from_ref(slot).cast()
+        }
+    }
+
+    #[test]
+    fn an_item_is_held_until_release_next_end_or_drop() {
+        DROPS.store(0, Relaxed);
+        let held = || DROPS.load(Relaxed);
+        let mut state = MaybeUninit::<State<u32, Guard, Held>>::uninit();
+        // SAFETY: `state` has room for a `State`, which `begin` initializes.
+        let state = unsafe {
+            State::begin(state.as_mut_ptr());
+            state.assume_init_mut()
+        };
+        state.set(0);
+        assert!(!state
+            .next(|_, placer| placer.place(Some(Held(true))))
+            .is_null());
+        assert_eq!(held(), 1);
+        state.release();
+        assert_eq!(held(), 0);
+        state.release();
+        assert_eq!(held(), 0);
+        // `next` releases the item before it asks for another one.
+        assert!(!state
+            .next(|_, placer| placer.place(Some(Held(true))))
+            .is_null());
+        let mut before = 9;
+        let next = state.next(|_, placer| {
+            before = held();
+            placer.place(Some(Held(true)))
+        });
+        assert!(!next.is_null());
+        assert_eq!((before, held()), (0, 1));
+        // An item that cannot be held ends the loop.
+        assert!(state
+            .next(|_, placer| placer.place(Some(Held(false))))
+            .is_null());
+        assert_eq!(held(), 0);
+        assert!(state
+            .next(|_, placer| placer.place(Some(Held(true))))
+            .is_null());
+
+        state.set(0);
+        assert!(!state
+            .next(|_, placer| placer.place(Some(Held(true))))
+            .is_null());
+        // SAFETY: The state is initialized, and not used any more.
+        unsafe { core::ptr::drop_in_place(state) };
+        assert_eq!(held(), 0);
     }
 
     #[test]

@@ -291,20 +291,20 @@ impl KfuncSet {
         self.register_dtors(owner)
     }
 
-    /// Returns a copy of the list without the kfuncs whose arguments this kernel does not check, if
+    /// Returns a copy of the list without the kfuncs whose contracts this kernel does not check, if
     /// there are any.
     fn checked(&self) -> Result<Option<KVec<u32>>> {
-        if compat::NO_CALLBACKS == 0 {
+        if compat::CHECKS_ALL {
             return Ok(None);
         }
         // SAFETY: By the type invariants, `ids` is a list of kfuncs.
-        let (checked, refused) = unsafe { compat::without_callbacks(self.ids) }?;
+        let (checked, refused) = unsafe { compat::without_unchecked(self.ids) }?;
         if refused == 0 {
             return Ok(None);
         }
         pr_warn!(
-            "{}: programs cannot call {} kfuncs that take callbacks, because this kernel does not \
-             check callbacks (errno {}); boot a kernel with the patches of this tree\n",
+            "{}: programs cannot call {} kfuncs that take callbacks or hold locks, because this \
+             kernel does not check that (errno {}); boot a kernel with the patches of this tree\n",
             self.name,
             refused,
             EOPNOTSUPP.to_errno()

@@ -83,6 +83,9 @@
 //! | `KF_RCU_PROTECTED` | `rcu: &rcu::Guard` | nothing; the program must be in an RCU read-side critical section | all, under RCU |
 //! | a static | [`module: &ModuleRef`](ModuleRef) with [`ModuleState`] | nothing | all |
 //! | `rqspinlock_t`, in the static | [`ResSpinLock`](lock) | nothing | all |
+//! | `KF_REGION_NOFAULT`, `_PREEMPT`, `_RCU` with `KF_ACQUIRE` | returns `Option<`[`Lock<T>`](locked)`>` | a lock that the program holds and must release, or null | all; those that may sleep for a [`SleepLock`]; on a kernel with the patches |
+//! | the same | [`p: &Locked<'_, T>`](locked), `p: &mut Locked<'_, T>` | a lock that the program holds | the same |
+//! | the same with `KF_REGION_LEAVE`, `KF_RELEASE` | `p: Locked<'_, T>`, first | a lock, which the call releases | the same |
 //! | a hash table under RCU | [`#[btf(object, registry = 64)]`](registry) | nothing | all |
 //! | returns `void`, `u32`, `bool` | returns `()`, an integer, `bool`, an enum | a scalar without known bounds | all |
 //! | returns `int`: 0 or errno | returns `Result<()>` | the same | all |
@@ -93,6 +96,7 @@
 //! | `u64 rdonly_buf_size` | [`RdonlyBufSize`], returns `Option<RdonlyBuf<'_>>` | read-only memory of that size | all |
 //! | `u64 rdwr_buf_size` | [`RdwrBufSize`](rdwr_buf), returns `Option<RdwrBuf<'_>>` | memory of that size, which both sides may change | all |
 //! | `KF_ITER_NEW`, `_NEXT`, `_DESTROY` | [`#[kfunc_iterator(name)]`](iterator) | a loop | all |
+//! | `KF_ITER_RELEASE` | `#[kfunc_iterator(name, release)]` | a loop over items that the program holds locked | those that hold locks |
 //! | `KF_SLEEPABLE`, `KF_DESTRUCTIVE`, `KF_PERFMON`, `KF_SPINLOCK_SAFE` | `#[kfunc(sleepable, destructive, perfmon, spinlock_safe)]` | flags that no type can express | `sleepable`: those that may sleep |
 //! | `BTF_KFUNCS_START`, `BTF_ID_FLAGS`, `register_btf_kfunc_id_set()` | [`kfunc_set!`] and [`KfuncSet::register`] | | `prog_types` |
 //! | `.filter` | [`kfunc_set!`] with `filter: function` | | those that the filter allows |
@@ -195,6 +199,7 @@ pub mod kfunc_set;
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
 mod kunit;
 pub mod lock;
+pub mod locked;
 pub mod mem;
 pub mod mm;
 pub mod net;
@@ -206,6 +211,7 @@ pub mod register;
 pub mod registry;
 pub mod revocable;
 pub mod ring_buf;
+pub mod sleep_lock;
 pub mod state;
 pub mod struct_ops;
 pub mod task;
@@ -238,6 +244,10 @@ pub use kfunc_set::{
     ProgType, //
 };
 pub use lock::ResSpinLock;
+pub use locked::{
+    Lock,
+    Locked, //
+};
 pub use mem::Mem;
 pub use object::{
     Object,
@@ -249,6 +259,7 @@ pub use rdonly_buf::{
     RdonlyBufSize, //
 };
 pub use ring_buf::RingBuf;
+pub use sleep_lock::SleepLock;
 pub use state::{
     ModuleRef,
     ModuleState,
@@ -282,6 +293,8 @@ pub mod prelude {
         Dynptr,
         In,
         InOut,
+        Lock,
+        Locked,
         Map,
         Mem,
         ModuleRef,
@@ -290,6 +303,7 @@ pub mod prelude {
         Out,
         RcuPtr,
         ResSpinLock,
+        SleepLock,
         Trusted, //
     };
     pub use kernel::sync::{

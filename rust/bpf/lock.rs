@@ -22,7 +22,10 @@
 //! }
 //! ```
 //!
-//! The lock has no guard. The kernel keeps a list of the locks that each CPU holds, and a CPU must
+//! A program can hold the lock from one kfunc to another: see [`locked`](crate::locked). Preemption
+//! is off then, and interrupts are on: an interrupt that wants the lock gets an error.
+//!
+//! Rust code has no guard of the lock. The kernel keeps a list of the locks that each CPU holds, and a CPU must
 //! release the last lock of its list first. A guard could be dropped in another order, and a
 //! forgotten guard would leave interrupts off for ever. A closure excludes both.
 //!
@@ -36,9 +39,15 @@
 //!
 //! C header: [`include/asm-generic/rqspinlock.h`](srctree/include/asm-generic/rqspinlock.h)
 
-use crate::helpers::{
-    rust_bpf_helper_res_spin_lock,
-    rust_bpf_helper_res_spin_unlock, //
+use crate::{
+    compat,
+    helpers::{
+        rust_bpf_helper_res_spin_enter,
+        rust_bpf_helper_res_spin_leave,
+        rust_bpf_helper_res_spin_lock,
+        rust_bpf_helper_res_spin_unlock, //
+    },
+    locked::ProgramLock, //
 };
 use core::cell::UnsafeCell;
 use kernel::{
@@ -100,6 +109,30 @@ impl<T> ResSpinLock<T> {
     }
 }
 
+// SAFETY: Between `enter` and `leave`, `with` and `enter` fail or wait on each CPU. Preemption is
+// off, which `KF_REGION_PREEMPT` says; the verifier makes programs leave in the reverse order.
+unsafe impl<T: Send> ProgramLock for ResSpinLock<T> {
+    const FLAGS: u32 = compat::KF_REGION_PREEMPT;
+    const SLEEPS: bool = false;
+    type Value = T;
+
+    #[inline]
+    fn enter(&self) -> Result {
+        // SAFETY: The caller keeps the lock allocated until `leave`.
+        to_result(unsafe { rust_bpf_helper_res_spin_enter(self.lock.get()) })
+    }
+
+    #[inline]
+    unsafe fn leave(&self) {
+        // SAFETY: The caller holds the lock, and no lock that it took later.
+        unsafe { rust_bpf_helper_res_spin_leave(self.lock.get()) };
+    }
+
+    fn value(&self) -> *mut T {
+        self.value.get()
+    }
+}
+
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
 #[kernel::macros::kunit_tests(rust_bpf_lock)]
 mod tests {
@@ -128,5 +161,17 @@ mod tests {
         // Both locks are free again.
         assert_eq!(LOCK.with(|value| *value), Ok(1));
         assert_eq!(OTHER.with(|value| *value), Ok(0));
+    }
+
+    #[test]
+    fn a_program_holds_the_lock_with_interrupts_on() {
+        static LOCK: ResSpinLock<u32> = ResSpinLock::new(1);
+
+        assert_eq!(LOCK.enter(), Ok(()));
+        let (again, with) = (LOCK.enter(), LOCK.with(|value| *value));
+        // SAFETY: The lock is held.
+        unsafe { LOCK.leave() };
+        assert_eq!((again, with), (Err(EDEADLK), Err(EDEADLK)));
+        assert_eq!(LOCK.with(|value| *value), Ok(1));
     }
 }

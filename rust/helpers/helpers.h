@@ -26,8 +26,12 @@ struct completion;
 struct btf;
 struct btf_member;
 struct btf_type;
+struct mm_struct;
 struct module;
 struct rust_bpf_task_work;
+struct semaphore;
+struct task_struct;
+struct vm_area_struct;
 
 /* The name and the function of a kfunc; rust/bpf/kfunc_set.rs has the same struct. */
 struct rust_bpf_symbol {
@@ -179,6 +183,15 @@ void rust_bpf_helper_put_task(void *task);
 u32 rust_bpf_helper_reg_struct(const struct bpf_reg_state *reg, const struct btf **btf);
 int rust_bpf_helper_res_spin_lock(rqspinlock_t *lock, unsigned long *flags);
 void rust_bpf_helper_res_spin_unlock(rqspinlock_t *lock, unsigned long flags);
+int rust_bpf_helper_res_spin_enter(rqspinlock_t *lock);
+void rust_bpf_helper_res_spin_leave(rqspinlock_t *lock);
+struct mm_struct *rust_bpf_helper_task_mm(struct task_struct *task);
+void rust_bpf_helper_put_mm(struct mm_struct *mm);
+struct vm_area_struct *rust_bpf_helper_lock_vma(struct mm_struct *mm, unsigned long addr);
+void rust_bpf_helper_unlock_mm(struct mm_struct *mm);
+void rust_bpf_helper_sleep_lock_init(struct semaphore *lock);
+int rust_bpf_helper_sleep_lock(struct semaphore *lock);
+void rust_bpf_helper_sleep_unlock(struct semaphore *lock);
 int rust_bpf_helper_ring_buf_push(struct bpf_map *map, const void *data, u32 size);
 int rust_bpf_helper_skb_copy_bits(const void *skb, u32 offset, void *to, u32 len);
 u32 rust_bpf_helper_skb_hash(const void *skb);

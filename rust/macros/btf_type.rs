@@ -50,6 +50,8 @@ struct Options {
     name: Option<LitStr>,
     /// The number of objects that kfuncs can find by a key.
     registry: Option<LitInt>,
+    /// The field with the lock that programs can hold.
+    lock: Option<Ident>,
 }
 
 pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
@@ -67,9 +69,7 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
     };
     names::type_name(&btf_name, span)?;
     match &input.data {
-        Data::Struct(data) if options.object => {
-            object(&input, &btf_name, &data.fields, options.registry.as_ref())
-        }
+        Data::Struct(data) if options.object => object(&input, &btf_name, &data.fields, &options),
         _ if options.object => Err(Error::new(
             name.span(),
             format!("{name}: an object must be a struct"),
@@ -77,6 +77,10 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
         _ if options.registry.is_some() => Err(Error::new(
             name.span(),
             format!("{name}: only objects have a registry; write `#[btf(object, ...)]`"),
+        )),
+        _ if options.lock.is_some() => Err(Error::new(
+            name.span(),
+            format!("{name}: only objects have a lock; write `#[btf(object, ...)]`"),
         )),
         Data::Struct(data) => {
             require_repr_c(&input, "struct")?;
@@ -115,9 +119,13 @@ fn options(attrs: &[Attribute]) -> Result<Options> {
             } else if meta.path.is_ident("registry") {
                 options.registry = Some(meta.value()?.parse()?);
                 Ok(())
+            } else if meta.path.is_ident("lock") {
+                options.lock = Some(meta.value()?.parse()?);
+                Ok(())
             } else {
                 Err(meta.error(
-                    "the options of `#[btf]` are `object`, `registry = 64` and `name = \"...\"`",
+                    "the options of `#[btf]` are `object`, `registry = 64`, `lock = field` and \
+                     `name = \"...\"`",
                 ))
             }
         })?;
@@ -332,7 +340,7 @@ fn object(
     input: &DeriveInput,
     btf_name: &str,
     fields: &Fields,
-    registry: Option<&LitInt>,
+    options: &Options,
 ) -> Result<TokenStream> {
     let name = &input.ident;
     let mut shown = Vec::new();
@@ -385,7 +393,14 @@ fn object(
     let label = format!("rust_btf_dtor_{btf_name}");
     let ids = dtor_ids(btf_name, &dtor, &label);
     let module = format_ident!("__{btf_name}_btf");
-    let registry = registry.map(|places| registered(name, places));
+    let registry = options
+        .registry
+        .as_ref()
+        .map(|places| registered(name, places));
+    let lockable = match &options.lock {
+        Some(lock) => lockable(name, btf_name, fields, lock)?,
+        None => TokenStream::new(),
+    };
 
     Ok(quote! {
         #implement
@@ -441,6 +456,40 @@ fn object(
         }
 
         #registry
+        #lockable
+    })
+}
+
+/// Generates the lock of a type of objects, and the struct to which programs that hold it have
+/// pointers. As in an object, `__opaque` is no scalar and no flexible array.
+fn lockable(name: &Ident, btf_name: &str, fields: &Fields, lock: &Ident) -> Result<TokenStream> {
+    let field = fields
+        .iter()
+        .find(|field| field.ident.as_ref().is_some_and(|ident| ident == lock));
+    let Some(field) = field else {
+        return Err(Error::new(
+            lock.span(),
+            format!("{name}: there is no field `{lock}`; name the field that is the lock"),
+        ));
+    };
+    let ty = &field.ty;
+    let btf = format!("struct {btf_name}_locked");
+    names::type_name(&format!("{btf_name}_locked"), lock.span())?;
+    let declaration = format!("{btf} 8 {{ __opaque 8 [0]*void }}");
+    let declare = modinfo::entry(&[quote! { #declaration }]);
+    Ok(quote_spanned! { ty.span() =>
+        #declare
+
+        // SAFETY: The declaration above is that of the struct, whose only member is no scalar.
+        unsafe impl ::bpf::locked::Lockable for #name {
+            type Lock = #ty;
+            const LOCKED: &'static str = #btf;
+
+            #[inline(always)]
+            fn lock(&self) -> &#ty {
+                &self.#lock
+            }
+        }
     })
 }
 

@@ -2,8 +2,8 @@
 
 //! Code generation for `#[kfunc_iterator]`.
 //!
-//! The macro generates the kfuncs `bpf_iter_<name>_new`, `_next` and `_destroy` from the methods
-//! `new` and `next` of a type. `kfunc` generates the code for the arguments.
+//! The macro generates the kfuncs `bpf_iter_<name>_new`, `_next` and `_destroy`, and with the option
+//! `release` also `_release`, from the methods `new` and `next` of a type. `kfunc` generates the code for the arguments.
 
 use crate::{
     kfunc,
@@ -11,7 +11,7 @@ use crate::{
     names,
     signature::{
         check_function,
-        close_lifetimes,
+        static_lifetimes,
         Signature, //
     }, //
 };
@@ -29,6 +29,7 @@ use syn::{
         Parse,
         ParseStream, //
     },
+    punctuated::Punctuated,
     spanned::Spanned,
     Error,
     FnArg,
@@ -47,6 +48,8 @@ use syn::{
 /// The arguments of the attribute: `name, option, ...`
 struct Options {
     name: Ident,
+    /// The option `release`: programs can release an item before the next one.
+    release: Option<Ident>,
     rest: TokenStream,
 }
 
@@ -56,9 +59,18 @@ impl Parse for Options {
         if !input.is_empty() {
             input.parse::<Token![,]>()?;
         }
+        let (mut release, mut rest) = (None, TokenStream::new());
+        for word in Punctuated::<Ident, Token![,]>::parse_terminated(input)? {
+            if word == "release" {
+                release = Some(word);
+            } else {
+                rest.extend(quote! { #word, });
+            }
+        }
         Ok(Self {
             name,
-            rest: input.parse()?,
+            release,
+            rest,
         })
     }
 }
@@ -110,7 +122,12 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
         &next_signature,
         // The program passes only the iterator; `next_rules()` checks that.
         &[],
-        |arguments| quote! { state.next(|value| <#ty>::next(value #(, #arguments)*)) },
+        // The item may borrow from the value, so it is placed before the borrow ends.
+        |arguments| {
+            quote! {
+                state.next(|value, placer| placer.place(<#ty>::next(value #(, #arguments)*)))
+            }
+        },
         |err, _| {
             quote! {
                 let _ = #err;
@@ -156,7 +173,7 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
     let describe_destroy = kfunc::describe(
         "kfunc",
         &destroy_name.to_string(),
-        &[it],
+        &[it.clone()],
         &quote! { "void" },
     );
     let declare = format!("struct bpf_iter_{stem} ");
@@ -167,6 +184,8 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
         quote! { ::bpf::describe::Number::<{ __BpfState::WORDS }>::TEXT },
         quote! { "]u64 }" },
     ]);
+    let (release_function, release_marker) =
+        release(options.release.as_ref(), name, &stem, &it, &next_item);
     let names = [&new_name, &next_name, &destroy_name];
     let in_no_set = names.map(kfunc::in_no_set);
     let [new_symbol, next_symbol, destroy_symbol] =
@@ -186,7 +205,10 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
             &next_name,
             quote! { next },
             quote! { &[] },
-            quote! { ::kernel::bindings::KF_ITER_NEXT | ::kernel::bindings::KF_RET_NULL },
+            quote! {
+                ::kernel::bindings::KF_ITER_NEXT | ::kernel::bindings::KF_RET_NULL
+                    | <#next_item as ::bpf::iterator::IteratorItem>::REGION
+            },
         ),
         (
             &destroy_name,
@@ -277,8 +299,72 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
             #describe_new
             #describe_next
             #describe_destroy
+
+            #release_function
         };
+
+        #release_marker
     })
+}
+
+/// Generates the kfunc `bpf_iter_<name>_release`, if the iterator has the option: the function, and
+/// the type that represents it.
+fn release(
+    option: Option<&Ident>,
+    iterator: &Ident,
+    stem: &str,
+    it: &TokenStream,
+    item: &Type,
+) -> (TokenStream, TokenStream) {
+    let Some(option) = option else {
+        return Default::default();
+    };
+    let name = format_ident!("bpf_iter_{stem}_release");
+    let symbol = name.to_string();
+    let c_name = kfunc::c_string(&symbol);
+    let in_no_set = kfunc::in_no_set(&name);
+    let describe = kfunc::describe("kfunc", &symbol, &[it.clone()], &quote! { "void" });
+    let why = format!(
+        "{iterator}: `release` is for items that the program holds locked; yield `Lock<T>`, or \
+         remove `release`"
+    );
+    let rule = quote_spanned! { option.span() =>
+        const _: () = ::core::assert!(
+            <#item as ::bpf::iterator::IteratorItem>::REGION != 0,
+            #why
+        );
+    };
+    let function = quote! {
+        // SAFETY: The symbol of this name is the function. The description and the flags come from
+        // its signature.
+        unsafe impl ::bpf::kfunc::Kfunc for #name {
+            const NAME: &'static ::core::ffi::CStr = #c_name;
+            const ENTRY: *const ::core::ffi::c_void = release as *const ::core::ffi::c_void;
+            const FLAGS: u32 = ::bpf::compat::KF_ITER_RELEASE;
+            const CONTRACTS: &'static [::bpf::contract::Contract] = &[];
+            const DTOR: ::core::option::Option<::bpf::kfunc_set::Dtor> =
+                ::core::option::Option::None;
+        }
+
+        // Only BPF programs that the verifier accepted call the function.
+        #[export_name = #symbol]
+        extern "C" fn release(state: *mut __BpfState) {
+            // SAFETY: The verifier checked that `new` initialized `state`, that the program has not
+            // destroyed it, and that it does not use the item after this call.
+            unsafe { (*state).release() };
+        }
+
+        #rule
+        #describe
+    };
+    let marker = quote! {
+        #[doc(hidden)]
+        #[allow(missing_docs, non_camel_case_types)]
+        pub enum #name {}
+
+        #in_no_set
+    };
+    (function, marker)
 }
 
 fn method<'a>(item: &'a ItemImpl, name: &Ident, what: &str) -> Result<&'a ImplItemFn> {
@@ -345,7 +431,7 @@ fn item_type(name: &Ident, next: &ImplItemFn) -> Result<Type> {
         _ => None,
     });
     match item {
-        Some(GenericArgument::Type(ty)) => Ok(close_lifetimes(ty.clone())),
+        Some(GenericArgument::Type(ty)) => Ok(static_lifetimes(ty.clone())),
         _ => Err(Error::new(
             sig.output.span(),
             format!("{name}: `next` must return `Option` of an item"),

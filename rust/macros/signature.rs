@@ -283,6 +283,8 @@ fn refused_reference(reference: &TypeReference) -> Option<String> {
             "the last reference to a trusted {name} may be released already, and safe code could \
              make a new one of `&{name}`; take `Trusted<'_, {name}>`"
         )),
+        // The program holds the object: the contract says that no other argument is the same.
+        _ if is_spelled(elem, "Locked") => None,
         _ if mutable && is_object(elem) => Some(format!(
             "other CPUs and other arguments refer to the same {0}; take `&{0}`, and use an \
              `Atomic` or a `ResSpinLock` for the fields that change",
@@ -364,6 +366,20 @@ pub(crate) fn open_lifetimes(mut ty: Type) -> Type {
     ty
 }
 
+/// Replaces all lifetimes, also those without a name, by `'static`.
+pub(crate) fn static_lifetimes(mut ty: Type) -> Type {
+    struct Static;
+
+    impl VisitMut for Static {
+        fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+            lifetime.ident = Ident::new("static", lifetime.ident.span());
+        }
+    }
+
+    Static.visit_type_mut(&mut ty);
+    ty
+}
+
 /// Renames all lifetimes in a type.
 struct Rename(&'static str);
 
@@ -416,11 +432,17 @@ fn last_ident(ty: &Type) -> Option<&Ident> {
 
 /// Returns whether the type is spelled `Object<T>`.
 fn is_object(ty: &Type) -> bool {
+    is_spelled(ty, "Object")
+}
+
+/// Returns whether the type is spelled with the name, and any arguments.
+fn is_spelled(ty: &Type, name: &str) -> bool {
     match ty {
-        Type::Path(path) => {
-            let last = path.path.segments.last();
-            last.is_some_and(|segment| segment.ident == "Object")
-        }
+        Type::Path(path) => path
+            .path
+            .segments
+            .last()
+            .is_some_and(|segment| segment.ident == name),
         _ => false,
     }
 }

@@ -184,11 +184,11 @@ pub struct Callback<'a, F, C = NonSleepable> {
 
 // SAFETY: The verifier accepts only a static function of the program, and checks it for the
 // prototype of the parameter (`describe_async_cb()` of the patches). A kernel without the patches
-// does not check the function: there, programs cannot call the kfunc (`NO_CALLBACKS`).
+// does not check the function: there, programs cannot call the kfunc (`UNCHECKED`).
 unsafe impl<F: Prototype, C: Context> KfuncArg for Callback<'_, F, C> {
     const CONTRACT: Contract = Contract::value(F::BTF)
         .suffix(C::SUFFIX)
-        .with_flags(compat::NO_CALLBACKS);
+        .with_flags(compat::CALLBACKS);
     type Value<'a> = Callback<'a, F, C>;
     type Error = Infallible;
 
