@@ -13,4 +13,5 @@ rustflags-y += $(call kernel-has,KF_PERFMON,include/linux/btf.h) \
 	$(call kernel-has,EILSEQ,rust/kernel/error.rs) \
 	$(call kernel-has,bpf_callback_arm,include/linux/bpf_callback.h) \
 	$(call kernel-has,KF_REGION_NOFAULT,include/linux/btf.h) \
+	$(call kernel-has,BPF_KFUNC_OWN_BTF,include/linux/bpf_verifier.h) \
 	$(call kernel-has,bpf_insn_array_adjust_target,include/linux/bpf.h)

@@ -229,6 +229,7 @@ pub use bpf_macros::{
     kfunc_iterator,
     kfunc_set,
     may_panic,
+    module_kfunc,
     struct_ops,
     traceable,
     BtfType, //

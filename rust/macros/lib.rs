@@ -19,6 +19,7 @@ mod kfunc_iterator;
 mod kfunc_set;
 mod may_panic;
 mod modinfo;
+mod module_kfunc;
 mod names;
 mod signature;
 mod struct_ops;
@@ -244,6 +245,19 @@ pub fn kernel_type(input: TokenStream) -> TokenStream {
 pub fn bpf_helper(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as bpf_helper::BpfHelper);
     bpf_helper::expand(input)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}
+
+/// Makes a kfunc of the module callable for prologues and epilogues of struct_ops programs.
+///
+/// `static NAME = kfunc(argument: type, ...) -> type;` repeats the signature of the kfunc. The types
+/// of the arguments are those of [`bpf_helper!`]; the kfunc returns nothing, `Result<()>`, or a number
+/// of 32 or 64 bits. See `bpf::pro_epilogue::ModuleKfunc`.
+#[proc_macro]
+pub fn module_kfunc(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as module_kfunc::ModuleKfunc);
+    module_kfunc::expand(input)
         .unwrap_or_else(syn::Error::into_compile_error)
         .into()
 }

@@ -138,7 +138,7 @@ impl StructOps for Around {
                 code.call(&FAR_BOUNDED, [result.into()])
             }
             "native" => code.call(&CPUS, []),
-            "kfunc" => code.call_kfunc(&SCX_BPF_NR_CPU_IDS, []),
+            "kfunc" => code.call(&SCX_BPF_NR_CPU_IDS, []),
             _ => return,
         };
         code.set_result(result);

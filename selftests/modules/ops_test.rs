@@ -414,7 +414,7 @@ impl StructOps for TestAround {
                 code.call(&COUNT_BEFORE, []);
             }
             "kfuncs" => {
-                let now = code.call_kfunc(&SCX_BPF_NOW, []);
+                let now = code.call(&SCX_BPF_NOW, []);
                 code.call(&STAMP, [now.into()]);
                 code.exit_unless(now, Cond::Ne, 0, Input::Const(0));
             }
@@ -462,7 +462,7 @@ impl StructOps for TestAround {
             }
             "kfuncs" => {
                 let result = code.result();
-                let cpus = code.call_kfunc(&SCX_BPF_NR_CPU_IDS, []);
+                let cpus = code.call(&SCX_BPF_NR_CPU_IDS, []);
                 let sum = code.call(&SUM, [result.into(), cpus.into()]);
                 code.set_result(sum);
             }

@@ -20,6 +20,7 @@ use super::{
     insn::{
         call,
         call_kfunc,
+        call_module_kfunc,
         ld_imm64,
         ldx_arg,
         ldx_stack,
@@ -29,6 +30,7 @@ use super::{
     Builder,
     Insn,
     KernelKfunc,
+    ModuleKfunc,
     Problem,
     Reg::{
         self,
@@ -93,6 +95,77 @@ enum Context {
     In(Reg),
     /// The kernel saved the context at this offset from the frame pointer.
     Saved(i16),
+}
+
+/// A function that prologues and epilogues can call: a [`Helper`], a [`ModuleKfunc`] or a
+/// [`KernelKfunc`].
+pub trait Callable: sealed::Call {}
+
+impl<T: sealed::Call> Callable for T {}
+
+mod sealed {
+    use super::{
+        Code,
+        Input,
+        Value, //
+    };
+
+    /// Only the types of this crate can be called.
+    #[allow(unreachable_pub)]
+    pub trait Call {
+        /// Appends a call.
+        #[allow(private_interfaces)]
+        fn append<const N: usize>(&self, code: &mut Code<'_>, inputs: [Input; N]) -> Value;
+    }
+}
+
+impl sealed::Call for Helper {
+    #[allow(private_interfaces)]
+    fn append<const N: usize>(&self, code: &mut Code<'_>, inputs: [Input; N]) -> Value {
+        code.compare(self.params(), &inputs);
+        code.call(call(self.function()), ResultSize::DW, inputs)
+    }
+}
+
+impl sealed::Call for ModuleKfunc {
+    #[allow(private_interfaces)]
+    fn append<const N: usize>(&self, code: &mut Code<'_>, inputs: [Input; N]) -> Value {
+        code.compare(self.params(), &inputs);
+        match self.id() {
+            Some(id) => code.call(Ok(call_module_kfunc(id)), self.result(), inputs),
+            None => {
+                pr_warn!(
+                    "this kernel cannot call the kfunc {} of a module in a prologue or an epilogue; \
+                     boot a kernel with the patches of this tree, or call a helper\n",
+                    self.name()
+                );
+                code.asm.fail(Problem::NoKfunc);
+                Value(R0)
+            }
+        }
+    }
+}
+
+impl sealed::Call for KernelKfunc {
+    #[allow(private_interfaces)]
+    fn append<const N: usize>(&self, code: &mut Code<'_>, inputs: [Input; N]) -> Value {
+        // All parameters are numbers, and any input is a number.
+        if self.params() != N {
+            code.asm.fail(Problem::ArgumentType);
+        }
+        match self.id() {
+            Some(id) => code.call(Ok(call_kfunc(id)), self.result(), inputs),
+            None => {
+                pr_warn!(
+                    "the kernel has no kfunc {} with this prototype; the kfunc may need another \
+                     option in the kernel's configuration\n",
+                    self.name()
+                );
+                code.asm.fail(Problem::NoKfunc);
+                Value(R0)
+            }
+        }
+    }
 }
 
 /// A prologue or an epilogue.
@@ -228,42 +301,21 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// Calls a function of a module. Returns its result.
-    pub(super) fn call_helper<const N: usize>(
-        &mut self,
-        helper: &Helper,
-        inputs: [Input; N],
-    ) -> Value {
-        let params = helper.params();
+    /// Compares the inputs of a call with the parameters of the function.
+    fn compare(&mut self, params: &[Content], inputs: &[Input]) {
         let fit = |(&input, &param): (&Input, &Content)| self.fits(input, param);
-        if params.len() != N || !inputs.iter().zip(params).all(fit) {
+        if params.len() != inputs.len() || !inputs.iter().zip(params).all(fit) {
             self.asm.fail(Problem::ArgumentType);
         }
-        self.call(call(helper.function()), ResultSize::DW, inputs)
     }
 
-    /// Calls a kfunc of the kernel. Returns its result.
-    pub(super) fn call_kfunc<const N: usize>(
+    /// Calls a function. Returns its result.
+    pub(super) fn call_function<const N: usize>(
         &mut self,
-        kfunc: &KernelKfunc,
+        function: &impl Callable,
         inputs: [Input; N],
     ) -> Value {
-        // All parameters are numbers, and any input is a number.
-        if kfunc.params() != N {
-            self.asm.fail(Problem::ArgumentType);
-        }
-        match kfunc.id() {
-            Some(id) => self.call(Ok(call_kfunc(id)), kfunc.result(), inputs),
-            None => {
-                pr_warn!(
-                    "the kernel has no kfunc {} with this prototype; the kfunc may need another \
-                     option in the kernel's configuration\n",
-                    kfunc.name()
-                );
-                self.asm.fail(Problem::NoKfunc);
-                Value(R0)
-            }
-        }
+        function.append(self, inputs)
     }
 
     fn call<const N: usize>(
@@ -469,7 +521,7 @@ mod tests {
         let mut buf = buffer();
         // SAFETY: The instructions do not run.
         let mut prologue = unsafe { Prologue::new(&mut buf, MEMBER) };
-        prologue.call_kfunc(&kfunc, [Input::Arg(1)]);
+        prologue.call(&kfunc, [Input::Arg(1)]);
         let len = prologue.finish(&bpf_insn::default())?;
 
         let mut expected = buffer();
@@ -486,13 +538,13 @@ mod tests {
         assert_same(&buf[..len - 1], &expected);
 
         let error = prologue_error(MEMBER, |prologue| {
-            prologue.call_kfunc(&kfunc, []);
+            prologue.call(&kfunc, []);
         });
         assert_eq!(error, Some(Problem::ArgumentType));
         // SAFETY: The kernel has no such kfunc, so nothing calls the kfunc.
         let missing = unsafe { KernelKfunc::new(c"bpf_kunit_nobody", 0, ResultSize::DW) };
         let error = epilogue_error(MEMBER, |epilogue| {
-            epilogue.call_kfunc(&missing, []);
+            epilogue.call(&missing, []);
         });
         assert_eq!(error, Some(Problem::NoKfunc));
         Ok(())

@@ -8,10 +8,9 @@ use super::{
     code::Code,
     exit,
     mov64,
-    Helper,
+    Callable,
     Input,
     InsnError,
-    KernelKfunc,
     Problem,
     Reg::{
         R0,
@@ -71,22 +70,15 @@ impl<'a> Epilogue<'a> {
         Value(R6)
     }
 
-    /// Calls a function of the module.
+    /// Calls a function: a [`Helper`](super::Helper) or a [`ModuleKfunc`](super::ModuleKfunc) of the
+    /// module, or a [`KernelKfunc`](super::KernelKfunc).
     ///
     /// `inputs` are the arguments of the function. A number can be an argument of the program, a
     /// constant or a value; an object can only be an argument of the program that has the same
     /// type. A reference cannot be an input, because the program may have released the reference.
     /// Returns the result of the function. An epilogue has room for the results of two calls.
-    pub fn call<const N: usize>(&mut self, helper: &'static Helper, inputs: [Input; N]) -> Value {
-        self.0.call_helper(helper, inputs)
-    }
-
-    /// Calls a kfunc of the kernel.
-    ///
-    /// `inputs` are the arguments of the kfunc. Returns the result of the kfunc, which counts as
-    /// one of the two results that an epilogue has room for.
-    pub fn call_kfunc<const N: usize>(&mut self, kfunc: &KernelKfunc, inputs: [Input; N]) -> Value {
-        self.0.call_kfunc(kfunc, inputs)
+    pub fn call<const N: usize>(&mut self, function: &impl Callable, inputs: [Input; N]) -> Value {
+        self.0.call_function(function, inputs)
     }
 
     /// Replaces the result of the program.

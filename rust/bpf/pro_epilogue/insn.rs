@@ -167,6 +167,20 @@ pub(super) fn call_kfunc(id: u32) -> Insn {
     )
 }
 
+/// `R0 = kfunc(R1, ..., R5)`, for the kfunc with this id in the BTF of the module of the table. The
+/// kernel relocates the id.
+///
+/// C: `BPF_CALL_KFUNC(BPF_KFUNC_OWN_BTF, id)`.
+pub(super) fn call_module_kfunc(id: u32) -> Insn {
+    Insn::one(
+        bindings::BPF_JMP | bindings::BPF_CALL,
+        0,
+        bindings::BPF_PSEUDO_KFUNC_CALL as u8,
+        -1,
+        id as i32,
+    )
+}
+
 /// `return R0`
 ///
 /// C: `BPF_EXIT_INSN()`.

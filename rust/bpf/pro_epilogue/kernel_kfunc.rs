@@ -10,8 +10,7 @@
 //! A kfunc costs as much as a [`Helper`](super::Helper). For work of the module itself, take a
 //! helper, which can have objects as arguments.
 //!
-//! Kfuncs of modules are not supported. The kernel finds such a kfunc through an index into a list
-//! that the loader of the program chooses.
+//! For kfuncs of the module, see [`ModuleKfunc`](super::ModuleKfunc).
 //!
 //! C: `BPF_CALL_KFUNC()` in `include/linux/filter.h`; `add_kfunc_in_insns()` in
 //! `kernel/bpf/fixups.c`.

@@ -62,6 +62,8 @@
 //!
 //! - functions of the module: [`bpf_helper!`](crate::bpf_helper) makes a [`Helper`], and the
 //!   subsystem lists the helper in [`StructOps::HELPERS`];
+//! - kfuncs of the module, which programs call as well: [`module_kfunc!`](crate::module_kfunc) makes
+//!   a [`ModuleKfunc`]. The kernel must have the patches of this tree.
 //! - kfuncs of the kernel that take and return numbers: a [`KernelKfunc`].
 //!
 //! # Errors
@@ -77,8 +79,7 @@
 //!   everything else, for example accesses to memory.
 //! - Local variables on the stack: the kernel does not give prologues and epilogues a stack frame
 //!   of their own.
-//! - Kfuncs of modules. The kernel finds such a kfunc through an index into a list that the loader
-//!   of the program chooses.
+//! - Kfuncs of other modules.
 //!
 //! C header: [`include/linux/filter.h`](srctree/include/linux/filter.h)
 //!
@@ -97,10 +98,12 @@ mod insn;
 mod kernel_kfunc;
 #[cfg(CONFIG_RUST_BPF_KUNIT_TEST)]
 mod kunit;
+mod module_kfunc;
 mod operand;
 mod prologue;
 
 pub use code::{
+    Callable,
     Input,
     Value, //
 };
@@ -116,6 +119,7 @@ pub use kernel_kfunc::{
     SCX_BPF_NOW,
     SCX_BPF_NR_CPU_IDS, //
 };
+pub use module_kfunc::ModuleKfunc;
 pub use operand::Cond;
 pub use prologue::Prologue;
 

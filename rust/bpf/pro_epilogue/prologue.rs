@@ -9,11 +9,10 @@ use super::{
     exit,
     insn::jump_if,
     mov64,
+    Callable,
     Cond,
-    Helper,
     Input,
     InsnError,
-    KernelKfunc,
     Problem,
     Reg::{
         R0,
@@ -66,24 +65,16 @@ impl<'a> Prologue<'a> {
         Self(Code::prologue(buf, member))
     }
 
-    /// Calls a function of the module.
+    /// Calls a function: a [`Helper`](super::Helper) or a [`ModuleKfunc`](super::ModuleKfunc) of the
+    /// module, or a [`KernelKfunc`](super::KernelKfunc).
     ///
     /// `inputs` are the arguments of the function. A number can be an argument of the program, a
     /// constant or a value; an object can only be an argument of the program that has the same
     /// type. Returns the result of the function. A prologue has room for the results of three
     /// calls.
-    pub fn call<const N: usize>(&mut self, helper: &'static Helper, inputs: [Input; N]) -> Value {
+    pub fn call<const N: usize>(&mut self, function: &impl Callable, inputs: [Input; N]) -> Value {
         self.begin();
-        self.0.call_helper(helper, inputs)
-    }
-
-    /// Calls a kfunc of the kernel.
-    ///
-    /// `inputs` are the arguments of the kfunc. Returns the result of the kfunc, which counts as
-    /// one of the three results that a prologue has room for.
-    pub fn call_kfunc<const N: usize>(&mut self, kfunc: &KernelKfunc, inputs: [Input; N]) -> Value {
-        self.begin();
-        self.0.call_kfunc(kfunc, inputs)
+        self.0.call_function(function, inputs)
     }
 
     /// Stops the program unless `value cond than` is true.

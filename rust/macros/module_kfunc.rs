@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The syntax and the code generation of `module_kfunc!`.
+//!
+//! The macro generates the BTF id of a kfunc, and the static that describes it to prologues and
+//! epilogues. It does not know the types: traits of the `bpf` crate do.
+
+use crate::names;
+use proc_macro2::TokenStream;
+use quote::{
+    format_ident,
+    quote,
+    quote_spanned, //
+};
+use syn::{
+    parenthesized,
+    parse::{
+        Parse,
+        ParseStream, //
+    },
+    punctuated::Punctuated,
+    spanned::Spanned,
+    Attribute,
+    Error,
+    Ident,
+    Result,
+    ReturnType,
+    Token,
+    Type,
+    Visibility, //
+};
+
+/// `static NAME = kfunc(argument: type, ...) -> type;`
+pub(crate) struct ModuleKfunc {
+    attrs: Vec<Attribute>,
+    vis: Visibility,
+    name: Ident,
+    kfunc: Ident,
+    types: Vec<Type>,
+    ret: ReturnType,
+}
+
+impl Parse for ModuleKfunc {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        input.parse::<Token![static]>()?;
+        let name = input.parse()?;
+        input.parse::<Token![=]>()?;
+        let kfunc = input.parse()?;
+        let list;
+        parenthesized!(list in input);
+        let args = Punctuated::<Arg, Token![,]>::parse_terminated(&list)?;
+        let ret = input.parse()?;
+        input.parse::<Token![;]>()?;
+        Ok(Self {
+            attrs,
+            vis,
+            name,
+            kfunc,
+            types: args.into_iter().map(|arg| arg.0).collect(),
+            ret,
+        })
+    }
+}
+
+/// An argument: its type.
+struct Arg(Type);
+
+impl Parse for Arg {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        input.parse::<Ident>()?;
+        input.parse::<Token![:]>()?;
+        Ok(Self(input.parse()?))
+    }
+}
+
+pub(crate) fn expand(call: ModuleKfunc) -> Result<TokenStream> {
+    let ModuleKfunc {
+        attrs,
+        vis,
+        name,
+        kfunc,
+        types,
+        ret,
+    } = &call;
+    if types.len() > 5 {
+        return Err(Error::new(
+            kfunc.span(),
+            format!("{name}: a prologue or an epilogue passes at most five arguments"),
+        ));
+    }
+    let symbol = names::kfunc(kfunc)?;
+    let output = match ret {
+        ReturnType::Default => quote! { () },
+        ReturnType::Type(_, ty) => quote! { #ty },
+    };
+    let label = format!("rust_btf_id_{}_{name}", names::module_and_hash());
+    let id = names::unique(&label);
+    let id = format!("__BTF_ID__func__{symbol}__{id}0");
+    let asm = format!(
+        ".pushsection .BTF_ids,\"a\"\n.balign 4\n.globl {label}\n.hidden {label}\n{label}:\n\
+         .local {id}\n.type {id}, STT_OBJECT\n.size {id}, 4\n{id}:\n.zero 4\n.popsection\n"
+    );
+    let module = format_ident!("__{}_id", name.to_string().to_lowercase());
+    let kinds = types
+        .iter()
+        .map(|ty| quote_spanned! { ty.span() => <#ty as ::bpf::pro_epilogue::HelperArg>::CONTENT });
+    let flags = format!(
+        "{name}: a prologue or an epilogue cannot call a kfunc that may sleep, acquires or releases \
+         a reference, or needs RCU"
+    );
+    let size = format!("{name}: return nothing, `Result<()>`, or a number of 32 or 64 bits");
+
+    Ok(quote! {
+        ::core::arch::global_asm!(#asm);
+
+        #[doc(hidden)]
+        mod #module {
+            extern "C" {
+                #[link_name = #label]
+                pub(super) static ID: u32;
+            }
+        }
+
+        #(#attrs)*
+        #vis static #name: ::bpf::pro_epilogue::ModuleKfunc = {
+            // The kfunc has this signature.
+            const _: fn(#(#types),*) #ret = #kfunc;
+            const _: () = {
+                const FLAGS: u32 = <#kfunc as ::bpf::kfunc::Kfunc>::FLAGS;
+                ::core::assert!(FLAGS == 0, #flags);
+            };
+            const SIZE: usize = ::core::mem::size_of::<<#output as ::bpf::kfunc::KfuncRet>::Abi>();
+            const _: () = ::core::assert!(SIZE == 0 || SIZE == 4 || SIZE == 8, #size);
+
+            // SAFETY: The id is that of the kfunc, which takes arguments of these types. It has no
+            // flags, so it does not rely on the verifier in another way.
+            unsafe {
+                ::bpf::pro_epilogue::ModuleKfunc::new(
+                    #symbol,
+                    &raw const #module::ID,
+                    &[#(#kinds),*],
+                    if SIZE == 4 {
+                        ::bpf::pro_epilogue::ResultSize::W
+                    } else {
+                        ::bpf::pro_epilogue::ResultSize::DW
+                    },
+                )
+            }
+        };
+    })
+}
