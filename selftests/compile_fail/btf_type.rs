@@ -31,7 +31,7 @@ enum WithFields {
 }
 
 #[derive(BtfType)]
-#[btf(size = 8)] //~ the options of `#[btf]` are `object`, `registry = 64` and `name = "..."`
+#[btf(size = 8)] //~ the options of `#[btf]` are `object`, `registry = 64`, `lock = field` and `name = "..."`
 #[repr(C)]
 struct WrongOption {
     a: u64,
