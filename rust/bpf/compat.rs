@@ -219,6 +219,14 @@ pub(crate) use regions::{
     KF_REGION_RCU, //
 };
 
+/// The flags of all regions, if the kernel has them.
+#[doc(hidden)]
+pub const REGIONS: u32 = if cfg!(kernel_has_KF_REGION_NOFAULT) {
+    7 << 19
+} else {
+    0
+};
+
 /// Whether the verifier checks the contracts of all kfuncs.
 pub(crate) const CHECKS_ALL: bool = (CALLBACKS | KF_REGION_NOFAULT) & UNCHECKED == 0;
 

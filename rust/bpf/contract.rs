@@ -354,6 +354,9 @@ pub const fn broken_rule(
     } else if arg.is_locked && flags & bindings::KF_SLEEPABLE != 0 {
         "a program that holds a lock cannot call a kfunc that may sleep; remove `sleepable`, or \
                 return no `Lock` that sleeps"
+    } else if arg.lends && locked > 0 {
+        "the program could use the lent memory when another kfunc changes the value of the lock, or \
+                when it has unlocked it; return a copy"
     } else if arg.lends && lenders > 1 {
         "the verifier supports one `RdonlyBufSize` or `RdwrBufSize` argument; remove the other"
     } else if arg.lends && pointers > 1 {

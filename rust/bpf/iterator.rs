@@ -130,7 +130,12 @@ pub unsafe trait IteratorItem: Sized {
 
     /// Stores the item in the empty `slot`. Returns the pointer for the program, or null if the
     /// item is a lock that cannot be had.
-    fn place(self, slot: &mut Self::Slot) -> *const core::ffi::c_void;
+    ///
+    /// # Safety
+    ///
+    /// The caller must be the `next` of an iterator with the flags `REGION`, and `slot` must be in the
+    /// iterator, before the value from which the item borrows.
+    unsafe fn place(self, slot: &mut Self::Slot) -> *const core::ffi::c_void;
 }
 
 /// The memory for an item in the iterator. What it holds is released when it is dropped.
@@ -163,7 +168,7 @@ macro_rules! by_value {
             const BTF: &'static str = Pointer::<$ty>::TEXT;
 
             #[inline(always)]
-            fn place(self, slot: &mut Place<$ty>) -> *const core::ffi::c_void {
+            unsafe fn place(self, slot: &mut Place<$ty>) -> *const core::ffi::c_void {
                 core::ptr::from_ref(slot.0.write(self)).cast()
             }
         }
@@ -178,7 +183,7 @@ macro_rules! by_value {
             const REFUSED: Option<&'static str> = if N == 0 { compat::EMPTY_ITEMS } else { None };
 
             #[inline(always)]
-            fn place(self, slot: &mut Place<[$ty; N]>) -> *const core::ffi::c_void {
+            unsafe fn place(self, slot: &mut Place<[$ty; N]>) -> *const core::ffi::c_void {
                 core::ptr::from_ref(slot.0.write(self)).cast()
             }
         }
@@ -196,7 +201,7 @@ unsafe impl<T: BtfObject> IteratorItem for RcuPtr<'_, Object<T>> {
     const FLAGS: u32 = bindings::KF_RCU_PROTECTED;
 
     #[inline(always)]
-    fn place(self, _slot: &mut ()) -> *const core::ffi::c_void {
+    unsafe fn place(self, _slot: &mut ()) -> *const core::ffi::c_void {
         self.as_ptr().cast()
     }
 }
@@ -320,7 +325,9 @@ impl<S: Slot, K> Placer<'_, S, K> {
         self,
         item: Option<T>,
     ) -> *const core::ffi::c_void {
-        item.map_or(core::ptr::null(), |item| item.place(self.slot))
+        // SAFETY: Only `next` of an iterator makes a `Placer`, for its own slot. The macro gives `next`
+        // the flags of the item.
+        item.map_or(core::ptr::null(), |item| unsafe { item.place(self.slot) })
     }
 }
 
@@ -627,7 +634,7 @@ mod tests {
         type Kind = Self;
         const BTF: &'static str = "";
 
-        fn place(self, slot: &mut Guard) -> *const c_void {
+        unsafe fn place(self, slot: &mut Guard) -> *const c_void {
             if !self.0 {
                 return core::ptr::null();
             }

@@ -197,6 +197,18 @@ pub unsafe trait KfuncRet: Sized {
 
     /// Converts a value to the C type.
     fn into_abi(self) -> Self::Abi;
+
+    /// Makes the result what the verifier concludes from `FLAGS`, when the kfunc returns it: takes the
+    /// lock that the program holds from here on.
+    ///
+    /// # Safety
+    ///
+    /// The result must come from `into_abi()`, and the caller must return it to a program that called
+    /// the kfunc.
+    #[inline(always)]
+    unsafe fn give(result: Self::Abi) -> Self::Abi {
+        result
+    }
 }
 
 /// The error of a pointer to a struct of the kernel that is no pointer.

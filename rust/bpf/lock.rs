@@ -117,7 +117,7 @@ unsafe impl<T: Send> ProgramLock for ResSpinLock<T> {
     type Value = T;
 
     #[inline]
-    fn enter(&self) -> Result {
+    unsafe fn enter(&self) -> Result {
         // SAFETY: The caller keeps the lock allocated until `leave`.
         to_result(unsafe { rust_bpf_helper_res_spin_enter(self.lock.get()) })
     }
@@ -167,11 +167,14 @@ mod tests {
     fn a_program_holds_the_lock_with_interrupts_on() {
         static LOCK: ResSpinLock<u32> = ResSpinLock::new(1);
 
-        assert_eq!(LOCK.enter(), Ok(()));
-        let (again, with) = (LOCK.enter(), LOCK.with(|value| *value));
+        // SAFETY: The test leaves the lock, and does not sleep meanwhile.
+        let entered = unsafe { LOCK.enter() };
+        // SAFETY: This fails.
+        let again = unsafe { LOCK.enter() };
+        let with = LOCK.with(|value| *value);
         // SAFETY: The lock is held.
         unsafe { LOCK.leave() };
-        assert_eq!((again, with), (Err(EDEADLK), Err(EDEADLK)));
+        assert_eq!((entered, again, with), (Ok(()), Err(EDEADLK), Err(EDEADLK)));
         assert_eq!(LOCK.with(|value| *value), Ok(1));
     }
 }

@@ -136,7 +136,13 @@ pub unsafe trait ProgramLock {
     /// # Errors
     ///
     /// Those of the lock, instead of a deadlock.
-    fn enter(&self) -> Result;
+    ///
+    /// # Safety
+    ///
+    /// - After [`Ok`], the caller must keep the lock allocated and call `leave`. Until then, it must
+    ///   do nothing that `FLAGS` forbids.
+    /// - If `SLEEPS` is true, the caller must be allowed to sleep.
+    unsafe fn enter(&self) -> Result;
 
     /// Releases the lock.
     ///
@@ -159,8 +165,8 @@ unsafe impl ProgramLock for RcuLock {
     type Value = ();
 
     #[inline]
-    fn enter(&self) -> Result {
-        // SAFETY: The function has no requirements.
+    unsafe fn enter(&self) -> Result {
+        // SAFETY: The caller calls `leave`.
         unsafe { bindings::rcu_read_lock() };
         Ok(())
     }
@@ -212,10 +218,17 @@ impl<T: Lockable> Lock<T> {
         Self(object)
     }
 
-    /// Locks the object for a program. Returns null if that fails.
+    /// Locks the object for a program. Returns [`None`] if that fails.
+    ///
+    /// # Safety
+    ///
+    /// The program must hold the object from here on, until [`leave`]. If the lock sleeps, the program
+    /// must be allowed to sleep.
     #[inline]
-    fn enter(self) -> Option<NonNull<Object<T>>> {
-        self.0.lock().enter().ok()?;
+    unsafe fn enter(self) -> Option<NonNull<Object<T>>> {
+        // SAFETY: The program leaves the lock, and does nothing meanwhile that it forbids. The pointer
+        // keeps the reference to the object.
+        unsafe { self.0.lock().enter() }.ok()?;
         Some(ARef::into_raw(self.0))
     }
 }
@@ -370,8 +383,19 @@ unsafe impl<T: Lockable> KfuncRet for Option<Lock<T>> {
 
     #[inline(always)]
     fn into_abi(self) -> Self::Abi {
-        self.and_then(Lock::enter)
-            .map_or(core::ptr::null(), |object| object.as_ptr())
+        self.map_or(core::ptr::null(), |lock| ARef::into_raw(lock.0).as_ptr())
+    }
+
+    #[inline(always)]
+    unsafe fn give(result: Self::Abi) -> Self::Abi {
+        let Some(object) = NonNull::new(result.cast_mut()) else {
+            return result;
+        };
+        // SAFETY: `into_abi` left the reference in the result.
+        let lock = Lock(unsafe { ARef::from_raw(object) });
+        // SAFETY: The verifier lets the program hold the reference, in the region of the lock. It
+        // called the kfunc where it may sleep, if the lock does (`enters()`).
+        unsafe { lock.enter() }.map_or(core::ptr::null(), |object| object.as_ptr())
     }
 }
 
@@ -407,9 +431,11 @@ unsafe impl<T: Lockable> IteratorItem for Lock<T> {
     const REGION: u32 = enters::<T>();
 
     #[inline(always)]
-    fn place(self, slot: &mut Held<T>) -> *const c_void {
+    unsafe fn place(self, slot: &mut Held<T>) -> *const c_void {
         // INVARIANT: The object comes from `enter`.
-        slot.0 = self.enter();
+        // SAFETY: The caller is `next` of an iterator, which is called where it may sleep, if the lock
+        // does. The slot leaves the lock.
+        slot.0 = unsafe { self.enter() };
         slot.0
             .map_or(core::ptr::null(), |object| object.as_ptr().cast())
     }

@@ -68,7 +68,7 @@ kernel_type! {
 ///
 /// # Invariants
 ///
-/// The walk owns a reference to `mm` (`mm_users`).
+/// `mm` is a `struct rust_bpf_mm`, a reference to an address space that the walk owns.
 pub struct VmaWalk {
     mm: NonNull<c_void>,
     next: usize,
@@ -79,7 +79,7 @@ unsafe impl Send for VmaWalk {}
 
 impl VmaWalk {
     /// Begins a walk over the areas of `task` that end behind `address`. Returns [`None`] if the task
-    /// has no address space, or if that is being changed.
+    /// has no address space, if that is being changed, or without memory.
     ///
     /// # Context
     ///
@@ -102,9 +102,10 @@ impl VmaWalk {
 }
 
 impl Drop for VmaWalk {
+    /// In any context, NMI included.
     fn drop(&mut self) {
-        // SAFETY: By the type invariants, this is the reference of `self`. A workqueue puts it if it is
-        // the last one.
+        // SAFETY: By the type invariants, this is the reference of `self`. The function can be called in
+        // any context.
         unsafe { rust_bpf_helper_put_mm(self.mm.as_ptr()) };
     }
 }
@@ -151,7 +152,7 @@ unsafe impl IteratorItem for LockVma<'_> {
     const BTF: &'static str = "*struct vm_area_struct";
     const REGION: u32 = compat::KF_REGION_NOFAULT | compat::KF_SLEEPABLE;
 
-    fn place(self, slot: &mut HeldVma) -> *const c_void {
+    unsafe fn place(self, slot: &mut HeldVma) -> *const c_void {
         let walk = self.0;
         // SAFETY: The walk has a reference to the address space. The kfunc may sleep (`REGION`).
         let vma = unsafe { rust_bpf_helper_lock_vma(walk.mm.as_ptr(), walk.next) };

@@ -81,7 +81,7 @@ unsafe impl<T: Send> ProgramLock for SleepLock<T> {
     const SLEEPS: bool = true;
     type Value = T;
 
-    fn enter(&self) -> Result {
+    unsafe fn enter(&self) -> Result {
         // Only this task writes its address, so no other order is needed.
         if self.owner.load(Relaxed) == current() {
             return Err(EDEADLK);
@@ -111,14 +111,17 @@ mod tests {
     #[test]
     fn a_task_that_holds_the_lock_gets_edeadlk() -> Result {
         let lock = KBox::pin_init(SleepLock::new(1), GFP_KERNEL)?;
-        assert_eq!(lock.enter(), Ok(()));
-        let again = lock.enter();
+        // SAFETY: The test leaves the lock, and may sleep.
+        assert_eq!(unsafe { lock.enter() }, Ok(()));
+        // SAFETY: This fails.
+        let again = unsafe { lock.enter() };
         // SAFETY: The lock is held, so nobody else uses the value.
         let value = unsafe { *lock.value() };
         // SAFETY: The lock is held.
         unsafe { lock.leave() };
         assert_eq!((again, value), (Err(EDEADLK), 1));
-        assert_eq!(lock.enter(), Ok(()));
+        // SAFETY: The test leaves the lock, and may sleep.
+        assert_eq!(unsafe { lock.enter() }, Ok(()));
         // SAFETY: The lock is held.
         unsafe { lock.leave() };
         Ok(())
@@ -127,10 +130,12 @@ mod tests {
     #[test]
     fn a_task_does_not_wait_for_ever() -> Result {
         let lock = KBox::pin_init(SleepLock::new(1), GFP_KERNEL)?;
-        assert_eq!(lock.enter(), Ok(()));
+        // SAFETY: The test leaves the lock, and may sleep.
+        assert_eq!(unsafe { lock.enter() }, Ok(()));
         // As if another task held the lock.
         lock.owner.store(1, Relaxed);
-        let other = lock.enter();
+        // SAFETY: This fails, and the test may sleep.
+        let other = unsafe { lock.enter() };
         // SAFETY: The lock is held.
         unsafe { lock.leave() };
         assert_eq!(

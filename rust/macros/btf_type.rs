@@ -473,8 +473,7 @@ fn lockable(name: &Ident, btf_name: &str, fields: &Fields, lock: &Ident) -> Resu
         ));
     };
     let ty = &field.ty;
-    let btf = format!("struct {btf_name}_locked");
-    names::type_name(&format!("{btf_name}_locked"), lock.span())?;
+    let btf = format!("struct {btf_name}{}", names::LOCKED);
     let declaration = format!("{btf} 8 {{ __opaque 8 [0]*void }}");
     let declare = modinfo::entry(&[quote! { #declaration }]);
     Ok(quote_spanned! { ty.span() =>

@@ -65,7 +65,15 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
         &signature,
         &registers,
         // The compiler reports errors about lifetimes at the name of the function.
-        |arguments| quote_spanned! { name.span() => #open::into_abi(#name(#(#arguments),*)) },
+        |arguments| {
+            quote_spanned! { name.span() =>
+                {
+                    let result = #open::into_abi(#name(#(#arguments),*));
+                    // SAFETY: The function below returns the result to the program.
+                    unsafe { #open::give(result) }
+                }
+            }
+        },
         |err, error| {
             let failed = quote_spanned! { returned.span() =>
                 <#returned as ::bpf::kfunc::FromArgError<#error>>
@@ -266,6 +274,10 @@ pub(crate) fn rules(
         "{symbol}: a program in an RCU read-side critical section must not sleep; remove \
          `sleepable`, or return `ARef<Object<T>>` and take no `rcu::Guard`"
     );
+    let unordered = format!(
+        "{symbol}: under `bpf_spin_lock()`, a program cannot take or release another lock; remove \
+         `spinlock_safe`"
+    );
     quote! {
         #(#rules)*
 
@@ -280,6 +292,11 @@ pub(crate) fn rules(
             const FLAGS: u32 = <#name as ::bpf::kfunc::Kfunc>::FLAGS;
             ::core::assert!(FLAGS & SLEEPABLE == 0 || FLAGS & PROTECTED == 0, #asleep);
             ::core::assert!(FLAGS & ::bpf::compat::REFUSED == 0, #lacking);
+            const SAFE: u32 = ::bpf::compat::KF_SPINLOCK_SAFE;
+            ::core::assert!(
+                FLAGS & SAFE == 0 || FLAGS & ::bpf::compat::REGIONS == 0,
+                #unordered
+            );
         };
     }
 }

@@ -155,8 +155,20 @@ pub(crate) fn type_name(name: &str, span: Span) -> Result<()> {
             ));
         }
     }
+    if name.ends_with(LOCKED) {
+        return Err(Error::new(
+            span,
+            format!(
+                "{name}: a struct of this name is an object that a program holds locked; choose \
+                 another ending"
+            ),
+        ));
+    }
     Ok(())
 }
+
+/// The ending of the struct to which a program has a pointer that holds the lock of an object.
+pub(crate) const LOCKED: &str = "_locked";
 
 /// Returns the name of a struct of the kernel. Unlike the name of an author's type, it can have any
 /// form that C allows.

@@ -2,7 +2,12 @@
 
 //! Kfuncs and objects with locks that the crate rejects.
 
-use bpf::prelude::*;
+use bpf::{
+    locked::ProgramLock,
+    prelude::*,
+    RdonlyBuf,
+    RdonlyBufSize, //
+};
 use kernel::{
     prelude::*,
     sync::Mutex, //
@@ -66,4 +71,19 @@ struct Nothing {
 #[repr(C)]
 struct Plain { //~ Plain: only objects have a lock; write `#[btf(object, ...)]`
     number: u64,
+}
+
+#[derive(BtfType)]
+#[btf(object, name = "cf_spot_locked")] //~ cf_spot_locked: a struct of this name is an object that a program holds locked; choose another ending
+struct Spoof;
+
+#[kfunc]
+fn bpf_cf_lend<'a>(spot: &'a Locked<'a, Spot>, size: RdonlyBufSize<'a>) -> Option<RdonlyBuf<'a>> { //~ evaluation of constant value failed | bpf_cf_lend: argument 2 (size): the program could use the lent memory when another kfunc changes the value of the lock, or when it has unlocked it; return a copy
+    let _ = (spot, size);
+    None
+}
+
+/// Nobody but the crate takes a lock.
+fn takes(spot: &Object<Spot>) {
+    let _ = spot.number.enter(); //~ call to unsafe function `enter` is unsafe and requires unsafe function or block
 }
