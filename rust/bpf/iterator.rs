@@ -107,7 +107,7 @@ use kernel::bindings;
 /// protects.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an item of an open-coded iterator",
-    label = "yield an integer, `bool`, an array of them, or `RcuPtr<'a, Object<T>>`"
+    label = "yield an integer, `bool`, an array of them, `RcuPtr<'a, Object<T>>`, or `Lock<T>`"
 )]
 pub unsafe trait IteratorItem: Sized {
     /// The memory for an item in the iterator; `()` if the item is a pointer to an object.

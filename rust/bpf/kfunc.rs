@@ -108,7 +108,7 @@ impl<T> Passed<T> {
 /// lifetime.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` means nothing to the BPF verifier as an argument of a kfunc",
-    label = "take an integer, `bool`, memory (`&[u8]`, `&mut [u8]`, `&Mem`), a struct (`In<T>`, `Out<'_, T>`), an object (`&Object<T>`, `ARef<Object<T>>`) or a struct of the kernel (`Trusted<'_, T>`)"
+    label = "take an integer, `bool`, memory (`&[u8]`, `&mut [u8]`, `&Mem`), a struct (`In<T>`, `Out<'_, T>`), an object (`&Object<T>`, `ARef<Object<T>>`, `&Locked<'_, T>`) or a struct of the kernel (`Trusted<'_, T>`)"
 )]
 pub unsafe trait KfuncArg: Sized {
     /// The contract of a parameter of this type.
@@ -179,7 +179,7 @@ impl Drop for Kept {
 /// for every value of the type.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` means nothing to the BPF verifier as the result of a kfunc",
-    label = "return nothing, an integer, `bool`, `Result<()>`, `Result<u32>` or a reference (`ARef<Object<T>>`)"
+    label = "return nothing, an integer, `bool`, `Result<()>`, `Result<u32>`, a reference (`ARef<Object<T>>`) or a lock (`Option<Lock<T>>`)"
 )]
 pub unsafe trait KfuncRet: Sized {
     /// The type in BTF, in the language of `scripts/rust-btf`.

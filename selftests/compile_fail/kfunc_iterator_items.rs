@@ -20,7 +20,7 @@ impl Pairs {
         Ok(Self)
     }
 
-    fn next(&mut self) -> Option<Pair> { //~ `Pair` cannot be an item of an open-coded iterator | yield an integer, `bool`, an array of them, or `RcuPtr<'a, Object<T>>`
+    fn next(&mut self) -> Option<Pair> { //~ `Pair` cannot be an item of an open-coded iterator | yield an integer, `bool`, an array of them, `RcuPtr<'a, Object<T>>`, or `Lock<T>`
         None
     }
 }

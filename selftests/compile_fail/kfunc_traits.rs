@@ -11,7 +11,7 @@ struct Mine(u32);
 type Number = f32;
 
 #[kfunc]
-fn bpf_vector(bytes: KVec<u8>) {} //~ means nothing to the BPF verifier as an argument of a kfunc | take an integer, `bool`, memory (`&[u8]`, `&mut [u8]`, `&Mem`), a struct (`In<T>`, `Out<'_, T>`), an object (`&Object<T>`, `ARef<Object<T>>`) or a struct of the kernel (`Trusted<'_, T>`)
+fn bpf_vector(bytes: KVec<u8>) {} //~ means nothing to the BPF verifier as an argument of a kfunc | take an integer, `bool`, memory (`&[u8]`, `&mut [u8]`, `&Mem`), a struct (`In<T>`, `Out<'_, T>`), an object (`&Object<T>`, `ARef<Object<T>>`, `&Locked<'_, T>`) or a struct of the kernel (`Trusted<'_, T>`)
 
 #[kfunc]
 fn bpf_struct(mine: Mine) {} //~ `Mine` means nothing to the BPF verifier as an argument of a kfunc
@@ -26,7 +26,7 @@ fn bpf_alias(number: Number) {} //~ `f32` means nothing to the BPF verifier as a
 fn bpf_option(number: Option<u32>) {} //~ `Option<u32>` means nothing to the BPF verifier as an argument of a kfunc
 
 #[kfunc]
-fn bpf_return_struct() -> Mine { //~ `Mine` means nothing to the BPF verifier as the result of a kfunc | return nothing, an integer, `bool`, `Result<()>`, `Result<u32>` or a reference (`ARef<Object<T>>`)
+fn bpf_return_struct() -> Mine { //~ `Mine` means nothing to the BPF verifier as the result of a kfunc | return nothing, an integer, `bool`, `Result<()>`, `Result<u32>`, a reference (`ARef<Object<T>>`) or a lock (`Option<Lock<T>>`)
     Mine(0)
 }
 
