@@ -95,9 +95,9 @@ impl VmaWalk {
         })
     }
 
-    /// Returns the next area, as an item.
-    pub fn next(&mut self) -> Option<LockVma<'_>> {
-        Some(LockVma(self))
+    /// Returns the next area, as an item of an iterator.
+    pub fn lock_next(&mut self) -> LockVma<'_> {
+        LockVma(self)
     }
 }
 

@@ -38,7 +38,7 @@ impl Areas {
     }
 
     fn next(&mut self) -> Option<LockVma<'_>> {
-        self.0.next()
+        Some(self.0.lock_next())
     }
 }
 

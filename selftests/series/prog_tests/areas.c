@@ -6,7 +6,7 @@
 #define VM_READ 1
 #define VM_WRITE 2
 
-/* Counts the lines in /proc/self/maps, which are the areas, and those for vsyscall, which is none. */
+/* Counts the lines in /proc/self/maps, which are the areas, but for vsyscall, which is none. */
 static int count_areas(void)
 {
 	char line[512];

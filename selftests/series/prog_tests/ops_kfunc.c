@@ -48,8 +48,8 @@ void test_ops_kfunc(void)
 	bpf_link__destroy(link);
 
 	/*
-	 * A kfunc is called as a helper is. Its result of 32 bits is extended by a move of two bytes;
-	 * a helper returns 64 bits.
+	 * A kfunc is called as a helper is. Its result of 32 bits is extended by a move of two
+	 * bytes; a helper returns 64 bits.
 	 */
 	printf("machine code: %u bytes with kfuncs, %u with helpers\n",
 	       machine_code(skel->progs.kfuncs), machine_code(skel->progs.helpers));
