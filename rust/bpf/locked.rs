@@ -32,7 +32,7 @@
 //!
 //! #[kfunc]
 //! fn bpf_table_unlock(table: Locked<'_, Table>) {
-//!     drop(table);
+//!     table.unlock();
 //! }
 //! ```
 //!
@@ -268,6 +268,10 @@ impl<T: Lockable> Locked<'_, T> {
             _program: PhantomData,
         }
     }
+
+    /// Ends the use of the object. The crate unlocks it when the kfunc has returned, also without
+    /// this call.
+    pub fn unlock(self) {}
 
     /// Returns the object.
     pub fn object(&self) -> &Object<T> {

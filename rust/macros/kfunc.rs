@@ -68,6 +68,7 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
         |arguments| {
             quote_spanned! { name.span() =>
                 {
+                    #[allow(clippy::let_unit_value)]
                     let result = #open::into_abi(#name(#(#arguments),*));
                     // SAFETY: The function below returns the result to the program.
                     unsafe { #open::give(result) }

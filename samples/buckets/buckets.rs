@@ -91,7 +91,7 @@ fn bpf_bucket_lock(number: u32, module: &ModuleRef) -> Option<Lock<Bucket>> {
 /// Unlocks @bucket.
 #[kfunc]
 fn bpf_bucket_unlock(bucket: Locked<'_, Bucket>) {
-    drop(bucket);
+    bucket.unlock();
 }
 
 /// Returns the number of @bucket.

@@ -101,6 +101,7 @@ fn bpf_lktest_spot_unlock(spot: Locked<'_, Spot>) -> u64 {
 /// Forgets @spot, which is unlocked nevertheless.
 #[kfunc]
 fn bpf_lktest_spot_forget(spot: Locked<'_, Spot>) {
+    #[allow(clippy::forget_non_drop)]
     core::mem::forget(spot);
 }
 
@@ -151,7 +152,7 @@ fn bpf_lktest_reader_lock(module: &ModuleRef) -> Option<Lock<Reader>> {
 
 #[kfunc]
 fn bpf_lktest_reader_unlock(reader: Locked<'_, Reader>) {
-    drop(reader);
+    reader.unlock();
 }
 
 /// Programs call it under RCU only.
