@@ -261,6 +261,50 @@ pub const fn may_alias(args: &[Contract]) -> bool {
     false
 }
 
+/// Returns whether two texts are equal.
+pub const fn is_text(text: &str, other: &str) -> bool {
+    let (mut rest, mut others) = (text.as_bytes(), other.as_bytes());
+    if rest.len() != others.len() {
+        return false;
+    }
+    while let ([byte, bytes @ ..], [of_other, of_others @ ..]) = (rest, others) {
+        if *byte != *of_other {
+            return false;
+        }
+        (rest, others) = (bytes, of_others);
+    }
+    true
+}
+
+/// Returns whether `name` is the text.
+pub const fn is_name(name: &core::ffi::CStr, text: &str) -> bool {
+    match name.to_str() {
+        Ok(name) => is_text(name, text),
+        Err(_) => false,
+    }
+}
+
+/// Returns whether the verifier treats the arguments of two kfuncs alike.
+pub const fn are_same(args: &[Contract], others: &[Contract]) -> bool {
+    let (mut rest, mut of_others) = (args, others);
+    if rest.len() != of_others.len() {
+        return false;
+    }
+    while let ([arg, args @ ..], [other, others @ ..]) = (rest, of_others) {
+        if !is_text(arg.btf, other.btf)
+            || !is_text(arg.suffix, other.suffix)
+            || !is_text(arg.name, other.name)
+            || arg.has_size != other.has_size
+            || arg.flags != other.flags
+            || arg.is_trusted != other.is_trusted
+        {
+            return false;
+        }
+        (rest, of_others) = (args, others);
+    }
+    true
+}
+
 /// Returns the flags that the parameters add to the kfunc.
 pub const fn flags(args: &[Contract]) -> u32 {
     let mut flags = 0;
@@ -414,6 +458,17 @@ mod tests {
         assert!(!may_alias(&[VALUE, NOTHING, MEMORY.copied()]));
         assert!(may_alias(&[VALUE, POINTER]));
         assert!(may_alias(&[MEMORY, VALUE]));
+    }
+
+    #[test]
+    fn arguments_are_the_same_if_all_of_them_are() {
+        let release = POINTER.with_flags(bindings::KF_RELEASE);
+        assert!(are_same(&[], &[]));
+        assert!(are_same(&[VALUE, POINTER], &[VALUE, POINTER]));
+        assert!(!are_same(&[VALUE, POINTER], &[VALUE]));
+        assert!(!are_same(&[VALUE, POINTER], &[VALUE, release]));
+        assert!(!are_same(&[VALUE], &[Contract::value("u64")]));
+        assert!(!are_same(&[POINTER], &[Contract::pointer("*struct t")]));
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub unsafe trait Kfunc {
     const FLAGS: u32;
     /// The contracts of the parameters.
     const CONTRACTS: &'static [Contract];
+    /// The type of the result in BTF.
+    const RET: &'static str;
     /// The destructor of the objects to which the kfunc returns references.
     const DTOR: Option<Dtor>;
 }

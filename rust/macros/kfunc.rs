@@ -139,6 +139,7 @@ pub(crate) fn expand(attr: TokenStream, mut item: ItemFn) -> Result<TokenStream>
                 const ENTRY: *const ::core::ffi::c_void = #entry_address;
                 const FLAGS: u32 = #ret::FLAGS | #flags #(| ::bpf::compat::#attributes)*;
                 const CONTRACTS: &'static [::bpf::contract::Contract] = #contracts;
+                const RET: &'static str = #ret::BTF;
                 const DTOR: ::core::option::Option<::bpf::kfunc_set::Dtor> = #ret::DTOR;
             }
 
@@ -275,6 +276,10 @@ pub(crate) fn rules(
         "{symbol}: a program in an RCU read-side critical section must not sleep; remove \
          `sleepable`, or return `ARef<Object<T>>` and take no `rcu::Guard`"
     );
+    let both = format!(
+        "{symbol}: a kfunc that locks or unlocks an object cannot release or return another one; make \
+         two kfuncs of it"
+    );
     let unordered = format!(
         "{symbol}: under `bpf_spin_lock()`, a program cannot take or release another lock; remove \
          `spinlock_safe`"
@@ -293,6 +298,8 @@ pub(crate) fn rules(
             const FLAGS: u32 = <#name as ::bpf::kfunc::Kfunc>::FLAGS;
             ::core::assert!(FLAGS & SLEEPABLE == 0 || FLAGS & PROTECTED == 0, #asleep);
             ::core::assert!(FLAGS & ::bpf::compat::REFUSED == 0, #lacking);
+            const BOTH: u32 = ::kernel::bindings::KF_ACQUIRE | ::kernel::bindings::KF_RELEASE;
+            ::core::assert!(FLAGS & BOTH != BOTH || FLAGS & ::bpf::compat::REGIONS == 0, #both);
             const SAFE: u32 = ::bpf::compat::KF_SPINLOCK_SAFE;
             ::core::assert!(
                 FLAGS & SAFE == 0 || FLAGS & ::bpf::compat::REGIONS == 0,

@@ -227,6 +227,7 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
                 const ENTRY: *const ::core::ffi::c_void = #entry as *const ::core::ffi::c_void;
                 const FLAGS: u32 = #flags #(| ::bpf::compat::#attributes)*;
                 const CONTRACTS: &'static [::bpf::contract::Contract] = #contracts;
+                const RET: &'static str = "";
                 const DTOR: ::core::option::Option<::bpf::kfunc_set::Dtor> =
                     ::core::option::Option::None;
             }
@@ -342,6 +343,7 @@ fn release(
             const ENTRY: *const ::core::ffi::c_void = release as *const ::core::ffi::c_void;
             const FLAGS: u32 = ::bpf::compat::KF_ITER_RELEASE;
             const CONTRACTS: &'static [::bpf::contract::Contract] = &[];
+            const RET: &'static str = "";
             const DTOR: ::core::option::Option<::bpf::kfunc_set::Dtor> =
                 ::core::option::Option::None;
         }

@@ -252,8 +252,8 @@ pub fn bpf_helper(input: TokenStream) -> TokenStream {
 /// Makes a kfunc of the module callable for prologues and epilogues of struct_ops programs.
 ///
 /// `static NAME = kfunc(argument: type, ...) -> type;` repeats the signature of the kfunc. The types
-/// of the arguments are those of [`bpf_helper!`]; the kfunc returns nothing, `Result<()>`, or a number
-/// of 32 or 64 bits. See `bpf::pro_epilogue::ModuleKfunc`.
+/// of the arguments are those of [`bpf_helper!`]; the kfunc returns `Result<()>`, or a number of 32 or
+/// 64 bits. See `bpf::pro_epilogue::ModuleKfunc`.
 #[proc_macro]
 pub fn module_kfunc(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as module_kfunc::ModuleKfunc);

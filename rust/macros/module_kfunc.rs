@@ -95,7 +95,7 @@ pub(crate) fn expand(call: ModuleKfunc) -> Result<TokenStream> {
         ReturnType::Default => quote! { () },
         ReturnType::Type(_, ty) => quote! { #ty },
     };
-    let label = format!("rust_btf_id_{}_{name}", names::module_and_hash());
+    let label = format!("rust_btf_id_{}_{name}_{symbol}", names::module_and_hash());
     let id = names::unique(&label);
     let id = format!("__BTF_ID__func__{symbol}__{id}0");
     let asm = format!(
@@ -110,7 +110,11 @@ pub(crate) fn expand(call: ModuleKfunc) -> Result<TokenStream> {
         "{name}: a prologue or an epilogue cannot call a kfunc that may sleep, acquires or releases \
          a reference, or needs RCU"
     );
-    let size = format!("{name}: return nothing, `Result<()>`, or a number of 32 or 64 bits");
+    let size = format!("{name}: return `Result<()>`, or a number of 32 or 64 bits");
+    let other = format!("{name}: the kfunc {symbol} has another name, or another signature");
+    let contracts = types
+        .iter()
+        .map(|ty| quote_spanned! { ty.span() => <#ty as ::bpf::kfunc::KfuncArg>::CONTRACT });
 
     Ok(quote! {
         ::core::arch::global_asm!(#asm);
@@ -125,14 +129,24 @@ pub(crate) fn expand(call: ModuleKfunc) -> Result<TokenStream> {
 
         #(#attrs)*
         #vis static #name: ::bpf::pro_epilogue::ModuleKfunc = {
-            // The kfunc has this signature.
-            const _: fn(#(#types),*) #ret = #kfunc;
             const _: () = {
                 const FLAGS: u32 = <#kfunc as ::bpf::kfunc::Kfunc>::FLAGS;
                 ::core::assert!(FLAGS == 0, #flags);
+                // The function in the scope of the macro can be another one of the same name, so the
+                // type of the kfunc says what its signature is.
+                ::core::assert!(
+                    ::bpf::contract::is_name(<#kfunc as ::bpf::kfunc::Kfunc>::NAME, #symbol)
+                        && ::bpf::contract::are_same(
+                            <#kfunc as ::bpf::kfunc::Kfunc>::CONTRACTS,
+                            &[#(#contracts),*],
+                        )
+                        && ::bpf::contract::is_text(<#kfunc as ::bpf::kfunc::Kfunc>::RET, RET),
+                    #other
+                );
             };
+            const RET: &str = <#output as ::bpf::kfunc::KfuncRet>::BTF;
             const SIZE: usize = ::core::mem::size_of::<<#output as ::bpf::kfunc::KfuncRet>::Abi>();
-            const _: () = ::core::assert!(SIZE == 0 || SIZE == 4 || SIZE == 8, #size);
+            const _: () = ::core::assert!(SIZE == 4 || SIZE == 8, #size);
 
             // SAFETY: The id is that of the kfunc, which takes arguments of these types. It has no
             // flags, so it does not rely on the verifier in another way.
@@ -141,10 +155,12 @@ pub(crate) fn expand(call: ModuleKfunc) -> Result<TokenStream> {
                     #symbol,
                     &raw const #module::ID,
                     &[#(#kinds),*],
-                    if SIZE == 4 {
+                    if SIZE == 8 {
+                        ::bpf::pro_epilogue::ResultSize::DW
+                    } else if ::bpf::contract::is_text(RET, "u32") {
                         ::bpf::pro_epilogue::ResultSize::W
                     } else {
-                        ::bpf::pro_epilogue::ResultSize::DW
+                        ::bpf::pro_epilogue::ResultSize::SignedW
                     },
                 )
             }

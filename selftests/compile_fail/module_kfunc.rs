@@ -33,7 +33,7 @@ fn bpf_cf_byte(n: u32) -> u8 {
     n as u8
 }
 
-module_kfunc! { //~ evaluation of constant value failed | BYTE: return nothing, `Result<()>`, or a number of 32 or 64 bits
+module_kfunc! { //~ evaluation of constant value failed | BYTE: return `Result<()>`, or a number of 32 or 64 bits
     static BYTE = bpf_cf_byte(n: u32) -> u8;
 }
 
@@ -42,8 +42,12 @@ fn bpf_cf_number(n: u32) -> u32 {
     n
 }
 
-module_kfunc! {
-    static OTHER = bpf_cf_number(n: u64) -> u32; //~ mismatched types
+module_kfunc! { //~ evaluation of constant value failed | OTHER: the kfunc bpf_cf_number has another name, or another signature
+    static OTHER = bpf_cf_number(n: u64) -> u32;
+}
+
+module_kfunc! { //~ evaluation of constant value failed | RESULT: the kfunc bpf_cf_number has another name, or another signature
+    static RESULT = bpf_cf_number(n: u32) -> Result;
 }
 
 module_kfunc! {
@@ -56,4 +60,32 @@ fn plain(n: u32) -> u32 {
 
 module_kfunc! {
     static PLAIN = plain(n: u32) -> u32; //~ plain: the name becomes a symbol, which must not be a symbol of the kernel
+}
+
+/// An import with the name of another kfunc.
+mod renamed {
+    use super::bpf_cf_number as bpf_cf_release;
+    use bpf::module_kfunc;
+
+    module_kfunc! { //~ evaluation of constant value failed | NAMED: the kfunc bpf_cf_release has another name, or another signature
+        static NAMED = bpf_cf_release(n: u32) -> u32;
+    }
+}
+
+#[kfunc]
+fn bpf_cf_object(item: &Object<Item>) -> u32 {
+    0
+}
+
+/// A function with the name of a kfunc.
+mod shadowed {
+    use super::*;
+
+    fn bpf_cf_object(n: u64) -> u32 {
+        n as u32
+    }
+
+    module_kfunc! { //~ evaluation of constant value failed | SHADOWED: the kfunc bpf_cf_object has another name, or another signature
+        static SHADOWED = bpf_cf_object(n: u64) -> u32;
+    }
 }

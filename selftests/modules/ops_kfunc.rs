@@ -46,6 +46,11 @@ trait OpkfOps {
         value
     }
 
+    /// Calls a kfunc that returns an error number, too.
+    fn admits(&self, item: &Object<Item>, value: u32) -> u32 {
+        value
+    }
+
     /// Calls helpers that do the same.
     fn helpers(&self, item: &Object<Item>, value: u32) -> u32 {
         value
@@ -58,6 +63,15 @@ fn bpf_opkf_fits(item: &Object<Item>, value: u32) -> u32 {
     u32::from(value <= item.limit)
 }
 
+/// Returns -EPERM if @value is 13.
+#[kfunc]
+fn bpf_opkf_admit(value: u32) -> Result {
+    if value == 13 {
+        return Err(EPERM);
+    }
+    Ok(())
+}
+
 /// Doubles @value.
 #[kfunc]
 fn bpf_opkf_double(value: u32) -> u32 {
@@ -66,6 +80,10 @@ fn bpf_opkf_double(value: u32) -> u32 {
 
 module_kfunc! {
     static FITS = bpf_opkf_fits(item: &Object<Item>, value: u32) -> u32;
+}
+
+module_kfunc! {
+    static ADMIT = bpf_opkf_admit(value: u32) -> Result;
 }
 
 module_kfunc! {
@@ -99,17 +117,21 @@ impl StructOps for Opkf {
     /// A value that does not fit is 0, and the program does not run.
     fn prologue(prog: &MemberProg<'_>, code: &mut Prologue<'_>) {
         let inputs = [Input::Arg(0), Input::Arg(1)];
-        let fits = if prog.member().name == "kfuncs" {
+        let fits = if prog.member().name != "helpers" {
             code.call(&FITS, inputs)
         } else {
             code.call(&HELPER_FITS, inputs)
         };
         code.exit_unless(fits, Cond::Ne, 0, Input::Const(0));
+        if prog.member().name == "admits" {
+            let errno = code.call(&ADMIT, [Input::Arg(1)]);
+            code.exit_unless(errno, Cond::SGe, 0, Input::Const(99));
+        }
     }
 
     fn epilogue(prog: &MemberProg<'_>, code: &mut Epilogue<'_>) {
         let result = code.result();
-        let double = if prog.member().name == "kfuncs" {
+        let double = if prog.member().name != "helpers" {
             code.call(&DOUBLE, [result.into()])
         } else {
             code.call(&HELPER_DOUBLE, [result.into()])
@@ -129,6 +151,13 @@ fn bpf_opkf_call_kfuncs(value: u32) -> Result<u32> {
     SLOT.with(|ops| ops.kfuncs(&item, value)).ok_or(ENOENT)
 }
 
+/// Calls the member `admits`, for an item with the limit 100.
+#[kfunc]
+fn bpf_opkf_call_admits(value: u32) -> Result<u32> {
+    let item = Object::new(Item { limit: 100 })?;
+    SLOT.with(|ops| ops.admits(&item, value)).ok_or(ENOENT)
+}
+
 /// Calls the member `helpers`, for an item with the limit 100.
 #[kfunc]
 fn bpf_opkf_call_helpers(value: u32) -> Result<u32> {
@@ -139,14 +168,18 @@ fn bpf_opkf_call_helpers(value: u32) -> Result<u32> {
 kfunc_set! {
     static MEMBERS = {
         prog_types: [StructOps],
-        kfuncs: [bpf_opkf_fits, bpf_opkf_double],
+        kfuncs: [bpf_opkf_fits, bpf_opkf_admit, bpf_opkf_double],
     };
 }
 
 kfunc_set! {
     static CALLS = {
         prog_types: [Syscall],
-        kfuncs: [bpf_opkf_call_kfuncs, bpf_opkf_call_helpers],
+        kfuncs: [
+            bpf_opkf_call_kfuncs,
+            bpf_opkf_call_admits,
+            bpf_opkf_call_helpers,
+        ],
     };
 }
 

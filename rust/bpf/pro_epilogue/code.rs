@@ -24,7 +24,8 @@ use super::{
         ld_imm64,
         ldx_arg,
         ldx_stack,
-        mov32, //
+        mov32,
+        movsx32, //
     },
     mov64,
     Builder,
@@ -334,9 +335,15 @@ impl<'a> Code<'a> {
             Ok(call) => self.asm.push(call),
             Err(problem) => self.asm.fail(problem),
         };
-        if size == ResultSize::W {
-            // A C function leaves the upper 32 bits of the register undefined.
-            self.asm.push(mov32(R0, R0));
+        // A C function leaves the upper 32 bits of the register undefined.
+        match size {
+            ResultSize::W => {
+                self.asm.push(mov32(R0, R0));
+            }
+            ResultSize::SignedW => {
+                self.asm.push(movsx32(R0, R0));
+            }
+            ResultSize::DW => {}
         }
         if let [reg, free @ ..] = self.free {
             self.free = free;

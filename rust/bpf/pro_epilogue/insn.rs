@@ -167,6 +167,14 @@ pub(super) fn call_kfunc(id: u32) -> Insn {
     )
 }
 
+/// `dst = (s64)(s32)src`
+///
+/// C: `BPF_MOVSX64_REG()`, with 32 bits.
+pub(super) fn movsx32(dst: Reg, src: Reg) -> Insn {
+    let code = bindings::BPF_ALU64 | bindings::BPF_MOV | bindings::BPF_X;
+    Insn::one(code, dst as u8, src as u8, 32, 0)
+}
+
 /// `R0 = kfunc(R1, ..., R5)`, for the kfunc with this id in the BTF of the module of the table. The
 /// kernel relocates the id.
 ///

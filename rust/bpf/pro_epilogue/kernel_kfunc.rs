@@ -55,8 +55,10 @@ const MISSING: u32 = u32::MAX;
 /// The size of the number that a kfunc returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResultSize {
-    /// 32 bits.
+    /// 32 bits, without a sign.
     W,
+    /// 32 bits, with a sign.
+    SignedW,
     /// 64 bits.
     DW,
 }
@@ -64,7 +66,7 @@ pub enum ResultSize {
 impl ResultSize {
     fn bytes(self) -> u32 {
         match self {
-            Self::W => 4,
+            Self::W | Self::SignedW => 4,
             Self::DW => 8,
         }
     }
@@ -85,8 +87,8 @@ pub struct KernelKfunc {
 }
 
 impl KernelKfunc {
-    /// Declares a kfunc with this name that takes `params` numbers and returns an unsigned number
-    /// of the size `result`.
+    /// Declares a kfunc with this name that takes `params` numbers and returns a number of the size
+    /// `result`.
     ///
     /// The first use compares the declaration with the kernel's BTF. A prologue or an epilogue that
     /// calls a kfunc of another prototype, or one that the kernel does not have, is an error.

@@ -39,6 +39,10 @@ void test_ops_kfunc(void)
 	ASSERT_EQ(run(skel, skel->progs.call_kfuncs, 101), 0, "kfuncs");
 	ASSERT_EQ(run(skel, skel->progs.call_helpers, 101), 0, "helpers");
 	ASSERT_EQ(skel->bss->runs, 2, "runs");
+	/* An error number of 32 bits is less than 0. */
+	ASSERT_EQ(run(skel, skel->progs.call_admits, 13), 99, "admits");
+	ASSERT_EQ(skel->bss->runs, 2, "runs");
+	ASSERT_EQ(run(skel, skel->progs.call_admits, 14), 30, "admits");
 	bpf_link__destroy(link);
 
 	link = bpf_map__attach_struct_ops(skel->maps.calls);

@@ -20,6 +20,13 @@ int BPF_PROG(kfuncs, struct bpf_opkf_item *item, u32 n)
 }
 
 SEC("struct_ops")
+int BPF_PROG(admits, struct bpf_opkf_item *item, u32 n)
+{
+	runs++;
+	return n + 1;
+}
+
+SEC("struct_ops")
 int BPF_PROG(helpers, struct bpf_opkf_item *item, u32 n)
 {
 	runs++;
@@ -37,6 +44,7 @@ int BPF_PROG(both, struct bpf_opkf_item *item, u32 n)
 SEC(".struct_ops.link")
 struct bpf_opkf_ops ops = {
 	.kfuncs = (void *)kfuncs,
+	.admits = (void *)admits,
 	.helpers = (void *)helpers,
 };
 
@@ -49,6 +57,12 @@ SEC("syscall")
 int call_kfuncs(void *ctx)
 {
 	return bpf_opkf_call_kfuncs(value);
+}
+
+SEC("syscall")
+int call_admits(void *ctx)
+{
+	return bpf_opkf_call_admits(value);
 }
 
 SEC("syscall")
