@@ -162,6 +162,7 @@ pub(crate) fn expand(call: ModuleKfunc) -> Result<TokenStream> {
                     } else {
                         ::bpf::pro_epilogue::ResultSize::SignedW
                     },
+                    ::core::cfg!(not(MODULE)),
                 )
             }
         };

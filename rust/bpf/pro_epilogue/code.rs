@@ -133,6 +133,7 @@ impl sealed::Call for ModuleKfunc {
     fn append<const N: usize>(&self, code: &mut Code<'_>, inputs: [Input; N]) -> Value {
         code.compare(self.params(), &inputs);
         match self.id() {
+            Some(id) if self.is_built_in() => code.call(Ok(call_kfunc(id)), self.result(), inputs),
             Some(id) => code.call(Ok(call_module_kfunc(id)), self.result(), inputs),
             None => {
                 pr_warn!(

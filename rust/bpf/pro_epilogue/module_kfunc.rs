@@ -52,6 +52,7 @@ pub struct ModuleKfunc {
     id: *const u32,
     params: &'static [Content],
     result: ResultSize,
+    is_built_in: bool,
 }
 
 // SAFETY: The id does not change when the module is linked.
@@ -69,6 +70,7 @@ impl ModuleKfunc {
         id: *const u32,
         params: &'static [Content],
         result: ResultSize,
+        is_built_in: bool,
     ) -> Self {
         // INVARIANT: The caller promises the same.
         Self {
@@ -76,6 +78,7 @@ impl ModuleKfunc {
             id,
             params,
             result,
+            is_built_in,
         }
     }
 
@@ -92,6 +95,11 @@ impl ModuleKfunc {
     /// Returns the size of the result.
     pub(super) fn result(&self) -> ResultSize {
         self.result
+    }
+
+    /// Returns whether the kfunc is in the BTF of the kernel itself.
+    pub(super) fn is_built_in(&self) -> bool {
+        self.is_built_in
     }
 
     /// Returns the id in the BTF of the module, before it is relocated; [`None`] if the kernel cannot
