@@ -108,10 +108,13 @@ pub(crate) fn expand(call: ModuleKfunc) -> Result<TokenStream> {
         .map(|ty| quote_spanned! { ty.span() => <#ty as ::bpf::pro_epilogue::HelperArg>::CONTENT });
     let flags = format!(
         "{name}: a prologue or an epilogue cannot call a kfunc that may sleep, acquires or releases \
-         a reference, or needs RCU"
+         a reference, or needs RCU; call a helper (`bpf_helper!`)"
     );
     let size = format!("{name}: return `Result<()>`, or a number of 32 or 64 bits");
-    let other = format!("{name}: the kfunc {symbol} has another name, or another signature");
+    let other = format!(
+        "{name}: the kfunc {symbol} has another name, or another signature; \
+         write the name and the types of the `#[kfunc]` here"
+    );
     let contracts = types
         .iter()
         .map(|ty| quote_spanned! { ty.span() => <#ty as ::bpf::kfunc::KfuncArg>::CONTRACT });
