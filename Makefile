@@ -33,7 +33,8 @@ help:
 	@echo '  make install M=~/bucket         build it for the kernel that runs here, and install it'
 	@echo
 	@echo 'install takes KVER=release or KDIR=tree for another kernel, and INSTALL_MOD_PATH=folder;'
-	@echo 'module takes KVER and KDIR as well. Without them, it builds for the virtual machine.'
+	@echo 'module takes KVER and KDIR as well. Without them, it builds for the virtual machine: with'
+	@echo 'KERNEL=test, module, test, vm and shell take the kernel with the patches, KERNEL=debug too.'
 	@echo
 	@echo 'demo, test, fuzz, shell and vm take KERNEL=stock, test or debug: Debian'"'"'s own kernel, one'
 	@echo 'with this tree built in, or the same with all checks (scripts/harness/configs), and'

@@ -17,7 +17,8 @@
 ifdef bpf-rust
 bpf-crate := $(obj)/$(bpf-rust)
 else
-KBUILD_EXTRA_SYMBOLS += $(bpf-crate)/Module.symvers
+# The symbols of a crate that is built in are among the kernel's.
+KBUILD_EXTRA_SYMBOLS += $(wildcard $(bpf-crate)/Module.symvers)
 endif
 
 # The objects of the crates and of their helpers, beside their metadata. In a new build,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# Sets MODULE to the absolute path of M, the folder of a module outside of this tree. To
-# be sourced after lib.sh.
+# Sets MODULE to the absolute path of M, the folder of a module outside of this tree, and
+# MODULE_OUT to the folder for what is built of it. To be sourced after lib.sh.
 
 # The shell leaves "~" in a word like "M=~/bucket" to this script, if POSIX says so.
 # shellcheck disable=SC2088
@@ -23,7 +23,11 @@ esac
 case $MODULE in
 "$TOP"/*) die "$MODULE is in this tree." "Choose a folder outside of $TOP." ;;
 esac
-export MODULE
+MODULE_OUT=$MODULE/build${BUILT:+/$KERNEL}
+export MODULE MODULE_OUT
+# M is for this script, and not for the kernel's Makefile when it builds a kernel.
+export -n M
+unset MAKEFLAGS MAKEOVERRIDES MFLAGS
 # "run" needs a working directory that the build root has.
 cd "$TOP" || exit
 
@@ -38,7 +42,7 @@ need_visible()
 	esac
 }
 
-# need_module: exits if the folder has no module.
+# need_module KERNEL...: exits if the folder has no module, or if the kernel is none of these.
 need_module()
 {
 	[ -d "$MODULE" ] || die "there is no folder $MODULE." "To make a new module: make new M=$MODULE"
@@ -48,6 +52,6 @@ need_module()
 		die "$MODULE/Makefile does not include \$(BPF_RUST)/module.mk, so its modules cannot use the bpf crate." \
 			"scripts/template/Makefile is an example."
 	need_visible
-	[ "$KERNEL" = stock ] ||
-		die "modules outside of this tree are built for the distribution's kernel only." "Remove KERNEL=$KERNEL."
+	[[ " $* " == *" $KERNEL "* ]] ||
+		die "${0##*/} knows no kernel '$KERNEL' for modules outside of this tree." "It knows: $*"
 }
