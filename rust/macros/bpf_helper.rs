@@ -5,6 +5,11 @@
 //! The macro generates a function with the calling convention of BPF helpers, and the static that
 //! describes it. It does not check that a subsystem lists the helper.
 
+use crate::declaration::{
+    Args,
+    Static,
+    REGISTERS, //
+};
 use proc_macro2::TokenStream;
 use quote::{
     format_ident,
@@ -12,71 +17,36 @@ use quote::{
     quote_spanned, //
 };
 use syn::{
-    parenthesized,
     parse::{
         Parse,
         ParseStream, //
     },
-    punctuated::Punctuated,
     spanned::Spanned,
-    Attribute,
     Block,
     Error,
-    Ident,
     Result,
     ReturnType,
-    Token,
-    Type,
-    Visibility, //
+    Token, //
 };
-
-/// The registers in which BPF passes arguments.
-const REGISTERS: [&str; 5] = ["r1", "r2", "r3", "r4", "r5"];
 
 /// `static NAME = fn(argument: type, ...) -> type { ... };`
 pub(crate) struct BpfHelper {
-    attrs: Vec<Attribute>,
-    vis: Visibility,
-    name: Ident,
-    args: Punctuated<Arg, Token![,]>,
+    item: Static,
+    args: Args,
     ret: ReturnType,
     body: Block,
 }
 
-struct Arg {
-    name: Ident,
-    ty: Type,
-}
-
-impl Parse for Arg {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let name = input.parse()?;
-        input.parse::<Token![:]>()?;
-        Ok(Self {
-            name,
-            ty: input.parse()?,
-        })
-    }
-}
-
 impl Parse for BpfHelper {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let attrs = input.call(Attribute::parse_outer)?;
-        let vis = input.parse()?;
-        input.parse::<Token![static]>()?;
-        let name = input.parse()?;
-        input.parse::<Token![=]>()?;
+        let item = input.parse()?;
         input.parse::<Token![fn]>()?;
-        let list;
-        parenthesized!(list in input);
-        let args = Punctuated::parse_terminated(&list)?;
+        let args = input.parse()?;
         let ret = input.parse()?;
         let body = input.parse()?;
         input.parse::<Token![;]>()?;
         Ok(Self {
-            attrs,
-            vis,
-            name,
+            item,
             args,
             ret,
             body,
@@ -86,24 +56,22 @@ impl Parse for BpfHelper {
 
 pub(crate) fn expand(call: BpfHelper) -> Result<TokenStream> {
     let BpfHelper {
-        attrs,
-        vis,
-        name,
+        item: Static { attrs, vis, name },
         args,
         ret,
         body,
     } = &call;
-    if let Some(arg) = args.iter().nth(REGISTERS.len()) {
+    if let Some(arg) = args.too_many() {
         return Err(Error::new(
-            arg.name.span(),
+            arg.span(),
             format!(
                 "{name}: a BPF helper has at most five arguments; put some of them into an object"
             ),
         ));
     }
     let text = name.to_string();
-    let names = args.iter().map(|arg| &arg.name);
-    let types: Vec<_> = args.iter().map(|arg| &arg.ty).collect();
+    let names = args.0.iter().map(|arg| &arg.name);
+    let types: Vec<_> = args.0.iter().map(|arg| &arg.ty).collect();
     let registers = REGISTERS.map(|register| format_ident!("{register}"));
     let values = types.iter().zip(&registers).map(|(ty, register)| {
         quote_spanned! { ty.span() => {
@@ -111,9 +79,7 @@ pub(crate) fn expand(call: BpfHelper) -> Result<TokenStream> {
             unsafe { <#ty as ::bpf::pro_epilogue::HelperArg>::receive(#register, &call) }
         } }
     });
-    let kinds = types
-        .iter()
-        .map(|ty| quote_spanned! { ty.span() => <#ty as ::bpf::pro_epilogue::HelperArg>::CONTENT });
+    let contents = args.contents();
 
     Ok(quote! {
         #(#attrs)*
@@ -135,7 +101,7 @@ pub(crate) fn expand(call: BpfHelper) -> Result<TokenStream> {
 
             // SAFETY: `helper` accepts the content that the type of each parameter names, and
             // ignores the other registers.
-            unsafe { ::bpf::pro_epilogue::Helper::new(#text, helper, &[#(#kinds),*]) }
+            unsafe { ::bpf::pro_epilogue::Helper::new(#text, helper, &[#(#contents),*]) }
         };
     })
 }

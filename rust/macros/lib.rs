@@ -13,6 +13,7 @@
 
 mod bpf_helper;
 mod btf_type;
+mod declaration;
 mod kernel_type;
 mod kfunc;
 mod kfunc_iterator;

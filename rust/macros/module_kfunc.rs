@@ -5,7 +5,13 @@
 //! The macro generates the BTF id of a kfunc, and the static that describes it to prologues and
 //! epilogues. It does not know the types: traits of the `bpf` crate do.
 
-use crate::names;
+use crate::{
+    declaration::{
+        Args,
+        Static, //
+    },
+    names, //
+};
 use proc_macro2::TokenStream;
 use quote::{
     format_ident,
@@ -13,80 +19,52 @@ use quote::{
     quote_spanned, //
 };
 use syn::{
-    parenthesized,
     parse::{
         Parse,
         ParseStream, //
     },
-    punctuated::Punctuated,
     spanned::Spanned,
-    Attribute,
     Error,
     Ident,
     Result,
     ReturnType,
-    Token,
-    Type,
-    Visibility, //
+    Token, //
 };
 
 /// `static NAME = kfunc(argument: type, ...) -> type;`
 pub(crate) struct ModuleKfunc {
-    attrs: Vec<Attribute>,
-    vis: Visibility,
-    name: Ident,
+    item: Static,
     kfunc: Ident,
-    types: Vec<Type>,
+    args: Args,
     ret: ReturnType,
 }
 
 impl Parse for ModuleKfunc {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let attrs = input.call(Attribute::parse_outer)?;
-        let vis = input.parse()?;
-        input.parse::<Token![static]>()?;
-        let name = input.parse()?;
-        input.parse::<Token![=]>()?;
+        let item = input.parse()?;
         let kfunc = input.parse()?;
-        let list;
-        parenthesized!(list in input);
-        let args = Punctuated::<Arg, Token![,]>::parse_terminated(&list)?;
+        let args = input.parse()?;
         let ret = input.parse()?;
         input.parse::<Token![;]>()?;
         Ok(Self {
-            attrs,
-            vis,
-            name,
+            item,
             kfunc,
-            types: args.into_iter().map(|arg| arg.0).collect(),
+            args,
             ret,
         })
     }
 }
 
-/// An argument: its type.
-struct Arg(Type);
-
-impl Parse for Arg {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
-        input.parse::<Ident>()?;
-        input.parse::<Token![:]>()?;
-        Ok(Self(input.parse()?))
-    }
-}
-
 pub(crate) fn expand(call: ModuleKfunc) -> Result<TokenStream> {
     let ModuleKfunc {
-        attrs,
-        vis,
-        name,
+        item: Static { attrs, vis, name },
         kfunc,
-        types,
+        args,
         ret,
     } = &call;
-    if types.len() > 5 {
+    if let Some(arg) = args.too_many() {
         return Err(Error::new(
-            kfunc.span(),
+            arg.span(),
             format!("{name}: a prologue or an epilogue passes at most five arguments"),
         ));
     }
@@ -103,9 +81,7 @@ pub(crate) fn expand(call: ModuleKfunc) -> Result<TokenStream> {
          .local {id}\n.type {id}, STT_OBJECT\n.size {id}, 4\n{id}:\n.zero 4\n.popsection\n"
     );
     let module = format_ident!("__{}_id", name.to_string().to_lowercase());
-    let kinds = types
-        .iter()
-        .map(|ty| quote_spanned! { ty.span() => <#ty as ::bpf::pro_epilogue::HelperArg>::CONTENT });
+    let contents = args.contents();
     let flags = format!(
         "{name}: a prologue or an epilogue cannot call a kfunc that may sleep, acquires or releases \
          a reference, or needs RCU; call a helper (`bpf_helper!`)"
@@ -115,13 +91,21 @@ pub(crate) fn expand(call: ModuleKfunc) -> Result<TokenStream> {
         "{name}: the kfunc {symbol} has another name, or another signature; \
          write the name and the types of the `#[kfunc]` here"
     );
-    let contracts = types
+    let contracts = args.0.iter().map(|arg| {
+        let ty = &arg.ty;
+        quote_spanned! { ty.span() => <#ty as ::bpf::kfunc::KfuncArg>::CONTRACT }
+    });
+    // What goes with the static is there when the static is.
+    let cfg: Vec<_> = attrs
         .iter()
-        .map(|ty| quote_spanned! { ty.span() => <#ty as ::bpf::kfunc::KfuncArg>::CONTRACT });
+        .filter(|attr| attr.path().is_ident("cfg"))
+        .collect();
 
     Ok(quote! {
+        #(#cfg)*
         ::core::arch::global_asm!(#asm);
 
+        #(#cfg)*
         #[doc(hidden)]
         mod #module {
             extern "C" {
@@ -157,7 +141,7 @@ pub(crate) fn expand(call: ModuleKfunc) -> Result<TokenStream> {
                 ::bpf::pro_epilogue::ModuleKfunc::new(
                     #symbol,
                     &raw const #module::ID,
-                    &[#(#kinds),*],
+                    &[#(#contents),*],
                     if SIZE == 8 {
                         ::bpf::pro_epilogue::ResultSize::DW
                     } else if ::bpf::contract::is_text(RET, "u32") {

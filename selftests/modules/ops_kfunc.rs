@@ -90,6 +90,12 @@ module_kfunc! {
     static DOUBLE = bpf_opkf_double(value: u32) -> u32;
 }
 
+module_kfunc! {
+    /// In another configuration, the static would be another kfunc, which is not here.
+    #[cfg(CONFIG_NEVER_SET)]
+    static DOUBLE = bpf_opkf_triple(value: u32) -> u32;
+}
+
 bpf_helper! {
     static HELPER_FITS = fn(item: &Object<Item>, value: u32) -> u32 {
         u32::from(value <= item.limit)
