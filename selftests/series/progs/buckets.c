@@ -144,7 +144,7 @@ int not_unlocked(void *ctx)
 }
 
 SEC("syscall")
-__failure __msg("R1")
+__failure __msg("R1 is scalar expected STRUCT bpf_bucket_locked")
 int used_behind_unlock(void *ctx)
 {
 	struct bpf_bucket_locked *bucket;
@@ -205,7 +205,7 @@ int sleep_in_walk(void *ctx)
 }
 
 SEC("syscall")
-__failure __msg("R1")
+__failure __msg("R1 is scalar expected STRUCT bpf_bucket_locked")
 int used_behind_release(void *ctx)
 {
 	struct bpf_bucket_locked *bucket;
@@ -252,7 +252,7 @@ int may_not_sleep(void *ctx)
 }
 
 SEC("syscall")
-__failure __msg("bpf_throw")
+__failure __msg("bpf_throw would lead to reference leak")
 int throw_under_lock(void *ctx)
 {
 	struct bpf_bucket_locked *bucket;
@@ -267,7 +267,7 @@ int throw_under_lock(void *ctx)
 }
 
 SEC("syscall")
-__failure __msg("bpf_throw")
+__failure __msg("bpf_throw would lead to reference leak")
 int throw_in_walk(void *ctx)
 {
 	struct bpf_bucket_locked *bucket;
