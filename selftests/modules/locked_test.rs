@@ -4,6 +4,7 @@
 
 use bpf::{
     locked::RcuLock,
+    mm::VmaWalk,
     prelude::*,
     StateGuard, //
 };
@@ -12,7 +13,8 @@ use kernel::{
     sync::atomic::{
         Atomic,
         Relaxed, //
-    }, //
+    },
+    task::Task, //
 };
 
 module! {
@@ -48,6 +50,7 @@ struct Reader {
 struct State {
     spots: ResSpinLock<[Option<ARef<Object<Spot>>>; 8]>,
     reader: ARef<Object<Reader>>,
+    walk: ResSpinLock<Option<VmaWalk>>,
 }
 
 static STATE: ModuleState<State> = ModuleState::new();
@@ -161,6 +164,22 @@ fn bpf_lktest_under_rcu(_rcu: &rcu::Guard) -> u32 {
     1
 }
 
+/// Begins a walk over the areas of @task, which the module keeps.
+#[kfunc]
+fn bpf_lktest_walk_begin(task: Trusted<'_, Task>, module: &ModuleRef) -> Result {
+    let walk = VmaWalk::new(&task, 0).ok_or(ESRCH)?;
+    let state = STATE.get(module).ok_or(ENODEV)?;
+    let last = state.walk.with(|kept| kept.replace(walk))?;
+    last.map_or(Ok(()), |_| Err(EBUSY))
+}
+
+/// Drops the walk, in any context. Returns whether there was one.
+#[kfunc]
+fn bpf_lktest_walk_end(module: &ModuleRef) -> bool {
+    let walk = STATE.get(module).map(|state| state.walk.with(Option::take));
+    matches!(walk, Some(Ok(Some(_))))
+}
+
 kfunc_set! {
     static LOCKED = {
         prog_types: [Any],
@@ -181,6 +200,8 @@ kfunc_set! {
             bpf_lktest_reader_lock,
             bpf_lktest_reader_unlock,
             bpf_lktest_under_rcu,
+            bpf_lktest_walk_begin,
+            bpf_lktest_walk_end,
         ],
     };
 }
@@ -195,6 +216,7 @@ impl kernel::Module for LockedTest {
         let state = State {
             spots: ResSpinLock::new([const { None }; 8]),
             reader: Object::new(Reader { rcu: RcuLock })?,
+            walk: ResSpinLock::new(None),
         };
         Ok(Self {
             _state: STATE.init(module, state)?,

@@ -117,3 +117,35 @@ int file_behind_release(void *ctx)
 	bpf_iter_areas_destroy(&it);
 	return 0;
 }
+
+/* A walk begins and ends where a program may sleep. */
+SEC("syscall")
+__failure __msg("kernel func bpf_iter_areas_new is sleepable within IRQ-disabled region")
+int new_without_interrupts(void *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct bpf_iter_areas it;
+	unsigned long irqs;
+
+	bpf_local_irq_save(&irqs);
+	bpf_iter_areas_new(&it, task, 0);
+	bpf_local_irq_restore(&irqs);
+	bpf_iter_areas_destroy(&it);
+	return 0;
+}
+
+SEC("syscall")
+__failure __msg("kernel func bpf_iter_areas_destroy is sleepable within IRQ-disabled region")
+int destroy_without_interrupts(void *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct bpf_iter_areas it;
+	unsigned long irqs;
+
+	bpf_iter_areas_new(&it, task, 0);
+	bpf_iter_areas_next(&it);
+	bpf_local_irq_save(&irqs);
+	bpf_iter_areas_destroy(&it);
+	bpf_local_irq_restore(&irqs);
+	return 0;
+}

@@ -147,6 +147,32 @@ int reader(void *ctx)
 	return called ? 0 : 2;
 }
 
+/* The last reference to an address space is put elsewhere if interrupts are off. */
+SEC("syscall")
+__success __retval(0)
+int walk_without_interrupts(void *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	unsigned long irqs;
+	bool ended;
+	int i;
+
+	bpf_for(i, 0, 100) {
+		if (bpf_lktest_walk_begin(task))
+			return 1;
+		bpf_local_irq_save(&irqs);
+		ended = bpf_lktest_walk_end();
+		bpf_local_irq_restore(&irqs);
+		if (!ended)
+			return 2;
+	}
+	/* No walk begins there. */
+	bpf_local_irq_save(&irqs);
+	ended = bpf_lktest_walk_begin(task) == -3;
+	bpf_local_irq_restore(&irqs);
+	return ended ? 0 : 3;
+}
+
 SEC("syscall")
 __failure __msg("sleepable helper bpf_copy_from_user#{{[0-9]+}} in non-preemptible region")
 int spot_sleeps(void *ctx)
