@@ -8,6 +8,7 @@ use bpf::{
     ResSpinLock, //
 };
 use kernel::{
+    interrupt::local_interrupt_disable,
     prelude::*,
     sync::SpinLock,
     time::{
@@ -37,10 +38,15 @@ fn bpf_waits_directly(module: &ModuleRef) -> Result {
 }
 
 #[kfunc]
-fn bpf_tries(module: &ModuleRef) -> Result<u32> {
+fn bpf_tries(module: &ModuleRef) -> Result {
     let lock = WAITS.get(module).ok_or(ENODEV)?;
-    let value = *lock.try_lock().ok_or(EBUSY)?;
-    Ok(value)
+    core::mem::forget(lock.try_lock()); //~ a kfunc turns preemption or interrupts off, and they stay off if it forgets the guard
+    Ok(())
+}
+
+#[kfunc]
+fn bpf_turns_interrupts_off() {
+    core::mem::forget(local_interrupt_disable()); //~ a kfunc turns preemption or interrupts off | write: `bpf::ResSpinLock`
 }
 
 #[kfunc]

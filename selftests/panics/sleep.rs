@@ -48,7 +48,7 @@ fn bpf_sleep_lock(module: &ModuleRef) -> Result<u32> {
 #[kfunc]
 fn bpf_sleep_try_lock(module: &ModuleRef) -> Result<u32> {
     let shared = SHARED.get(module).ok_or(ENODEV)?;
-    let value = *shared.value.try_lock().ok_or(EBUSY)?;
+    let value = *shared.value.try_lock().ok_or(EBUSY)?; //~ which may sleep (`mutex_trylock`), but the kfunc is not `sleepable`
     Ok(value)
 }
 
@@ -118,7 +118,7 @@ static MAP: ModuleState<XArray<KBox<u32>>> = ModuleState::new();
 #[kfunc]
 fn bpf_sleep_map(module: &ModuleRef) -> Result {
     let map = MAP.get(module).ok_or(ENODEV)?;
-    let mut map = map.try_lock().ok_or(EBUSY)?;
+    let mut map = map.try_lock().ok_or(EBUSY)?; //~ a kfunc turns preemption or interrupts off
     let number = KBox::new(1, GFP_ATOMIC)?;
     map.store(0, number, GFP_KERNEL)?; //~ kernel::xarray::Guard<kernel::alloc::kbox::Box<u32, kernel::alloc::allocator::Kmalloc>>>::store`, which may sleep (`GFP_KERNEL`)
     Ok(())

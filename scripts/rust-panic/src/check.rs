@@ -63,7 +63,7 @@ pub(crate) struct Panic {
 impl Panic {
     /// Whether `#[bpf::may_panic]` covers this.
     pub(crate) fn can_be_excused(&self) -> bool {
-        self.sleeps.is_none() && !names::is_wait(self.kind)
+        self.sleeps.is_none() && !names::is_stop(self.kind)
     }
 
     /// The text that says what can happen.
@@ -194,8 +194,8 @@ pub(crate) fn panics(
     // last entry is complete.
     let mut last = BTreeMap::new();
     for (callee, index, frame, cause) in said {
-        let waits = names::is_wait(cause.kind);
-        let key = (callee, index, frame.symbol.clone(), frame.line, waits);
+        let stops = names::is_stop(cause.kind);
+        let key = (callee, index, frame.symbol.clone(), frame.line, stops);
         last.insert(key, (frame, cause));
     }
     for ((_, index, ..), (frame, cause)) in &last {
@@ -234,12 +234,12 @@ pub(crate) fn panics(
 }
 
 /// The causes that are reported for a call of `function`: a single panic by its kind, several
-/// panics as one panic that names the function. Waits are reported apart from panics.
+/// panics as one panic that names the function. Stops are reported apart from panics.
 fn summary(causes: &BTreeSet<Cause>, function: &Function) -> Vec<Cause> {
     let (mut summary, panics): (Vec<Cause>, Vec<Cause>) = causes
         .iter()
         .cloned()
-        .partition(|cause| names::is_wait(cause.kind));
+        .partition(|cause| names::is_stop(cause.kind));
     summary.truncate(1);
     match panics.as_slice() {
         [] => {}
@@ -261,7 +261,7 @@ fn cause(symbol: &str, foreign_frames: &[Frame]) -> Cause {
         .map(|frame| names::path(&frame.symbol))
         .collect();
     let kind = inlined.iter().find_map(|path| names::kind_in(path));
-    let (kind, callee) = if let Some(kind) = names::waits(symbol) {
+    let (kind, callee) = if let Some(kind) = names::stops(symbol) {
         (kind, None)
     } else {
         match kind.or_else(|| names::kind(symbol)) {
@@ -327,7 +327,7 @@ impl<'a> Check<'a> {
     fn panics(&self, reference: &'a Reference, panicking: &Panicking) -> Option<&'a str> {
         match &reference.to {
             Target::External(name) => {
-                (panicking.contains(name) || names::waits(name).is_some()).then_some(name)
+                (panicking.contains(name) || names::stops(name).is_some()).then_some(name)
             }
             Target::Function(index) => {
                 let name = &self.object.functions.get(*index)?.name;
@@ -461,7 +461,7 @@ impl<'a> Check<'a> {
         let Some(function) = self.object.functions.get(index) else {
             return;
         };
-        let is_excused = if names::is_wait(cause.kind) {
+        let is_excused = if names::is_stop(cause.kind) {
             !self.in_kfuncs.contains(&index)
         } else {
             self.is_excused(function, frame)

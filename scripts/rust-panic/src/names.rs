@@ -188,8 +188,14 @@ static SUM: Kind = Kind {
 /// Not a panic: a kfunc must not wait for a spinlock.
 static SPINLOCK: Kind = Kind {
     what: "a kfunc waits for a spinlock, which the code that the program interrupted may hold",
-    instead: "`bpf::ResSpinLock`, which returns an error where a spinlock would wait for ever, or \
-              `try_lock()`",
+    instead: "`bpf::ResSpinLock`, which returns an error where a spinlock would wait for ever",
+};
+
+/// Not a panic: a kfunc must not get a guard that turns preemption or interrupts off, because safe
+/// code can forget a guard.
+static GUARD: Kind = Kind {
+    what: "a kfunc turns preemption or interrupts off, and they stay off if it forgets the guard",
+    instead: "`bpf::ResSpinLock`, whose `with()` turns them on again",
 };
 
 /// Not a panic: a kfunc must not read a clock with `ktime_get()` or a similar function, which
@@ -199,8 +205,8 @@ static CLOCK: Kind = Kind {
     instead: "a parameter for the time: the program calls `bpf_ktime_get_ns()`",
 };
 
-/// The kind of wait in the function with this symbol, if a kfunc could wait there forever.
-pub(crate) fn waits(symbol: &str) -> Option<&'static Kind> {
+/// The kind of stop in the function with this symbol, if a kfunc could stop the kernel with it.
+pub(crate) fn stops(symbol: &str) -> Option<&'static Kind> {
     let helper = symbol.strip_prefix("rust_helper_").unwrap_or(symbol);
     if matches!(helper, "spin_lock" | "spin_lock_irq_disable" | "xa_lock")
         || ["_raw_spin_lock", "_raw_read_lock", "_raw_write_lock"]
@@ -208,6 +214,18 @@ pub(crate) fn waits(symbol: &str) -> Option<&'static Kind> {
             .any(|lock| symbol.starts_with(lock))
     {
         Some(&SPINLOCK)
+    } else if matches!(
+        helper,
+        "spin_trylock" | "spin_trylock_irq_disable" | "xa_trylock" | "local_interrupt_disable"
+    ) || [
+        "_raw_spin_trylock",
+        "_raw_read_trylock",
+        "_raw_write_trylock",
+    ]
+    .iter()
+    .any(|lock| symbol.starts_with(lock))
+    {
+        Some(&GUARD)
     } else if helper.starts_with("ktime_get") && !helper.contains("_fast")
         || path(symbol).ends_with(" as kernel::time::ClockSource>::ktime_get")
     {
@@ -217,9 +235,9 @@ pub(crate) fn waits(symbol: &str) -> Option<&'static Kind> {
     }
 }
 
-/// Whether this is a kind of wait, and not a kind of panic.
-pub(crate) fn is_wait(kind: &Kind) -> bool {
-    *kind == SPINLOCK || *kind == CLOCK
+/// Whether this is a kind of stop, and not a kind of panic.
+pub(crate) fn is_stop(kind: &Kind) -> bool {
+    *kind == SPINLOCK || *kind == GUARD || *kind == CLOCK
 }
 
 /// Whether BPF calls the function: a kfunc, a helper of a prologue or an epilogue, or the function
@@ -563,17 +581,19 @@ mod tests {
     }
 
     #[test]
-    fn spin_lock_and_ktime_get_wait() {
+    fn spinlocks_guards_and_ktime_get_stop() {
         for (symbol, expected) in [
             ("rust_helper_spin_lock", Some(&SPINLOCK)),
             ("rust_helper_spin_lock_irq_disable", Some(&SPINLOCK)),
             ("_raw_spin_lock_irqsave", Some(&SPINLOCK)),
             ("rust_helper_xa_lock", Some(&SPINLOCK)),
-            ("rust_helper_xa_trylock", None),
-            ("rust_helper_spin_trylock", None),
+            ("rust_helper_xa_trylock", Some(&GUARD)),
+            ("rust_helper_spin_trylock", Some(&GUARD)),
+            ("rust_helper_local_interrupt_disable", Some(&GUARD)),
+            ("rust_helper_local_interrupt_enable", None),
             ("rust_helper___spin_lock_init", None),
             ("rust_bpf_helper_res_spin_lock", None),
-            ("_raw_spin_trylock", None),
+            ("_raw_spin_trylock", Some(&GUARD)),
             ("ktime_get", Some(&CLOCK)),
             ("rust_helper_ktime_get_real", Some(&CLOCK)),
             (
@@ -582,7 +602,7 @@ mod tests {
             ),
             ("ktime_get_mono_fast_ns", None),
         ] {
-            assert!(waits(symbol) == expected, "{symbol}");
+            assert!(stops(symbol) == expected, "{symbol}");
         }
     }
 

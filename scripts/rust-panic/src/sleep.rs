@@ -98,7 +98,10 @@ impl Way {
 /// The list has the functions that safe code of the kernel crate and the helpers of this tree call,
 /// with their relatives. A function that sleeps only with certain arguments is not in the list.
 static SLEEPING: &[(&str, &Way)] = &[
-    // Locks. No function with `trylock` in its name sleeps.
+    // Locks. `try_lock()` does not sleep either, but such a lock belongs to a task: neither it nor its
+    // unlock, which takes a spinlock, is for interrupts.
+    ("mutex_trylock*", &LOCK),
+    ("mmap_*_trylock", &LOCK),
     ("mutex_lock*", &LOCK),
     ("_mutex_lock*", &LOCK),
     ("ww_mutex_lock*", &LOCK),
@@ -317,7 +320,7 @@ fn c_name(symbol: &str) -> &str {
 /// The sleep in the C function with this symbol.
 fn sleep(symbol: &str) -> Option<Sleep<'_>> {
     let name = c_name(symbol);
-    if symbol.starts_with("_R") || name.contains("trylock") {
+    if symbol.starts_with("_R") {
         return None;
     }
     let (_, way) = SLEEPING
@@ -434,10 +437,10 @@ mod tests {
             ("mutex_lock", Some("mutex_lock")),
             ("rust_helper_mutex_lock", Some("mutex_lock")),
             ("mutex_lock_nested", Some("mutex_lock_nested")),
-            ("rust_helper_mutex_trylock", None),
+            ("rust_helper_mutex_trylock", Some("mutex_trylock")),
             ("mutex_unlock", None),
-            ("rust_helper_mmap_read_trylock", None),
-            ("down_write_trylock", None),
+            ("rust_helper_mmap_read_trylock", Some("mmap_read_trylock")),
+            ("down_write_trylock", Some("down_write_trylock")),
             ("down_write", Some("down_write")),
             ("_raw_spin_lock", None),
             ("schedule_timeout", Some("schedule_timeout")),

@@ -363,13 +363,12 @@ fn calls_are_followed_into_other_objects() {
 #[test]
 fn kfunc_that_waits_for_a_spinlock_is_reported() {
     let bench = Bench::new("wait");
-    let lock = "extern \"C\" { fn rust_helper_spin_lock(); fn rust_helper_spin_trylock(); }";
+    let lock = "extern \"C\" { fn rust_helper_spin_lock(); }";
     bench
         .check(&format!(
             "{lock}
             #[inline(never)] fn lock() {{ unsafe {{ rust_helper_spin_lock() }} }}
-            #[no_mangle] pub extern \"C\" fn init_module() {{ lock() }}
-            #[no_mangle] pub extern \"C\" fn bpf_x() {{ unsafe {{ rust_helper_spin_trylock() }} }}"
+            #[no_mangle] pub extern \"C\" fn init_module() {{ lock() }}"
         ))
         .is_content();
     bench
@@ -386,6 +385,27 @@ fn kfunc_that_waits_for_a_spinlock_is_reported() {
             "sample.rs:4: error: sample::lock: a kfunc waits for a spinlock",
             "reached from: init of the module, kfunc `bpf_x`",
             "write: `bpf::ResSpinLock`",
+        ]);
+}
+
+/// A guard can be forgotten. The kernel calls the init function, which is another matter.
+#[test]
+fn kfunc_that_gets_a_guard_is_reported() {
+    let bench = Bench::new("guard");
+    let lock = "extern \"C\" { fn rust_helper_local_interrupt_disable(); }
+        #[inline(never)] fn off() { unsafe { rust_helper_local_interrupt_disable() } }";
+    bench
+        .check(&format!(
+            "{lock} #[no_mangle] pub extern \"C\" fn init_module() {{ off() }}"
+        ))
+        .is_content();
+    bench
+        .check(&format!(
+            "{lock} {MAY_PANIC} #[no_mangle] pub extern \"C\" fn bpf_x() {{ off() }}"
+        ))
+        .says(&[
+            "sample.rs:3: error: sample::off: a kfunc turns preemption or interrupts off",
+            "reached from: kfunc `bpf_x`",
         ]);
 }
 
