@@ -360,7 +360,7 @@ pub const fn broken_rule(
     };
     let place = registers(before).saturating_add(leading);
     let (mut constants, mut lenders, mut pointers) = (0_usize, 0_usize, 0_usize);
-    let (mut maps, mut locked) = (0_usize, 0_usize);
+    let (mut maps, mut locked, mut of_this_lock) = (0_usize, 0_usize, 0_usize);
     let mut rest = args;
     while let [other, others @ ..] = rest {
         constants = constants.saturating_add(other.is_constant as usize);
@@ -368,6 +368,9 @@ pub const fn broken_rule(
         pointers = pointers.saturating_add(other.is_pointer() as usize);
         maps = maps.saturating_add(other.is_map() as usize);
         locked = locked.saturating_add(other.is_locked as usize);
+        // Each type of object has a name of its own.
+        let is_same = other.is_locked && is_text(other.btf, arg.btf);
+        of_this_lock = of_this_lock.saturating_add(is_same as usize);
         rest = others;
     }
 
@@ -392,12 +395,13 @@ pub const fn broken_rule(
     } else if arg.is_map() && maps > compat::MAPS {
         "the verifier of this kernel crashes if a kfunc takes two maps; take one, or require Linux \
                 7.3"
-    } else if arg.is_exclusive && locked > 1 {
+    } else if arg.is_exclusive && of_this_lock > 1 {
         "the program can pass the same object for two `Locked` arguments, and one of them changes \
-                it; take `&Locked<'_, ...>` for both, or only one"
+                it; take `&Locked<'_, ...>` for both, or change one object in each kfunc"
     } else if arg.is_locked && flags & bindings::KF_SLEEPABLE != 0 {
-        "a program that holds a lock cannot call a kfunc that may sleep; remove `sleepable`, or \
-                return no `Lock` that sleeps"
+        "a program that holds a lock cannot call a kfunc that may sleep; remove `sleepable`, and \
+                do what sleeps in a kfunc without `Locked`, or in a work (`bpf::work`); or return no \
+                `Lock` that sleeps"
     } else if arg.lends && locked > 0 {
         "the program could use the lent memory when another kfunc changes the value of the lock, or \
                 when it has unlocked it; return a copy"

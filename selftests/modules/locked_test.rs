@@ -114,6 +114,13 @@ fn bpf_lktest_spot_add(spot: &mut Locked<'_, Spot>, value: u64) -> u64 {
     **spot
 }
 
+/// Doubles the number in @spot. The types of the locks differ, so they are two objects.
+#[kfunc]
+fn bpf_lktest_spot_double(spot: &mut Locked<'_, Spot>, _reader: &Locked<'_, Reader>) -> u64 {
+    **spot = spot.wrapping_mul(2);
+    **spot
+}
+
 /// Returns whether @spot and @other hold the same number.
 #[kfunc]
 fn bpf_lktest_spot_equals(spot: &Locked<'_, Spot>, other: &Locked<'_, Spot>) -> bool {
@@ -191,6 +198,7 @@ kfunc_set! {
             bpf_lktest_spot_unlock,
             bpf_lktest_spot_forget,
             bpf_lktest_spot_add,
+            bpf_lktest_spot_double,
             bpf_lktest_spot_equals,
             bpf_lktest_spot_read,
             bpf_iter_lktest_spots_new,

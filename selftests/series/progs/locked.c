@@ -129,6 +129,29 @@ int spots(void *ctx)
 
 SEC("syscall")
 __success __retval(0)
+int two_types(void *ctx)
+{
+	struct bpf_lktest_reader_locked *reader;
+	struct bpf_lktest_spot_locked *spot;
+	__u64 number = 0;
+
+	if (bpf_lktest_spot_make(0))
+		return 1;
+	reader = bpf_lktest_reader_lock();
+	if (!reader)
+		return 2;
+	spot = bpf_lktest_spot_lock(0);
+	if (spot) {
+		bpf_lktest_spot_add(spot, 21);
+		number = bpf_lktest_spot_double(spot, reader);
+		bpf_lktest_spot_unlock(spot);
+	}
+	bpf_lktest_reader_unlock(reader);
+	return bpf_lktest_spot_remove(0) && number == 42 ? 0 : 3;
+}
+
+SEC("syscall")
+__success __retval(0)
 int reader(void *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf(), *parent;
