@@ -17,10 +17,10 @@ use crate::{
 };
 use proc_macro2::{
     Ident,
+    Span,
     TokenStream, //
 };
 use quote::{
-    format_ident,
     quote,
     quote_spanned, //
 };
@@ -154,7 +154,7 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
     let next_rules = next_rules(name, &next_signature);
 
     let [new_name, next_name, destroy_name] =
-        ["new", "next", "destroy"].map(|what| format_ident!("bpf_iter_{stem}_{what}"));
+        ["new", "next", "destroy"].map(|what| method_name(&stem, what, name.span()));
     let flags = kfunc::arg_flags(&signature);
     let rules = kfunc::rules(&new_name.to_string(), &signature, &quote! { #new_name }, 1);
     let it = format!("it *struct bpf_iter_{stem}");
@@ -308,6 +308,11 @@ pub(crate) fn expand(attr: TokenStream, item: ItemImpl) -> Result<TokenStream> {
     })
 }
 
+/// The name of a kfunc of the iterator. The compiler shows `place` if no set has the kfunc.
+fn method_name(stem: &str, method: &str, place: Span) -> Ident {
+    Ident::new(&format!("bpf_iter_{stem}_{method}"), place)
+}
+
 /// Generates the kfunc `bpf_iter_<name>_release`, if the iterator has the option: the function, and
 /// the type that represents it.
 fn release(
@@ -320,7 +325,7 @@ fn release(
     let Some(option) = option else {
         return Default::default();
     };
-    let name = format_ident!("bpf_iter_{stem}_release");
+    let name = method_name(stem, "release", option.span());
     let symbol = name.to_string();
     let c_name = kfunc::c_string(&symbol);
     let in_no_set = kfunc::in_no_set(&name);
