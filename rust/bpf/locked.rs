@@ -188,6 +188,10 @@ unsafe impl ProgramLock for RcuLock {
 ///
 /// `LOCKED` must be the name of a struct of the module that has a member which is no scalar, and
 /// that no other type has.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no lock that a program can hold",
+    label = "name the field that is the lock: `#[btf(object, name = \"...\", lock = field)]`"
+)]
 pub unsafe trait Lockable: BtfObject {
     /// The type of the lock.
     type Lock: ProgramLock;

@@ -325,6 +325,11 @@ fn parse_return(function: &Ident, output: &ReturnType) -> Result<Type> {
             if let Some(ok) = result_of(&path.path) {
                 let name = last_ident(ok).map(Ident::to_string);
                 let unit = matches!(ok, Type::Tuple(tuple) if tuple.elems.is_empty());
+                if spelling(ok).starts_with("Lock<") {
+                    return refuse(
+                        "a program sees by a null that it has no lock; return `Option<Lock<...>>`",
+                    );
+                }
                 if !unit && name.as_deref() != Some("u32") {
                     return refuse(&format!(
                         "a program cannot distinguish a value of Result<{}> from an error number; \
