@@ -120,6 +120,10 @@ extern "C" {
     pub(crate) fn rust_bpf_helper_xdp_linear(xdp: *const c_void, len: *mut u32) -> *mut c_void;
     pub(crate) fn rust_bpf_helper_xdp_queue(xdp: *const c_void) -> u32;
 
+    // rcu.c
+    pub(crate) fn rust_bpf_helper_rcu_read_lock();
+    pub(crate) fn rust_bpf_helper_rcu_read_unlock();
+
     // revoke.c
     pub(crate) fn rust_bpf_helper_gate_close(gate: *mut Gate, must_wait: bool) -> c_int;
     pub(crate) fn rust_bpf_helper_gate_enter(gate: *mut Gate, user: *mut GateUser) -> c_int;

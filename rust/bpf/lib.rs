@@ -205,6 +205,7 @@ pub mod mm;
 pub mod net;
 pub mod object;
 pub mod pro_epilogue;
+pub mod rcu;
 pub mod rdonly_buf;
 pub mod rdwr_buf;
 pub mod register;
@@ -255,6 +256,7 @@ pub use object::{
     RcuPtr,
     Weak, //
 };
+pub use rcu::with_rcu;
 pub use rdonly_buf::{
     RdonlyBuf,
     RdonlyBufSize, //
@@ -289,6 +291,7 @@ pub mod prelude {
         kfunc_iterator,
         kfunc_set,
         traceable,
+        with_rcu,
         BtfType,
         Const,
         Dynptr,

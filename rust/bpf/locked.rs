@@ -76,6 +76,7 @@
 use crate::{
     compat,
     contract::Contract,
+    helpers,
     iterator::{
         IteratorItem,
         Slot, //
@@ -167,14 +168,14 @@ unsafe impl ProgramLock for RcuLock {
     #[inline]
     unsafe fn enter(&self) -> Result {
         // SAFETY: The caller calls `leave`.
-        unsafe { bindings::rcu_read_lock() };
+        unsafe { helpers::rust_bpf_helper_rcu_read_lock() };
         Ok(())
     }
 
     #[inline]
     unsafe fn leave(&self) {
         // SAFETY: The caller has entered.
-        unsafe { bindings::rcu_read_unlock() };
+        unsafe { helpers::rust_bpf_helper_rcu_read_unlock() };
     }
 
     fn value(&self) -> *mut () {

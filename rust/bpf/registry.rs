@@ -48,7 +48,8 @@ use crate::{
         BtfObject,
         Object,
         RcuPtr, //
-    }, //
+    },
+    rcu::with_rcu, //
 };
 use core::{
     ffi::c_void,
@@ -214,16 +215,15 @@ impl<T: Registered> Registry<T> {
     /// Inserts an object with a key and returns a reference to it. If another object has the key,
     /// returns a reference to that object, and does not insert `object`.
     fn put(&'static self, key: u64, object: ARef<Object<T>>) -> Result<ARef<Object<T>>> {
-        self.lock.with(|()| {
-            let _rcu = rcu::read_lock();
-            // SAFETY: `_rcu` is an RCU read-side critical section, in which `found` is used.
+        let put = |_: &rcu::Guard| {
+            // SAFETY: The code is in an RCU read-side critical section, in which `found` is used.
             if let Some(found) = unsafe { self.find(key) }.and_then(try_get) {
                 return Ok(found);
             }
             let home = self.home(key);
             let free = self
                 .from(home, self.places.len())
-                // SAFETY: `_rcu` is an RCU read-side critical section; the object is not kept.
+                // SAFETY: The code is in an RCU read-side critical section; the object is not kept.
                 .position(|place| unsafe { Self::look(place, None) }.is_none())
                 .ok_or(ENOSPC)?;
             let place = self.from(home, self.places.len()).nth(free).ok_or(ENOSPC)?;
@@ -248,7 +248,8 @@ impl<T: Registered> Registry<T> {
                 home.reach.store(reach, Release);
             }
             Ok(object.clone())
-        })?
+        };
+        self.lock.with(|()| with_rcu(put))?
     }
 }
 
@@ -277,9 +278,10 @@ impl<T: Registered> Object<T> {
     ///
     /// Any, NMI included. Takes no lock.
     pub fn find_get(key: u64) -> Option<ARef<Self>> {
-        let _rcu = rcu::read_lock();
-        // SAFETY: `_rcu` is an RCU read-side critical section, in which the object is used.
-        unsafe { T::registry().find(key) }.and_then(try_get)
+        with_rcu(|_| {
+            // SAFETY: The code is in an RCU read-side critical section, in which the object is used.
+            unsafe { T::registry().find(key) }.and_then(try_get)
+        })
     }
 
     /// Finds the object that has `key`, or creates an object with the value that `make` returns and

@@ -180,6 +180,8 @@ void rust_bpf_helper_object_put(struct rust_bpf_header *header);
 void rust_bpf_helper_put_map(struct bpf_map *map);
 void rust_bpf_helper_put_table(void *ops);
 void rust_bpf_helper_put_task(void *task);
+void rust_bpf_helper_rcu_read_lock(void);
+void rust_bpf_helper_rcu_read_unlock(void);
 u32 rust_bpf_helper_reg_struct(const struct bpf_reg_state *reg, const struct btf **btf);
 int rust_bpf_helper_res_spin_lock(rqspinlock_t *lock, unsigned long *flags);
 void rust_bpf_helper_res_spin_unlock(rqspinlock_t *lock, unsigned long flags);

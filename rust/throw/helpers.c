@@ -9,6 +9,7 @@
 #include <linux/filter.h>
 #include <linux/kasan.h>
 #include <linux/kprobes.h>
+#include <linux/rcupdate.h>
 
 #include "helpers.h"
 
@@ -17,6 +18,17 @@ void bpf_throw(u64 cookie);
 NOKPROBE_SYMBOL(bpf_throw);
 void bpf_throw_reason(u64 cookie, const char *reason, u64 a, u64 b, u64 c);
 NOKPROBE_SYMBOL(bpf_throw_reason);
+
+/* Kfuncs get no guard from the kernel crate. */
+notrace void rust_throw_helper_rcu_read_lock(void)
+{
+	rcu_read_lock();
+}
+
+notrace void rust_throw_helper_rcu_read_unlock(void)
+{
+	rcu_read_unlock();
+}
 
 bool rust_throw_helper_is_trampoline(u64 ip)
 {

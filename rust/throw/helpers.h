@@ -8,6 +8,8 @@
 
 struct bpf_prog_aux;
 
+void rust_throw_helper_rcu_read_lock(void);
+void rust_throw_helper_rcu_read_unlock(void);
 bool rust_throw_helper_is_trampoline(u64 ip);
 void rust_throw_helper_leaves(struct bpf_prog_aux *aux, struct bpf_prog_aux *main, u64 sp,
 			      u64 bp);

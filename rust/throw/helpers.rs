@@ -33,6 +33,8 @@ extern "C" {
     ) -> c_int;
     pub(crate) fn bpf_throw_leave_frames(main: *mut bindings::bpf_prog_aux, trampolines: bool);
 
+    pub(crate) fn rust_throw_helper_rcu_read_lock();
+    pub(crate) fn rust_throw_helper_rcu_read_unlock();
     pub(crate) fn rust_throw_helper_is_trampoline(ip: u64) -> bool;
     pub(crate) fn rust_throw_helper_leaves(
         aux: *mut bindings::bpf_prog_aux,

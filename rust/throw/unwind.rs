@@ -14,8 +14,7 @@ use core::{
 };
 use kernel::{
     bindings,
-    prelude::*,
-    sync::rcu, //
+    prelude::*, //
 };
 
 /// A walk over the stack, from the throw to the frame of the main program.
@@ -36,9 +35,14 @@ pub(crate) struct Walk<'a> {
 pub(crate) fn run(walk: &mut Walk<'_>) {
     // The kernel looks for programs in a tree that RCU protects. The programs and trampolines on this
     // stack need no protection.
-    let _guard = rcu::read_lock();
-    // SAFETY: `visit` gets a pointer to `walk`, which nothing else uses during the call.
-    unsafe { helpers::arch_bpf_stack_walk(visit, ptr::from_mut(walk).cast()) };
+    //
+    // SAFETY: `visit` gets a pointer to `walk`, which nothing else uses during the call. The critical
+    // section ends behind the walk.
+    unsafe {
+        helpers::rust_throw_helper_rcu_read_lock();
+        helpers::arch_bpf_stack_walk(visit, ptr::from_mut(walk).cast());
+        helpers::rust_throw_helper_rcu_read_unlock();
+    }
 }
 
 /// Visits a frame of the stack. Returns whether the walk goes on.

@@ -236,14 +236,15 @@ fn bpf_hid_find(id: u32) -> Option<ARef<Object<Hid>>> {
 /// Returns the device of /dev/hidraw@number. Returns null if there is none.
 #[kfunc]
 fn bpf_hid_find_hidraw(number: u32) -> Option<ARef<Object<Hid>>> {
-    let rcu = rcu::read_lock();
-    let mut place = 0;
-    while let Some(hid) = Object::<Hid>::next(&mut place, &rcu) {
-        if u32::try_from(hid.hidraw) == Ok(number) {
-            return hid.try_get();
+    with_rcu(|rcu| {
+        let mut place = 0;
+        while let Some(hid) = Object::<Hid>::next(&mut place, rcu) {
+            if u32::try_from(hid.hidraw) == Ok(number) {
+                return hid.try_get();
+            }
         }
-    }
-    None
+        None
+    })
 }
 
 /// Releases a reference.
@@ -265,8 +266,7 @@ impl Walk {
     }
 
     fn next(&mut self) -> Option<u32> {
-        let rcu = rcu::read_lock();
-        Object::<Hid>::next(&mut self.next, &rcu).map(|hid| hid.id)
+        with_rcu(|rcu| Object::<Hid>::next(&mut self.next, rcu).map(|hid| hid.id))
     }
 }
 

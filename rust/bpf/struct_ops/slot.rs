@@ -11,7 +11,10 @@
 //! C: `bpf_struct_ops_get()` and `bpf_struct_ops_put()`.
 
 use super::table::Table;
-use crate::helpers::rust_bpf_helper_put_table;
+use crate::{
+    helpers::rust_bpf_helper_put_table,
+    rcu::with_rcu, //
+};
 use core::{
     marker::PhantomData,
     ops::Deref,
@@ -20,14 +23,11 @@ use core::{
 use kernel::{
     bindings,
     prelude::*,
-    sync::{
-        atomic::{
-            Acquire,
-            Atomic,
-            Full,
-            Release, //
-        },
-        rcu, //
+    sync::atomic::{
+        Acquire,
+        Atomic,
+        Full,
+        Release, //
     },
 };
 
@@ -241,11 +241,12 @@ impl<T: Table> Slot<T> {
 
     /// Acquires a reference to the table. Returns [`None`] if the slot is empty. Does not sleep.
     pub fn get(&self) -> Option<Attached<T>> {
-        let _rcu = rcu::read_lock();
-        let ops = NonNull::new(self.ops.load(Acquire))?;
-        // SAFETY: The kernel frees the table only after a grace period, a type invariant, so the
-        // memory is valid in this RCU read-side critical section.
-        unsafe { Attached::try_get(ops) }
+        with_rcu(|_| {
+            let ops = NonNull::new(self.ops.load(Acquire))?;
+            // SAFETY: The kernel frees the table only after a grace period, a type invariant, so the
+            // memory is valid in this RCU read-side critical section.
+            unsafe { Attached::try_get(ops) }
+        })
     }
 
     /// Calls `f` with the table, in an RCU read-side critical section, so `f` must not sleep.
@@ -261,17 +262,18 @@ impl<T: Table> Slot<T> {
                 "Slot::with: the table has members that may sleep; take Slot::get"
             )
         };
-        let _rcu = rcu::read_lock();
-        // This `read_volatile` is intended to correspond to a READ_ONCE call, like the one in
-        // rcu_dereference(): the address dependency orders the loads from the table after the load
-        // of the pointer. `Atomic::load` would call a C function.
-        //
-        // SAFETY: The slot is borrowed, so `ops` is valid. Other threads may write to `ops` at the
-        // same time, but only as a whole.
-        let ops = NonNull::new(unsafe { self.ops.as_ptr().read_volatile() })?;
-        // SAFETY: The kernel frees the table only after a grace period, a type invariant, so the
-        // memory is valid in this RCU read-side critical section.
-        Some(f(unsafe { ops.as_ref() }))
+        with_rcu(|_| {
+            // This `read_volatile` is intended to correspond to a READ_ONCE call, like the one in
+            // rcu_dereference(): the address dependency orders the loads from the table after the load
+            // of the pointer. `Atomic::load` would call a C function.
+            //
+            // SAFETY: The slot is borrowed, so `ops` is valid. Other threads may write to `ops` at the
+            // same time, but only as a whole.
+            let ops = NonNull::new(unsafe { self.ops.as_ptr().read_volatile() })?;
+            // SAFETY: The kernel frees the table only after a grace period, a type invariant, so the
+            // memory is valid in this RCU read-side critical section.
+            Some(f(unsafe { ops.as_ref() }))
+        })
     }
 }
 
