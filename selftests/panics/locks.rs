@@ -45,6 +45,16 @@ fn bpf_tries(module: &ModuleRef) -> Result {
 }
 
 #[kfunc]
+fn bpf_reads_for_ever() {
+    core::mem::forget(rcu::read_lock()); //~ a kfunc enters an RCU read-side critical section, and stays in it if it forgets the guard
+}
+
+#[kfunc]
+fn bpf_reads() -> u32 {
+    with_rcu(|_| 1)
+}
+
+#[kfunc]
 fn bpf_turns_interrupts_off() {
     core::mem::forget(local_interrupt_disable()); //~ a kfunc turns preemption or interrupts off | write: `bpf::ResSpinLock`
 }

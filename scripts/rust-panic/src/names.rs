@@ -198,6 +198,13 @@ static GUARD: Kind = Kind {
     instead: "`bpf::ResSpinLock`, whose `with()` turns them on again",
 };
 
+/// Not a panic: the same for an RCU read-side critical section.
+static RCU: Kind = Kind {
+    what:
+        "a kfunc enters an RCU read-side critical section, and stays in it if it forgets the guard",
+    instead: "`bpf::with_rcu(|rcu| ...)`, which has no guard, or a parameter `rcu: &rcu::Guard`",
+};
+
 /// Not a panic: a kfunc must not read a clock with `ktime_get()` or a similar function, which
 /// repeat the read until no update of the clock is in progress.
 static CLOCK: Kind = Kind {
@@ -226,6 +233,8 @@ pub(crate) fn stops(symbol: &str) -> Option<&'static Kind> {
     .any(|lock| symbol.starts_with(lock))
     {
         Some(&GUARD)
+    } else if matches!(helper, "rcu_read_lock" | "__rcu_read_lock") {
+        Some(&RCU)
     } else if helper.starts_with("ktime_get") && !helper.contains("_fast")
         || path(symbol).ends_with(" as kernel::time::ClockSource>::ktime_get")
     {
@@ -237,7 +246,7 @@ pub(crate) fn stops(symbol: &str) -> Option<&'static Kind> {
 
 /// Whether this is a kind of stop, and not a kind of panic.
 pub(crate) fn is_stop(kind: &Kind) -> bool {
-    *kind == SPINLOCK || *kind == GUARD || *kind == CLOCK
+    [&SPINLOCK, &GUARD, &RCU, &CLOCK].contains(&kind)
 }
 
 /// Whether BPF calls the function: a kfunc, a helper of a prologue or an epilogue, or the function
@@ -594,6 +603,8 @@ mod tests {
             ("rust_helper___spin_lock_init", None),
             ("rust_bpf_helper_res_spin_lock", None),
             ("_raw_spin_trylock", Some(&GUARD)),
+            ("rust_helper_rcu_read_lock", Some(&RCU)),
+            ("rust_bpf_helper_rcu_read_lock", None),
             ("ktime_get", Some(&CLOCK)),
             ("rust_helper_ktime_get_real", Some(&CLOCK)),
             (
