@@ -452,6 +452,18 @@ mod tests {
     }
 
     #[test]
+    fn one_lock_has_one_writer() {
+        const A: Contract = Contract::pointer("*struct a_locked").locked();
+        const B: Contract = Contract::pointer("*struct b_locked").locked();
+        const WRITER: Contract = A.exclusive();
+        let rule = |args: &[Contract]| broken_rule(0, 0, args, 0).unwrap_or_default();
+        assert!(rule(&[WRITER, A]).contains("the same object"));
+        assert!(rule(&[WRITER, B, WRITER]).contains("the same object"));
+        assert_eq!(rule(&[WRITER, B.exclusive()]), "");
+        assert_eq!(rule(&[A, A]), "");
+    }
+
+    #[test]
     fn memory_takes_two_registers() {
         assert_eq!(registers(&[]), 0);
         assert_eq!(registers(&[VALUE, NOTHING, MEMORY, POINTER]), 4);

@@ -8,6 +8,7 @@ use bpf::{
     ResSpinLock, //
 };
 use kernel::{
+    fs::LocalFile,
     interrupt::local_interrupt_disable,
     prelude::*,
     sync::SpinLock,
@@ -52,6 +53,27 @@ fn bpf_reads_for_ever() {
 #[kfunc]
 fn bpf_reads() -> u32 {
     with_rcu(|_| 1)
+}
+
+/// Also where the program may sleep.
+#[kfunc(sleepable)]
+fn bpf_keeps_the_memory() {
+    if let Some(mm) = current!().mm() {
+        core::mem::forget(mm.mmap_read_lock()); //~ a kfunc takes a lock with a guard, and keeps the lock if it forgets the guard | `bpf::mm::VmaWalk`
+    }
+}
+
+#[kfunc]
+fn bpf_keeps_an_area(address: u64) {
+    if let Some(mm) = current!().mm() {
+        core::mem::forget(mm.lock_vma_under_rcu(address as usize)); //~ a kfunc takes a lock with a guard
+    }
+}
+
+#[kfunc(sleepable)]
+fn bpf_opens(number: u32) -> Result<u32> {
+    let file = LocalFile::fget(number)?; //~ a kfunc looks at the open files of the task, and a task that exits has none
+    Ok(file.flags())
 }
 
 #[kfunc]

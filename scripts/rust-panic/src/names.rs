@@ -202,7 +202,8 @@ static GUARD: Kind = Kind {
 static RCU: Kind = Kind {
     what:
         "a kfunc enters an RCU read-side critical section, and stays in it if it forgets the guard",
-    instead: "`bpf::with_rcu(|rcu| ...)`, which has no guard, or a parameter `rcu: &rcu::Guard`",
+    instead: "`bpf::with_rcu(|rcu| ...)`, which has no guard, or a parameter `rcu: &rcu::Guard`; \
+              either goes with `try_access_with_guard()`",
 };
 
 /// Not a panic: a kfunc must not read a clock with `ktime_get()` or a similar function, which
@@ -212,41 +213,71 @@ static CLOCK: Kind = Kind {
     instead: "a parameter for the time: the program calls `bpf_ktime_get_ns()`",
 };
 
+/// Not a panic: the same for locks that do not turn preemption off.
+static HELD: Kind = Kind {
+    what: "a kfunc takes a lock with a guard, and keeps the lock if it forgets the guard",
+    instead: "a work (`bpf::work`), which a thread runs later; for the memory of a process, \
+              `bpf::mm::VmaWalk`",
+};
+
+/// Not a panic: the kernel crate assumes that the current task has a table of open files.
+static FILES: Kind = Kind {
+    what: "a kfunc looks at the open files of the task, and a task that exits has none",
+    instead: "a parameter for the file, which the program gets from the kernel",
+};
+
+/// The C functions with which a kfunc could stop the kernel, without the prefix of the kernel's
+/// helpers for Rust; `*` matches any text.
+static STOPPING: &[(&str, &Kind)] = &[
+    ("spin_lock", &SPINLOCK),
+    ("spin_lock_irq_disable", &SPINLOCK),
+    ("_raw_spin_lock*", &SPINLOCK),
+    ("_raw_read_lock*", &SPINLOCK),
+    ("_raw_write_lock*", &SPINLOCK),
+    ("xa_lock", &SPINLOCK),
+    ("mtree_alloc_*", &SPINLOCK),
+    ("mtree_erase", &SPINLOCK),
+    ("mtree_insert*", &SPINLOCK),
+    ("mtree_store*", &SPINLOCK),
+    ("spin_trylock", &GUARD),
+    ("spin_trylock_irq_disable", &GUARD),
+    ("_raw_spin_trylock*", &GUARD),
+    ("_raw_read_trylock*", &GUARD),
+    ("_raw_write_trylock*", &GUARD),
+    ("xa_trylock", &GUARD),
+    ("local_interrupt_disable", &GUARD),
+    // What is left of it if helpers are inlined.
+    ("_local_interrupt_save_state", &GUARD),
+    ("rcu_read_lock", &RCU),
+    ("__rcu_read_lock", &RCU),
+    ("srcu_read_lock*", &HELD),
+    ("__srcu_read_lock*", &HELD),
+    ("drm_dev_enter", &HELD),
+    ("lock_vma_under_rcu", &HELD),
+    ("mmap_read_lock", &HELD),
+    ("mmap_read_trylock", &HELD),
+    ("fget", &FILES),
+    ("get_unused_fd_flags", &FILES),
+    ("fd_install", &FILES),
+    ("put_unused_fd", &FILES),
+];
+
 /// The kind of stop in the function with this symbol, if a kfunc could stop the kernel with it.
 pub(crate) fn stops(symbol: &str) -> Option<&'static Kind> {
     let helper = symbol.strip_prefix("rust_helper_").unwrap_or(symbol);
-    if matches!(helper, "spin_lock" | "spin_lock_irq_disable" | "xa_lock")
-        || ["_raw_spin_lock", "_raw_read_lock", "_raw_write_lock"]
-            .iter()
-            .any(|lock| symbol.starts_with(lock))
-    {
-        Some(&SPINLOCK)
-    } else if matches!(
-        helper,
-        "spin_trylock" | "spin_trylock_irq_disable" | "xa_trylock" | "local_interrupt_disable"
-    ) || [
-        "_raw_spin_trylock",
-        "_raw_read_trylock",
-        "_raw_write_trylock",
-    ]
-    .iter()
-    .any(|lock| symbol.starts_with(lock))
-    {
-        Some(&GUARD)
-    } else if matches!(helper, "rcu_read_lock" | "__rcu_read_lock") {
-        Some(&RCU)
-    } else if helper.starts_with("ktime_get") && !helper.contains("_fast")
+    if helper.starts_with("ktime_get") && !helper.contains("_fast")
         || path(symbol).ends_with(" as kernel::time::ClockSource>::ktime_get")
     {
-        Some(&CLOCK)
-    } else {
-        None
+        return Some(&CLOCK);
     }
+    STOPPING
+        .iter()
+        .find_map(|(pattern, kind)| matches(pattern, helper).then_some(*kind))
 }
 
 /// Whether this is a kind of stop, and not a kind of panic.
 pub(crate) fn is_stop(kind: &Kind) -> bool {
-    [&SPINLOCK, &GUARD, &RCU, &CLOCK].contains(&kind)
+    [&SPINLOCK, &GUARD, &RCU, &HELD, &FILES, &CLOCK].contains(&kind)
 }
 
 /// Whether BPF calls the function: a kfunc, a helper of a prologue or an epilogue, or the function
@@ -605,6 +636,11 @@ mod tests {
             ("_raw_spin_trylock", Some(&GUARD)),
             ("rust_helper_rcu_read_lock", Some(&RCU)),
             ("rust_bpf_helper_rcu_read_lock", None),
+            ("rust_helper_mmap_read_lock", Some(&HELD)),
+            ("rust_bpf_helper_lock_vma", None),
+            ("mtree_insert_range", Some(&SPINLOCK)),
+            ("mtree_load", None),
+            ("fget", Some(&FILES)),
             ("ktime_get", Some(&CLOCK)),
             ("rust_helper_ktime_get_real", Some(&CLOCK)),
             (

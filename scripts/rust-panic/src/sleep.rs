@@ -101,6 +101,7 @@ static SLEEPING: &[(&str, &Way)] = &[
     // Locks. `try_lock()` does not sleep either, but such a lock belongs to a task: neither it nor its
     // unlock, which takes a spinlock, is for interrupts.
     ("mutex_trylock*", &LOCK),
+    ("_mutex_trylock*", &LOCK),
     ("mmap_*_trylock", &LOCK),
     ("mutex_lock*", &LOCK),
     ("_mutex_lock*", &LOCK),
