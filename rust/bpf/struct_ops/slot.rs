@@ -12,7 +12,11 @@
 
 use super::table::Table;
 use crate::{
-    helpers::rust_bpf_helper_put_table,
+    helpers::{
+        rust_bpf_helper_put_table,
+        rust_bpf_helper_rcu_read_lock,
+        rust_bpf_helper_rcu_read_unlock, //
+    },
     rcu::with_rcu, //
 };
 use core::{
@@ -262,18 +266,24 @@ impl<T: Table> Slot<T> {
                 "Slot::with: the table has members that may sleep; take Slot::get"
             )
         };
-        with_rcu(|_| {
-            // This `read_volatile` is intended to correspond to a READ_ONCE call, like the one in
-            // rcu_dereference(): the address dependency orders the loads from the table after the load
-            // of the pointer. `Atomic::load` would call a C function.
-            //
-            // SAFETY: The slot is borrowed, so `ops` is valid. Other threads may write to `ops` at the
-            // same time, but only as a whole.
-            let ops = NonNull::new(unsafe { self.ops.as_ptr().read_volatile() })?;
-            // SAFETY: The kernel frees the table only after a grace period, a type invariant, so the
-            // memory is valid in this RCU read-side critical section.
-            Some(f(unsafe { ops.as_ref() }))
-        })
+        // Not `with_rcu()`: the compiler would inline this small function so early that an error of the
+        // assertion does not name the line of the call.
+        //
+        // SAFETY: The function has no requirements.
+        unsafe { rust_bpf_helper_rcu_read_lock() };
+        // This `read_volatile` is intended to correspond to a READ_ONCE call, like the one in
+        // rcu_dereference(): the address dependency orders the loads from the table after the load
+        // of the pointer. `Atomic::load` would call a C function.
+        //
+        // SAFETY: The slot is borrowed, so `ops` is valid. Other threads may write to `ops` at the
+        // same time, but only as a whole.
+        let ops = NonNull::new(unsafe { self.ops.as_ptr().read_volatile() });
+        // SAFETY: The kernel frees the table only after a grace period, a type invariant, so the
+        // memory is valid in this RCU read-side critical section.
+        let result = ops.map(|ops| f(unsafe { ops.as_ref() }));
+        // SAFETY: This function began the critical section.
+        unsafe { rust_bpf_helper_rcu_read_unlock() };
+        result
     }
 }
 

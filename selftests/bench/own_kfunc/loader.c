@@ -22,8 +22,8 @@ static unsigned long long call(struct own_kfunc_bpf *skel, struct bpf_program *p
 
 	err = bpf_prog_test_run_opts(bpf_program__fd(prog), &opts);
 	if (err || opts.retval != RESULT) {
-		fprintf(stderr, "own_kfunc: %s: error %d, result %d\n", bpf_program__name(prog), err,
-			(int)opts.retval);
+		fprintf(stderr, "own_kfunc: %s: error %d, result %d\n", bpf_program__name(prog),
+			err, (int)opts.retval);
 		exit(1);
 	}
 	return skel->bss->took;
