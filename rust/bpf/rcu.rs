@@ -32,7 +32,7 @@ use kernel::sync::rcu;
 #[inline(always)]
 pub fn with_rcu<R>(section: impl FnOnce(&rcu::Guard) -> R) -> R {
     let call = Call;
-    // SAFETY: The function has no requirements.
+    // SAFETY: `rcu_read_lock()` can be called in any context, and nests.
     unsafe { helpers::rust_bpf_helper_rcu_read_lock() };
     // SAFETY: The code is in an RCU read-side critical section until `section` has returned, and the
     // result does not borrow from the guard.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `bpf_helper!` and `module_kfunc!` have in common: the static, and the arguments of a
-//! function that prologues and epilogues call.
+//! What several macros parse: the begin of a static, and the arguments of a function that prologues
+//! and epilogues call.
 //!
 //! It does not parse what makes the function: its body, or the name of a kfunc.
 

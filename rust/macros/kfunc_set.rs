@@ -5,9 +5,12 @@
 //! The macro generates the list of BTF ids in assembly, and the static that `register()` uses. It
 //! does not look at the kfuncs: the generated code takes names and flags from the `Kfunc` trait.
 
-use crate::names::{
-    module,
-    unique, //
+use crate::{
+    declaration::Static,
+    names::{
+        module,
+        unique, //
+    }, //
 };
 use proc_macro2::{
     Ident,
@@ -144,11 +147,7 @@ impl Parse for Fields {
 
 impl Parse for KfuncSet {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let attrs = input.call(Attribute::parse_outer)?;
-        let vis = input.parse()?;
-        input.parse::<Token![static]>()?;
-        let name = input.parse()?;
-        input.parse::<Token![=]>()?;
+        let Static { attrs, vis, name } = input.parse()?;
         let content;
         braced!(content in input);
         let fields: Fields = content.parse()?;

@@ -269,7 +269,7 @@ impl<T: Table> Slot<T> {
         // Not `with_rcu()`: the compiler would inline this small function so early that an error of the
         // assertion does not name the line of the call.
         //
-        // SAFETY: The function has no requirements.
+        // SAFETY: `rcu_read_lock()` can be called in any context, and nests.
         unsafe { rust_bpf_helper_rcu_read_lock() };
         // This `read_volatile` is intended to correspond to a READ_ONCE call, like the one in
         // rcu_dereference(): the address dependency orders the loads from the table after the load
